@@ -1,0 +1,33 @@
+"""Section ``compute``: how work is run. Listed in no stage's ``params``, so it never invalidates a result."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from unisono.config import Section, validate
+
+
+class Compute(Section):
+    """How work over shards is executed; results do not depend on any of it."""
+
+    executor: Literal["process", "serial"] = "process"
+    workers: int = Field(default=0, ge=0)
+    threads_per_worker: int = Field(default=1, ge=1)
+    retries: int = Field(default=1, ge=0)
+    device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    scratch: Path = Path(".unisono/scratch")
+
+    @property
+    def n_workers(self) -> int:
+        """Worker processes: `workers`, or one per available core."""
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        return self.workers or cores or 1
+
+
+def parse(raw: Any) -> Compute:
+    """Validate the section."""
+    return validate(Compute, raw, where="compute")

@@ -1,0 +1,166 @@
+"""Section ``mtm``: the musical ternary data set (audio, sheet music, lyrics of the same 20 notes)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from unisono.config import Section, validate
+
+Sha256 = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+
+
+class Music21(Section):
+    """Scores of the corpus inside the installed music21 package."""
+
+    collections: tuple[str, ...] = Field(min_length=1)
+
+
+class MusicXML(Section):
+    """Any folder, zip, tar or URL of MusicXML files with lyrics."""
+
+    location: str
+    sha256: str = Sha256
+
+
+class LMD(Section):
+    """The dissertation's lyrics-melody data (Yu and Canales)."""
+
+    location: str
+    sha256: str = Sha256
+    folder: str
+    rule: Literal["dissertation", "literal"]
+    limit: Literal["beats", "seconds"]
+
+
+class ReadyMade(Section):
+    """Ready-made shards in unisono's own schema."""
+
+    location: Path
+
+
+class Songs(Section):
+    """From songs to 20-note samples."""
+
+    music21: Music21
+    musicxml: MusicXML
+    lmd: LMD
+    parquet: ReadyMade
+    windows: Literal["all", "first_two"]
+    max_duration: float | None = Field(gt=0)
+    max_rest: float | None = Field(gt=0)
+    grid: float = Field(gt=0, le=1)
+    max_skipped_fraction: float = Field(ge=0, le=1)
+    shard_size: int = Field(ge=1)
+
+
+class Split(Section):
+    """Train, validation and test parts."""
+
+    by: Literal["song", "sample"]
+    fractions: tuple[float, float, float]
+    seed: int = Field(ge=0)
+
+    @field_validator("fractions")
+    @classmethod
+    def _sums_to_one(cls, value: tuple[float, float, float]) -> tuple[float, float, float]:
+        if min(value) <= 0 or abs(sum(value) - 1) > 1e-9:
+            raise ValueError("train, validation and test fractions must be positive and sum to 1")
+        return value
+
+
+class Audio(Section):
+    """Samples as piano audio, through MIDI and TiMidity++."""
+
+    sample_rate: int = Field(ge=8000, le=48000)
+    program: int = Field(ge=0, le=127)
+    soundfont: str
+    seconds_per_beat: float = Field(gt=0)
+    velocity: int = Field(ge=1, le=127)
+    files_per_process: int = Field(ge=1)
+    timeout_s: float = Field(gt=0)
+
+
+class Engraver(Section):
+    """How LilyPond is run and its pages are rasterised."""
+
+    fragments_per_run: int = Field(ge=1)
+    resolution_dpi: int = Field(ge=50, le=600)
+    timeout_s: float = Field(gt=0)
+
+
+class Engraving(Section):
+    """One way of printing the samples; its name is the name of a view."""
+
+    engrave_lyrics: bool
+
+
+class VGGish(Section):
+    """Audio features."""
+
+    weights: Literal["untrained", "pretrained"]
+    checkpoint: str
+    checkpoint_sha256: str = Sha256
+    pca: str
+    pca_sha256: str = Sha256
+    postprocess: Literal["none", "pca", "pca_8bit"]
+    hop_s: float = Field(gt=0)
+    seed: int = Field(ge=0)
+    batch_size: int = Field(ge=1)
+
+
+class ASMCMR(Section):
+    """Sheet-music features: the audio-sheet-music encoder."""
+
+    weights: Literal["trained", "pretrained", "untrained"]
+    location: str
+    sha256: str = Sha256
+    snippets: int = Field(ge=1)
+    steps: int = Field(ge=1)
+    batch_size: int = Field(ge=2)
+    learning_rate: float = Field(gt=0)
+    margin: float = Field(gt=0)
+    seed: int = Field(ge=0)
+
+
+class SkipGram(Section):
+    """Lyrics features: skip-gram vectors of syllables and words."""
+
+    weights: Literal["trained", "pretrained"]
+    syllable_encoder: str
+    syllable_encoder_sha256: str = Sha256
+    word_encoder: str
+    word_encoder_sha256: str = Sha256
+    dimensions: int = Field(ge=1)
+    window: int = Field(ge=1)
+    min_count: int = Field(ge=1)
+    negative: int = Field(ge=1)
+    epochs: int = Field(ge=1)
+    seed: int = Field(ge=0)
+
+
+class Features(Section):
+    """The three extractors."""
+
+    vggish: VGGish
+    asmcmr: ASMCMR
+    skipgram: SkipGram
+
+
+class Mtm(Section):
+    """The whole section."""
+
+    source: Literal["music21", "musicxml", "lmd", "parquet"]
+    songs: Songs
+    split: Split
+    audio: Audio
+    engraver: Engraver
+    engravings: dict[str, Engraving] = Field(min_length=1)
+    features: Features
+
+
+def parse(raw: Any) -> Mtm:
+    """Validate the section."""
+    return validate(Mtm, raw, where="mtm")
