@@ -1,0 +1,1 @@
+"""From sound, pictures and lyrics to feature vectors, one module per extractor."""

@@ -1,0 +1,1 @@
+"""From samples to sound and pictures, and back to arrays."""

@@ -1,0 +1,76 @@
+"""Mono sound as FLAC bytes and as samples.
+
+**Conventions.** Samples are float32 in -1 ... 1, shape ``(n,)``; a file holds 16-bit integers, 1 / 32,768 apart.
+"""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+
+from unisono.errors import DataError
+
+
+def encode_flac(samples: np.ndarray, rate: int) -> bytes:
+    """Encode mono samples as a 16-bit FLAC file.
+
+    Parameters
+    ----------
+    samples : np.ndarray [shape=(n,), dtype=int16 or float]
+        Floats in -1 ... 1; what lies outside is clipped.
+    rate : int
+        Samples per second, in Hz.
+
+    Returns
+    -------
+    bytes
+        The file. The same samples give the same bytes.
+
+    Raises
+    ------
+    DataError
+        `samples` is empty or not one-dimensional, or holds NaN or infinity.
+    """
+    import soundfile
+
+    if samples.ndim != 1 or samples.size == 0:
+        raise DataError(f"expected mono samples of shape (n,) with n > 0, got shape {samples.shape}")
+    if samples.dtype != np.int16:
+        if not np.isfinite(samples).all():
+            raise DataError("expected finite samples, got NaN or infinity")
+        samples = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype(np.int16)
+    file = io.BytesIO()
+    soundfile.write(file, samples, rate, format="FLAC", subtype="PCM_16")
+    return file.getvalue()
+
+
+def decode(data: bytes) -> tuple[np.ndarray, int]:
+    """Decode a sound file (FLAC, WAV, or what else libsndfile reads) to mono samples.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+
+    Returns
+    -------
+    samples : np.ndarray [shape=(n,), dtype=float32]
+        In -1 ... 1; the mean of the channels.
+    rate : int
+        Samples per second, in Hz.
+
+    Raises
+    ------
+    DataError
+        `data` is not a sound file, is damaged, or holds no samples.
+    """
+    import soundfile
+
+    try:
+        samples, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
+    except (soundfile.SoundFileError, RuntimeError) as error:
+        raise DataError(f"not a readable sound file ({len(data)} bytes): {error}") from None
+    if len(samples) == 0:
+        raise DataError(f"a sound file without samples ({len(data)} bytes)")
+    return samples.mean(axis=1) if samples.shape[1] > 1 else samples[:, 0], int(rate)

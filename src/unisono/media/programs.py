@@ -1,0 +1,170 @@
+"""External programs, run so that none can hang, fill the memory or see more than it needs.
+
+**Conventions.** A program gets an argument list (never a shell), a folder of its own to work in, a bare environment,
+nothing on its standard input, a time limit that ends its whole process group, and, where asked, a memory limit. What
+it says (standard output and error together) goes through a file, so that a child it leaves behind cannot block us.
+An exit status is reported, not judged: programs here end with 0 after failures too, so callers check what was made.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from unisono.errors import ProgramError
+
+OUTPUT_BYTES = 65_536
+"""How much of a program's output is kept: its end."""
+
+
+class Completed(NamedTuple):
+    """How a run ended."""
+
+    returncode: int
+    """Exit status; minus the signal's number when a signal ended it."""
+    output: str
+    """The end of standard output and error together, at most `OUTPUT_BYTES` bytes."""
+    timed_out: bool
+    """Whether it was still running at the time limit, and was killed."""
+
+
+def find(name: str, package: str) -> str:
+    """Find a program on ``PATH``.
+
+    Parameters
+    ----------
+    name : str
+        The command, ``"timidity"``.
+    package : str
+        Debian packages that bring it, as given to ``apt-get install``.
+
+    Returns
+    -------
+    str
+        Absolute path of the program.
+
+    Raises
+    ------
+    ProgramError
+        It is not there; the message says what to install.
+    """
+    path = shutil.which(name)
+    if path is None:
+        raise ProgramError(
+            f"{name}: program not found on PATH; on Debian or Ubuntu install it with "
+            f"`apt-get install --no-install-recommends {package}`"
+        )
+    return str(Path(path).absolute())
+
+
+def version(name: str) -> str:
+    """First line that ``<name> --version`` prints, for the metadata of what the program makes.
+
+    Raises
+    ------
+    ProgramError
+        The program cannot be started, fails, or prints nothing within 30 s.
+    """
+    with tempfile.TemporaryDirectory(prefix="unisono-") as folder:
+        done = run([name, "--version"], cwd=Path(folder), timeout_s=30)
+    lines = done.output.strip().splitlines()
+    if done.timed_out or done.returncode != 0 or not lines:
+        raise ProgramError(f"{name} --version: expected one line and exit status 0, got {describe(done)}")
+    return lines[0].strip()
+
+
+def run(
+    arguments: Sequence[str],
+    *,
+    cwd: Path,
+    timeout_s: float,
+    memory_bytes: int | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Completed:
+    """Run a program to its end or its time limit.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        The program (a path from `find`) and its arguments.
+    cwd : Path
+        Folder it works in, its own: also its ``HOME`` and ``TMPDIR``.
+    timeout_s : float
+        Seconds after which the program and every process of its group are killed.
+    memory_bytes : int, optional
+        Limit on its address space, in bytes (Linux; elsewhere not enforced).
+    env : mapping of str to str, optional
+        Variables added to the bare environment (``PATH``, ``HOME``, ``TMPDIR``, a UTF-8 locale).
+
+    Returns
+    -------
+    Completed
+        A program over its time limit is reported, not raised, so that callers can split the work and go on.
+
+    Raises
+    ------
+    ProgramError
+        The program cannot be started at all.
+    """
+    environment = {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(cwd),
+        "TMPDIR": str(cwd),
+        "LC_ALL": "C.UTF-8",
+        **(env or {}),
+    }
+    with tempfile.TemporaryFile() as said:
+        try:
+            process = subprocess.Popen(
+                list(arguments),
+                cwd=cwd,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise ProgramError(f"{arguments[0]}: cannot be started: {error.strerror or error}") from None
+        timed_out = False
+        try:
+            if memory_bytes is not None:
+                _limit_memory(process.pid, memory_bytes)
+            process.wait(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            timed_out = True
+        finally:
+            # Also after a normal end: children left behind must not outlive the folder they work in.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        said.seek(max(0, said.seek(0, os.SEEK_END) - OUTPUT_BYTES))
+        output = said.read().decode("utf-8", errors="replace")
+    return Completed(process.returncode, output, timed_out)
+
+
+def describe(done: Completed) -> str:
+    """How a run ended, as a clause for a message: status or signal, and the last line it printed."""
+    if done.timed_out:
+        ending = "still running at the time limit"
+    elif done.returncode < 0:
+        ending = f"killed by signal {-done.returncode}"
+    else:
+        ending = f"exit status {done.returncode}"
+    lines = done.output.strip().splitlines()
+    return f"{ending}, {lines[-1].strip()[:200]!r}" if lines else f"{ending}, no output"
+
+
+def _limit_memory(pid: int, memory_bytes: int) -> None:
+    """Set the address-space limit of a process just started (not by ``preexec_fn``: unsafe beside threads)."""
+    if hasattr(resource, "prlimit"):
+        with contextlib.suppress(ProcessLookupError):
+            resource.prlimit(pid, resource.RLIMIT_AS, (memory_bytes, memory_bytes))
