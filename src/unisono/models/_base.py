@@ -1,0 +1,342 @@
+"""What all methods share: checked views, averaging over time, saving without pickles."""
+
+from __future__ import annotations
+
+import abc
+import inspect
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from unisono.config import nearest
+from unisono.errors import ConfigError, DataError
+from unisono.io.files import replacing
+
+FILE = "model.safetensors"
+
+
+class Aligner(abc.ABC):
+    """A method that puts paired views of the same items into one space where cosine similarity ranks them.
+
+    A subclass stores each constructor argument under its own name, learns in `_fit`, keeps everything learned
+    in `arrays_` and applies it in `_transform`.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of everything random.
+
+    Attributes
+    ----------
+    widths_ : dict of str to int
+        Width of each fitted view.
+    arrays_ : dict of str to np.ndarray
+        All that was learned; what `save` writes.
+    history_ : list of dict of str to float
+        Loss terms per epoch; empty for a closed form.
+    """
+
+    #: How many views are aligned at once: 2, or None for any number from 2 on.
+    n_views: ClassVar[int | None] = None
+    #: Whether labels are needed.
+    supervised: ClassVar[bool] = False
+    #: Whether there is anything to learn from training rows.
+    trained: ClassVar[bool] = True
+    #: Whether (n, T, d) views are used as they are; otherwise they are averaged over their real frames.
+    sequential: ClassVar[bool] = False
+
+    def __init__(self, *, seed: int = 0) -> None:
+        self.seed = seed
+        self.widths_: dict[str, int] = {}
+        self.arrays_: dict[str, np.ndarray] = {}
+        self.history_: list[dict[str, float]] = []
+
+    @property
+    def name(self) -> str:
+        """The method's name: that of its module."""
+        return type(self).__module__.rpartition(".")[2]
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Hyper-parameters by name, without the seed."""
+        return {key: getattr(self, key) for key in inspect.signature(type(self)).parameters if key != "seed"}
+
+    def fit(
+        self,
+        views: Mapping[str, np.ndarray],
+        labels: np.ndarray | None = None,
+        *,
+        lengths: Mapping[str, np.ndarray] | None = None,
+        checkpoint: Path | None = None,
+    ) -> Self:
+        """Learn the shared space from paired rows.
+
+        Parameters
+        ----------
+        views : mapping of str to np.ndarray [shape=(n, d) or (n, T, d), dtype=any real]
+            At least two views; row i of all views is the same item. A column that never varies is allowed: it
+            is centred to zero and so has no effect (without a ridge, where it makes a covariance singular, it
+            is an error that says so).
+        labels : np.ndarray [shape=(n,), dtype=int or str], optional
+            Classes, for supervised methods; others ignore them.
+        lengths : mapping of str to np.ndarray [shape=(n,), dtype=int], optional
+            Real frames of each row of a zero-padded (n, T, d) view; all T by default.
+        checkpoint : Path, optional
+            File from which an interrupted training goes on. A closed form does not need it.
+
+        Returns
+        -------
+        Aligner
+            Itself.
+
+        Raises
+        ------
+        DataError
+            Fewer than two views or rows, unpaired rows, values that are not finite, labels missing or of one
+            class.
+        ConfigError
+            The method aligns exactly two views and got more, or hyper-parameters do not fit the data's shape.
+        """
+        if len(views) < 2:
+            raise DataError(f"{self.name}: got {_named(views)}; at least two views are needed")
+        if self.n_views is not None and len(views) != self.n_views:
+            raise ConfigError(
+                f"{self.name}: aligns exactly {self.n_views} views, got {_named(views)}; "
+                "choose two with --views, or fit one model per pair"
+            )
+        arrays, frames = check_views(views, lengths)
+        n_items = len(next(iter(arrays.values())))
+        if n_items < 2:
+            raise DataError(f"{self.name}: got {n_items} training rows; at least two are needed")
+        classes = self._check_labels(labels, n_items)
+        self.widths_ = {view: array.shape[-1] for view, array in arrays.items()}
+        self.arrays_, self.history_ = {}, []
+        if not self.sequential:
+            arrays = {view: average(array, frames.get(view)) for view, array in arrays.items()}
+        self._fit(arrays, classes, frames, checkpoint)
+        return self
+
+    def transform(
+        self, views: Mapping[str, np.ndarray], *, lengths: Mapping[str, np.ndarray] | None = None
+    ) -> dict[str, np.ndarray]:
+        """Put items into the shared space.
+
+        Parameters
+        ----------
+        views : mapping of str to np.ndarray [shape=(m, d) or (m, T, d), dtype=any real]
+            Any of the fitted views.
+        lengths : mapping of str to np.ndarray [shape=(m,), dtype=int], optional
+            As in `fit`.
+
+        Returns
+        -------
+        dict of str to np.ndarray [shape=(m, k), dtype=float32]
+
+        Raises
+        ------
+        DataError
+            The model is not fitted, a view is unknown or of another width, rows do not pair, a value is not
+            finite.
+        """
+        if not self.widths_:
+            raise DataError(f"{self.name}: not fitted; call fit before transform")
+        for view in views:
+            if view not in self.widths_:
+                raise DataError(f"{self.name}: view {view!r} was not fitted; {nearest(view, self.widths_)}")
+        arrays, frames = check_views(views, lengths)
+        for view, array in arrays.items():
+            if array.shape[-1] != self.widths_[view]:
+                raise DataError(
+                    f"{self.name}: view {view!r} is {array.shape[-1]} wide, "
+                    f"it was fitted with {self.widths_[view]}"
+                )
+        if not self.sequential:
+            arrays = {view: average(array, frames.get(view)) for view, array in arrays.items()}
+        return {
+            view: np.ascontiguousarray(self._transform(view, array, frames.get(view)), dtype=np.float32)
+            for view, array in arrays.items()
+        }
+
+    @abc.abstractmethod
+    def _fit(
+        self,
+        views: dict[str, np.ndarray],
+        labels: np.ndarray | None,
+        lengths: dict[str, np.ndarray],
+        checkpoint: Path | None,
+    ) -> None:
+        """Learn from checked views; fill `arrays_` (and `history_`)."""
+
+    @abc.abstractmethod
+    def _transform(self, view: str, array: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
+        """Put the checked rows of one view into the shared space."""
+
+    def _check_labels(self, labels: np.ndarray | None, n_items: int) -> np.ndarray | None:
+        if labels is None:
+            if self.supervised:
+                raise DataError(f"{self.name}: learns from labels, and there are none; add a label column")
+            return None
+        classes = np.asarray(labels)
+        if classes.shape != (n_items,):
+            raise DataError(f"{self.name}: labels have shape {classes.shape}, expected ({n_items},)")
+        if self.supervised and len(set(classes.tolist())) < 2:
+            raise DataError(f"{self.name}: all labels are {classes[0]!r}; at least two classes are needed")
+        return classes
+
+    def save(self, path: Path | str) -> None:
+        """Write the fitted model as safetensors with a JSON header: no pickle, nothing to execute.
+
+        Parameters
+        ----------
+        path : Path or str
+            Folder; it is made if need be, and a model already there is replaced at once or not at all.
+
+        Raises
+        ------
+        DataError
+            The model is not fitted.
+        """
+        from safetensors.numpy import save
+
+        if not self.widths_:
+            raise DataError(f"{self.name}: not fitted; nothing to save")
+        header = {
+            "name": self.name,
+            "seed": self.seed,
+            "params": self.params,
+            "widths": self.widths_,
+            "history": self.history_,
+        }
+        arrays = {key: np.ascontiguousarray(array) for key, array in self.arrays_.items()}
+        # One metadata key only: safetensors does not fix the order of several, and the bytes would vary.
+        content = save(arrays, metadata={"unisono": json.dumps(header)})
+        with replacing(Path(path) / FILE) as temporary:
+            temporary.write_bytes(content)
+
+    def restore(self, path: Path) -> None:
+        """Take over what `save` wrote for a model of the same method (`unisono.models.load` calls it)."""
+        from safetensors.numpy import load_file
+
+        header = read_header(path)
+        self.widths_ = {str(view): int(width) for view, width in header["widths"].items()}
+        self.history_ = header["history"]
+        self.arrays_ = load_file(path / FILE)
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """Read the JSON header of a saved model: name, seed, params, widths, history."""
+    from safetensors import SafetensorError, safe_open
+
+    file = path / FILE
+    if not file.is_file():
+        raise DataError(f"{file}: no such file; give the folder that Aligner.save wrote")
+    try:
+        with safe_open(file, framework="numpy") as opened:
+            header = json.loads((opened.metadata() or {})["unisono"])
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise DataError(f"{file}: not a saved model, or damaged ({error}); save it again") from None
+    missing = {"name", "seed", "params", "widths", "history"} - set(header)
+    if missing:
+        raise DataError(f"{file}: not a saved model: the header lacks {', '.join(sorted(missing))}")
+    return dict(header)
+
+
+def check_views(
+    views: Mapping[str, np.ndarray], lengths: Mapping[str, np.ndarray] | None = None
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Check that views are finite arrays with paired rows.
+
+    Parameters
+    ----------
+    views : mapping of str to np.ndarray [shape=(n, d) or (n, T, d), dtype=any real]
+    lengths : mapping of str to np.ndarray [shape=(n,), dtype=int], optional
+        Real frames of the rows of (n, T, d) views.
+
+    Returns
+    -------
+    views : dict of str to np.ndarray
+        The same arrays, sorted by name, so that no result depends on the order in which views are given.
+    lengths : dict of str to np.ndarray [shape=(n,), dtype=int64]
+        Of the views that have them.
+
+    Raises
+    ------
+    DataError
+        Not numbers, another number of axes, no columns, unpaired rows, NaN or infinity, impossible lengths.
+    """
+    arrays = {view: np.asarray(views[view]) for view in sorted(views)}
+    rows = {view: len(array) for view, array in arrays.items() if array.ndim}
+    for view, array in arrays.items():
+        if array.dtype.kind not in "fiub":
+            raise DataError(f"view {view!r}: expected numbers, got {array.dtype}")
+        if array.ndim not in (2, 3) or 0 in array.shape[1:]:
+            raise DataError(f"view {view!r}: expected shape (n, d) or (n, T, d), got {array.shape}")
+    if len(set(rows.values())) > 1:
+        counts = ", ".join(f"{view!r} {count}" for view, count in rows.items())
+        raise DataError(f"rows of the views do not pair: {counts}; every item needs one row in each view")
+    for view, array in arrays.items():
+        finite = np.isfinite(array).all(axis=tuple(range(1, array.ndim)))
+        if not finite.all():
+            raise DataError(
+                f"view {view!r}, row {int(np.argmin(finite))}: NaN or infinite value; remove or repair it"
+            )
+    frames = {}
+    for view, counts_ in (lengths or {}).items():
+        if view not in arrays or arrays[view].ndim != 3:
+            continue
+        values = np.asarray(counts_)
+        n_items, longest = arrays[view].shape[:2]
+        if values.shape != (n_items,) or values.dtype.kind not in "iu":
+            raise DataError(
+                f"lengths of view {view!r}: expected {n_items} integers, got {values.dtype} {values.shape}"
+            )
+        wrong = (values < 1) | (values > longest)
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            raise DataError(
+                f"lengths of view {view!r}, row {row}: {values[row]} frames, expected 1 to {longest}"
+            )
+        frames[view] = values.astype(np.int64)
+    return arrays, frames
+
+
+def average(array: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
+    """Average a view over its real frames.
+
+    Parameters
+    ----------
+    array : np.ndarray [shape=(n, d) or (n, T, d), dtype=any real]
+    lengths : np.ndarray [shape=(n,), dtype=int64], optional
+        Real frames; frames after them are padding. All T by default.
+
+    Returns
+    -------
+    np.ndarray [shape=(n, d), dtype=float64 if averaged]
+    """
+    if array.ndim == 2:
+        return array
+    if lengths is None:
+        mean: np.ndarray = array.mean(axis=1, dtype=np.float64)
+        return mean
+    real = np.arange(array.shape[1]) < lengths[:, None]
+    total = np.einsum("ntd,nt->nd", array.astype(np.float64, copy=False), real.astype(np.float64))
+    return total / lengths[:, None]
+
+
+def check_components(name: str, n_components: int, views: Mapping[str, np.ndarray]) -> None:
+    """Raise `ConfigError` when more components are asked for than the views can have."""
+    n_items = len(next(iter(views.values())))
+    limit = min([n_items - 1, *(array.shape[1] for array in views.values())])
+    if n_components > limit:
+        widths = ", ".join(f"{view} {array.shape[1]}" for view, array in views.items())
+        raise ConfigError(
+            f"models.{name}.n_components: {n_components} is more than these data have: at most {limit} "
+            f"(widths: {widths}; {n_items} training rows, less one); lower n_components"
+        )
+
+
+def _named(views: Mapping[str, Any]) -> str:
+    return f"{len(views)} view{'s' * (len(views) != 1)}" + (f" ({', '.join(views)})" if views else "")

@@ -1,0 +1,46 @@
+"""No method at all: the views are embeddings already."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from unisono.errors import DataError
+from unisono.models._base import Aligner
+
+
+class Identity(Aligner):
+    """Scores finished embeddings: each view is its own embedding, :math:`f_v(x) = x`.
+
+    All views must have the same width. A view with a time axis is averaged over its real frames.
+
+    Parameters
+    ----------
+    seed : int
+        Not used: nothing is random.
+    """
+
+    trained = False
+
+    def __init__(self, *, seed: int = 0) -> None:
+        super().__init__(seed=seed)
+
+    def _fit(
+        self,
+        views: dict[str, np.ndarray],
+        labels: np.ndarray | None,
+        lengths: dict[str, np.ndarray],
+        checkpoint: Path | None,
+    ) -> None:
+        if len(set(self.widths_.values())) > 1:
+            widths = ", ".join(f"{view} {width}" for view, width in self.widths_.items())
+            raise DataError(
+                f"identity: views of unequal width ({widths}); cosine needs finished embeddings of one space"
+            )
+
+    def _transform(self, view: str, array: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
+        return array
+
+
+MODEL = Identity
