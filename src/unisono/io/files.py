@@ -1,0 +1,48 @@
+"""Writing a file so that it appears under its name complete or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from unisono.errors import DataError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path` to write to, then rename it.
+
+    Parameters
+    ----------
+    path : Path
+        Final name; its folder is made when missing, a file of that name is replaced at the end.
+
+    Yields
+    ------
+    Path
+        Where to write. It is removed when the block ends with an exception; `path` then stays as it was.
+
+    Raises
+    ------
+    DataError
+        The operating system refuses (disk full, no permission, ...).
+
+    Examples
+    --------
+    >>> with replacing(Path("results/table.csv")) as temporary:
+    ...     temporary.write_text("a,b")
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DataError(
+            f"{path}: cannot be written: {reason}; free space or check permissions, then run again"
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)

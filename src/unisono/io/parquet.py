@@ -1,0 +1,404 @@
+"""Parquet shards: the one format between stages.
+
+**Conventions.** A data set is a folder of ``part-00000.parquet, part-00001.parquet, ...``. A tensor is a
+nested fixed-size list (`vector`, `matrix`), a sequence of real length L a plain list of fixed-size lists, a
+sound or picture a struct of its encoded bytes and a file name (`MEDIA`). Each file carries two keys of schema
+metadata: ``huggingface``, so that Hugging Face `datasets` reads sounds, pictures and fixed lists as what they
+are, and ``unisono``, a JSON object with the source, the tool or the extractor behind the numbers. No column
+holds nulls. Writing the same rows again gives the same bytes, and every page carries a checksum.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import chain, pairwise
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from unisono.errors import DataError
+from unisono.io.files import replacing
+
+#: A sound or a picture: encoded bytes (FLAC, WAV, PNG, ...) and the file name they would have.
+MEDIA = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+
+#: Size of a row group in memory: small enough to stream, large enough to read fast.
+ROW_GROUP_BYTES = 16 * 2**20
+
+_KEY = b"unisono"
+
+
+def vector(width: int) -> pa.DataType:
+    """Type of a column of float32 vectors: one row is ``(width,)``."""
+    return pa.list_(pa.float32(), width)
+
+
+def matrix(rows: int | None, width: int) -> pa.DataType:
+    """Type of a column of float32 matrices: one row is ``(rows, width)``; ``rows=None`` lets rows differ."""
+    return pa.list_(vector(width)) if rows is None else pa.list_(vector(width), rows)
+
+
+def strings(n: int) -> pa.DataType:
+    """Type of a column of `n` strings per row."""
+    return pa.list_(pa.string(), n)
+
+
+def shard_name(index: int) -> str:
+    """Return the file name of shard `index`: ``part-00000.parquet`` for 0."""
+    return f"part-{index:05d}.parquet"
+
+
+def shards(folder: Path) -> list[Path]:
+    """List the shards of a folder in order.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    list of Path
+        Sorted ``part-*.parquet``; never empty.
+
+    Raises
+    ------
+    DataError
+        The folder is missing or holds no shard.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; run the stage that writes it (`dvc repro`)")
+    found = sorted(folder.glob("part-*.parquet"))
+    if not found:
+        raise DataError(
+            f"{folder}: holds no part-*.parquet; run the stage that writes it again (`dvc repro`)"
+        )
+    return found
+
+
+def write(
+    path: Path,
+    columns: Mapping[str, Any],
+    *,
+    types: Mapping[str, pa.DataType],
+    metadata: Mapping[str, Any] | None = None,
+    media: Mapping[str, Literal["audio", "image"]] | None = None,
+    sampling_rate: int | None = None,
+) -> None:
+    """Write one Parquet file; it appears under its name only when complete.
+
+    Parameters
+    ----------
+    path : Path
+        Destination; its folder is made when missing.
+    columns : mapping of str to list, np.ndarray or pa.Array [shape=(n, ...)]
+        One entry per column, all with n rows. A `MEDIA` column is a list of ``(bytes, file name)``.
+    types : mapping of str to pa.DataType
+        Type of each column, same keys as `columns`; decides the order of the columns.
+    metadata : mapping, optional
+        JSON-able facts about the rows (data set, source, tool, variant); the function `metadata` reads them.
+    media : mapping of str to {"audio", "image"}, optional
+        What each `MEDIA` column holds.
+    sampling_rate : int, optional
+        Rate of the sounds, in Hz; Hugging Face `datasets` then decodes to that rate.
+
+    Raises
+    ------
+    DataError
+        The file cannot be written (disk full, no permission, ...); nothing is left behind.
+    ValueError
+        Columns and types do not fit together, or a value is missing.
+    """
+    media = media or {}
+    if set(columns) != set(types):
+        raise ValueError(f"{path}: columns {sorted(columns)} and types {sorted(types)} differ")
+    arrays = {name: _to_arrow(columns[name], types[name], f"{path}: column {name}") for name in types}
+    lengths = {name: len(array) for name, array in arrays.items()}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"{path}: columns of different lengths: {lengths}")
+    features = {
+        name: _media_feature(media[name], sampling_rate) if name in media else _feature(kind)
+        for name, kind in types.items()
+    }
+    schema = pa.schema(
+        list(types.items()),
+        metadata={
+            b"huggingface": json.dumps({"info": {"features": features}}).encode(),
+            _KEY: json.dumps(metadata or {}, ensure_ascii=False, allow_nan=False).encode(),
+        },
+    )
+    table = pa.table(arrays, schema=schema)
+    leaves = {leaf: kind for name, field in types.items() for leaf, kind in _leaves(name, field)}
+    row_bytes = table.nbytes // max(table.num_rows, 1) + 1
+    with replacing(path) as temporary:
+        pq.write_table(
+            table,
+            temporary,
+            # FLAC and PNG are compressed already.
+            compression={leaf: "NONE" if kind == pa.binary() else "ZSTD" for leaf, kind in leaves.items()},
+            use_dictionary=[leaf for leaf, kind in leaves.items() if pa.types.is_string(kind)],
+            write_statistics=[leaf for leaf in leaves if leaf in types],
+            write_page_checksum=True,
+            row_group_size=max(ROW_GROUP_BYTES // row_bytes, 1),
+        )
+
+
+def _to_arrow(values: Any, kind: pa.DataType, where: str) -> pa.Array:
+    """Turn one column into an Arrow array of exactly `kind`, without nulls."""
+    try:
+        if isinstance(values, (pa.Array, pa.ChunkedArray)):
+            array = values.cast(kind)
+        elif kind == MEDIA:
+            parts = [[row[i] for row in values] for i in range(2)]
+            array = pa.StructArray.from_arrays(
+                [pa.array(parts[0], pa.binary()), pa.array(parts[1], pa.string())], fields=list(kind)
+            )
+            if any(child.null_count for child in array.flatten()):
+                raise ValueError("a sound or picture without bytes or file name")
+        elif pa.types.is_nested(kind) and _is_number(_innermost(kind)):
+            array = _nested(values, kind)
+        else:
+            array = pa.array(values if isinstance(values, np.ndarray) else list(values), kind)
+    except (pa.ArrowException, ValueError, TypeError) as error:
+        raise ValueError(f"{where} is not {kind}: {error}") from error
+    if array.null_count:
+        raise ValueError(f"{where}: {array.null_count} values are missing")
+    return array
+
+
+def _nested(values: Any, kind: pa.DataType) -> pa.Array:
+    """Pack numbers ``(n, ...)``, or ``(L_i, ...)`` a row for a plain list, without a Python object each."""
+    dtype = _innermost(kind).to_pandas_dtype()
+    if pa.types.is_fixed_size_list(kind):
+        dims = _dims(kind)
+        data = np.asarray(values, dtype=dtype)
+        if len(data) == 0:
+            data = data.reshape(0, *dims)
+        if data.shape[1:] != dims:
+            raise ValueError(f"got shape {data.shape}, expected (n, {', '.join(map(str, dims))})")
+        array = pa.array(np.ascontiguousarray(data).reshape(-1))
+        for level in reversed(_levels(kind)):
+            array = pa.FixedSizeListArray.from_arrays(array, type=level)
+        return array
+    rows = [np.asarray(row, dtype=dtype) for row in values]
+    offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows], dtype=np.int64)]).astype(np.int32)
+    inner = kind.value_type
+    filled = [row for row in rows if len(row)]
+    flat = np.concatenate(filled) if filled else np.empty((0, *_dims(inner)), dtype=dtype)
+    child = _nested(flat, inner) if pa.types.is_nested(inner) else pa.array(flat)
+    return pa.ListArray.from_arrays(pa.array(offsets), child, type=kind)
+
+
+def _levels(kind: pa.DataType) -> list[pa.DataType]:
+    """List the fixed-size list types from the outermost to the innermost."""
+    levels = []
+    while pa.types.is_fixed_size_list(kind):
+        levels.append(kind)
+        kind = kind.value_type
+    return levels
+
+
+def _dims(kind: pa.DataType) -> tuple[int, ...]:
+    """Return the shape of one row of a fixed-size list type."""
+    return tuple(level.list_size for level in _levels(kind))
+
+
+def _innermost(kind: pa.DataType) -> pa.DataType:
+    """Return the type of the numbers or strings inside nested lists."""
+    while pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind):
+        kind = kind.value_type
+    return kind
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind))
+
+
+def _leaves(path: str, kind: pa.DataType) -> Iterator[tuple[str, pa.DataType]]:
+    """Name the Parquet columns that a field becomes, with their types."""
+    if pa.types.is_struct(kind):
+        for field in kind:
+            yield from _leaves(f"{path}.{field.name}", field.type)
+    elif pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind):
+        yield from _leaves(f"{path}.list.element", kind.value_type)
+    else:
+        yield path, kind
+
+
+def _feature(kind: pa.DataType) -> dict[str, Any]:
+    """Describe a type in the JSON of Hugging Face `datasets` (its version 4 and later)."""
+    if pa.types.is_fixed_size_list(kind):
+        return {"feature": _feature(kind.value_type), "length": kind.list_size, "_type": "List"}
+    if pa.types.is_list(kind):
+        return {"feature": _feature(kind.value_type), "_type": "List"}
+    names = {pa.float32(): "float32", pa.float64(): "float64"}
+    return {"dtype": names.get(kind, str(kind)), "_type": "Value"}
+
+
+def _media_feature(kind: Literal["audio", "image"], sampling_rate: int | None) -> dict[str, Any]:
+    if kind == "image":
+        return {"_type": "Image"}
+    rate = {} if sampling_rate is None else {"sampling_rate": sampling_rate}
+    return {**rate, "_type": "Audio"}
+
+
+def _files(source: Path | Sequence[Path]) -> list[Path]:
+    """Resolve a file, a folder of shards or a list of files."""
+    if not isinstance(source, Path):
+        return list(source)
+    return shards(source) if source.is_dir() else [source]
+
+
+@contextmanager
+def _opened(path: Path, columns: Sequence[str] | None = None) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file; what is wrong with it, there or while it is read, becomes a `DataError`."""
+    if not path.is_file():
+        raise DataError(
+            f"{path}: no such file; run the stage that writes it (`dvc repro`) or correct the path"
+        )
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            present = file.schema_arrow.names
+            missing = [name for name in columns or [] if name not in present]
+            if missing:
+                raise DataError(f"{path}: has no column {missing[0]!r}; its columns: {', '.join(present)}")
+            yield file
+    except (pa.ArrowException, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(
+            f"{path}: not a Parquet file or damaged ({reason}); delete it and run the stage that writes it"
+        ) from error
+
+
+def read(source: Path | Sequence[Path], columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a table into memory.
+
+    Parameters
+    ----------
+    source : Path or sequence of Path
+        A file, a folder of shards (read in order), or several files.
+    columns : sequence of str, optional
+        Only these, in this order.
+
+    Returns
+    -------
+    pa.Table
+
+    Raises
+    ------
+    DataError
+        A file or column is missing, a file is damaged, or the files do not share a schema.
+    """
+    tables = []
+    files = _files(source)
+    for path in files:
+        with _opened(path, columns) as file:
+            # One row group at a time: Arrow cannot read more than 2 GiB of media in one piece.
+            groups = [file.read_row_group(i, columns=columns) for i in range(file.num_row_groups)]
+            table = pa.concat_tables(groups) if groups else file.schema_arrow.empty_table()
+            tables.append(table.select(columns) if columns is not None else table)
+    for path, table in zip(files, tables, strict=True):
+        if not table.schema.equals(tables[0].schema, check_metadata=False):
+            raise DataError(
+                f"{path}: columns differ from those of {files[0]}; both must come from one stage's run"
+            )
+    return pa.concat_tables(tables)
+
+
+def iterate(
+    source: Path | Sequence[Path], columns: Sequence[str] | None = None, batch_size: int = 256
+) -> Iterator[pa.RecordBatch]:
+    """Stream a table in bounded memory.
+
+    Parameters
+    ----------
+    source : Path or sequence of Path
+        A file, a folder of shards (read in order), or several files.
+    columns : sequence of str, optional
+        Only these.
+    batch_size : int
+        Rows per batch, at most.
+
+    Yields
+    ------
+    pa.RecordBatch
+
+    Raises
+    ------
+    DataError
+        As `read`.
+    """
+    for path in _files(source):
+        with _opened(path, columns) as file:
+            yield from file.iter_batches(batch_size=batch_size, columns=columns)
+
+
+def metadata(source: Path) -> dict[str, Any]:
+    """Read the facts that `write` was given.
+
+    Parameters
+    ----------
+    source : Path
+        A file, or a folder of shards (the first one is read).
+
+    Returns
+    -------
+    dict
+        Empty for a file that unisono did not write.
+
+    Raises
+    ------
+    DataError
+        The file is missing or damaged.
+    """
+    path = _files(source)[0]
+    with _opened(path) as file:
+        raw = (file.schema_arrow.metadata or {}).get(_KEY, b"{}")
+    try:
+        return dict(json.loads(raw))
+    except (ValueError, TypeError):
+        raise DataError(
+            f"{path}: its `unisono` metadata is not a JSON object; write the file again"
+        ) from None
+
+
+def to_numpy(column: pa.Array | pa.ChunkedArray) -> Any:
+    """Turn a column into an array.
+
+    Parameters
+    ----------
+    column : pa.Array or pa.ChunkedArray [n rows]
+        Numbers, strings, fixed-size lists (nested too), fixed-shape tensors, or plain lists of these.
+
+    Returns
+    -------
+    np.ndarray [shape=(n, ...)] or list of np.ndarray [shape=(L_i, ...)]
+        The list for a column of plain lists, whose lengths may differ. Strings come as objects.
+        Numbers are not copied when the column is in one piece, so the array may be read-only.
+
+    Raises
+    ------
+    DataError
+        A value is missing (null).
+    """
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if isinstance(array, pa.ChunkedArray):  # too large for one piece
+        parts = [to_numpy(chunk) for chunk in array.chunks]
+        return list(chain(*parts)) if isinstance(parts[0], list) else np.concatenate(parts)
+    if array.null_count:
+        raise DataError(f"{array.null_count} of {len(array)} values are null; fill or drop these rows")
+    if isinstance(array, pa.FixedShapeTensorArray):
+        return array.to_numpy_ndarray()
+    kind = array.type
+    if pa.types.is_fixed_size_list(kind):
+        values = to_numpy(array.flatten())
+        return values.reshape(len(array), kind.list_size, *values.shape[1:])
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        values = to_numpy(array.flatten())
+        ends = np.cumsum([0, *array.value_lengths().to_numpy(zero_copy_only=False)])
+        return [values[start:end] for start, end in pairwise(ends)]
+    return array.to_numpy(zero_copy_only=False)
