@@ -1,6 +1,7 @@
 """Mono sound as FLAC bytes and as samples.
 
-**Conventions.** Samples are float32 in -1 ... 1, shape ``(n,)``; a file holds 16-bit integers, 1 / 32,768 apart.
+**Conventions.** Samples are float32 in -1 ... 1, shape ``(n,)``; a file holds 16-bit integers, that is steps
+of 1 / 32,768.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """External programs, run so that none can hang, fill the memory or see more than it needs.
 
-**Conventions.** A program gets an argument list (never a shell), a folder of its own to work in, a bare environment,
-nothing on its standard input, a time limit that ends its whole process group, and, where asked, a memory limit. What
-it says (standard output and error together) goes through a file, so that a child it leaves behind cannot block us.
-An exit status is reported, not judged: programs here end with 0 after failures too, so callers check what was made.
+**Conventions.** A program gets an argument list (never a shell), a folder of its own to work in, a bare
+environment, nothing on its standard input, a time limit that ends its whole process group, and, where asked,
+a memory limit. What it says (standard output and error together) goes through a file, so that a child it
+leaves behind cannot block us. An exit status is reported, not judged: programs here end with 0 after failures
+too, so callers check what was made.
 """
 
 from __future__ import annotations
@@ -164,7 +165,7 @@ def describe(done: Completed) -> str:
 
 
 def _limit_memory(pid: int, memory_bytes: int) -> None:
-    """Set the address-space limit of a process just started (not by ``preexec_fn``: unsafe beside threads)."""
+    """Limit the address space of a process just started (``preexec_fn`` would be unsafe beside threads)."""
     if hasattr(resource, "prlimit"):
         with contextlib.suppress(ProcessLookupError):
             resource.prlimit(pid, resource.RLIMIT_AS, (memory_bytes, memory_bytes))
