@@ -1,0 +1,57 @@
+# `make repro` and `make test` each do the whole set-up first; both may be run again at any time.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+FONT := /usr/share/sounds/sf2/FluidR3_GM.sf2
+PACKAGES := lilypond timidity fluid-soundfont-gm espeak-ng
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+# Stages run `python`: the one of the virtual environment.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: repro test setup tools lint format clean help
+
+help:  ## List what can be made.
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+repro: setup  ## Set up, then run the pipeline (`dvc repro`).
+	dvc repro
+
+test: setup  ## Set up, then run the tests.
+	python -m pytest
+
+setup: tools $(VENV)/.installed  ## System tools and virtual environment.
+
+# System tools: installed by apt-get where that exists, named where it does not.
+tools:
+	@missing=""; \
+	command -v lilypond >/dev/null || missing="$$missing lilypond"; \
+	command -v timidity >/dev/null || missing="$$missing timidity"; \
+	command -v espeak-ng >/dev/null || missing="$$missing espeak-ng"; \
+	test -e $(FONT) || missing="$$missing FluidR3_GM.sf2"; \
+	$(PYTHON) -c 'import ensurepip' 2>/dev/null || missing="$$missing python3-venv"; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if ! command -v apt-get >/dev/null; then \
+		echo "missing:$$missing. Install LilyPond 2.24+, TiMidity++ 2.14+, espeak-ng 1.51+ and the sound font FluidR3_GM.sf2" \
+		     "(set mtm.audio.soundfont in params.yaml to its path), then run make again." >&2; exit 2; \
+	fi; \
+	echo "installing system tools:$$missing"; \
+	$(SUDO) apt-get update -qq && \
+	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(PACKAGES) \
+		$$($(PYTHON) -c 'import ensurepip' 2>/dev/null || echo python3-venv) >/dev/null
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+		echo "unisono needs Python 3.11, 3.12 or 3.13; $(PYTHON) is $$($(PYTHON) -V). Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+lint: setup  ## Style and types.
+	ruff check . && ruff format --check . && mypy
+
+format: setup  ## Put the code in order.
+	ruff check --fix . && ruff format .
+
+clean:  ## Delete what can be made again: data, results not in Git, unfinished work.
+	rm -rf .unisono data/mtm results/experiments results/figures results/timing
