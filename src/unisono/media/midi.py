@@ -65,7 +65,9 @@ def note_times(notes: np.ndarray, *, seconds_per_beat: float) -> tuple[np.ndarra
     return offsets - duration * seconds_per_beat, offsets
 
 
-def encode(notes: np.ndarray, *, seconds_per_beat: float, program: int, velocity: int) -> bytes:
+def encode(
+    notes: np.ndarray, *, seconds_per_beat: float, program: int, velocity: int, lead_in: float = 0.0
+) -> bytes:
     """Write notes as a Standard MIDI File of one instrument, by pretty-midi.
 
     Parameters
@@ -78,6 +80,8 @@ def encode(notes: np.ndarray, *, seconds_per_beat: float, program: int, velocity
         General MIDI programme, from 0 (0 is the acoustic grand piano).
     velocity : int
         Of every note, 1-127.
+    lead_in : float
+        Silence before the sample, in beats.
 
     Returns
     -------
@@ -92,10 +96,11 @@ def encode(notes: np.ndarray, *, seconds_per_beat: float, program: int, velocity
     import pretty_midi
 
     onsets, offsets = note_times(notes, seconds_per_beat=seconds_per_beat)
+    wait_s = lead_in * seconds_per_beat
     score = pretty_midi.PrettyMIDI(resolution=TICKS_PER_BEAT, initial_tempo=60.0 / seconds_per_beat)
     instrument = pretty_midi.Instrument(program)
     instrument.notes = [
-        pretty_midi.Note(velocity=velocity, pitch=int(pitch), start=start, end=end)
+        pretty_midi.Note(velocity=velocity, pitch=int(pitch), start=wait_s + start, end=wait_s + end)
         for pitch, start, end in zip(np.asarray(notes)[:, 0], onsets, offsets, strict=True)
     ]
     score.instruments.append(instrument)

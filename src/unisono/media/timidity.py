@@ -1,0 +1,360 @@
+"""Samples as piano sound, by TiMidity++: many MIDI files per process, every output checked.
+
+**Conventions.** TiMidity++ ends with status 0 whatever happens, so a sample counts as rendered only if its
+file is there, has the right rate, reaches the last note's end, and is not silent during any note. The sound
+is cut `TAIL_S` after the last note's end, so that its length follows from the notes alone, not from the sound
+font's release.
+
+The machine's own ``timidity.cfg`` is read by TiMidity++ even with ``-c``. Ours therefore names the instrument
+itself (a plain ``soundfont`` line would lose to the machine's), and every option that matters to the sound
+stands on the command line, at TiMidity++'s own default: reverb and chorus as it plays them, no voice
+reduction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from unisono.config.compute import Compute
+from unisono.config.mtm import Audio
+from unisono.errors import ConfigError, DataError, ProgramError
+from unisono.io import parquet
+from unisono.io.skipped import write as write_skipped
+from unisono.media import audio as sound
+from unisono.media import midi, programs
+from unisono.parallel import Shard, map_shards
+
+PROGRAM = "timidity"
+PACKAGES = "timidity fluid-soundfont-gm"
+SOUNDFONT_FOLDERS = tuple(
+    Path(folder)
+    for folder in (
+        "/usr/share/sounds/sf2",
+        "/usr/share/soundfonts",
+        "/usr/local/share/sounds/sf2",
+        "/usr/local/share/soundfonts",
+        "/opt/homebrew/share/soundfonts",
+    )
+)
+
+TAIL_S = 0.5
+"""Seconds kept after the last note's end: piano is then below -65 dB."""
+
+LEAD_IN = 0.25
+"""Beats of silence before each sample, cut off again: TiMidity++ 2.14 loses a note at time zero when the next
+note has the same pitch."""
+
+SILENCE = 16
+"""A note is heard when its peak exceeds this, of 32,768. Rendered silence peaks at 5, the faintest pitch of a
+piano at 700."""
+
+MEMORY_BYTES = 2 * 2**30
+DISK_BYTES = 32 * 2**20
+
+OPTIONS = (
+    "-idqqq",
+    "--preserve-silence",
+    "-A70",
+    "--no-volume-compensation",
+    "-p256",
+    "--no-polyphony-reduction",
+    "--no-fast-decay",
+    "--no-anti-alias",
+    "--module=0",
+    "-V0",
+    "-K0",
+    "-T100",
+    "-EwpvSEToz",
+    "-EFreverb=f",
+    "-EFchorus=n",
+    "-EFdelay=d",
+    "-EFvlpf=c",
+    "-EFresamp=g",
+)
+
+
+def find_soundfont(name: str) -> Path:
+    """Find a sound font by path, or by file name in the usual folders.
+
+    Parameters
+    ----------
+    name : str
+        ``mtm.audio.soundfont``: a path, or a name as ``FluidR3_GM.sf2``.
+
+    Returns
+    -------
+    Path
+        Absolute path of the file.
+
+    Raises
+    ------
+    ConfigError
+        It is not there, or not a SoundFont 2 file.
+    """
+    candidates = [Path(name).expanduser(), *(folder / name for folder in SOUNDFONT_FOLDERS)]
+    found = next((path for path in candidates if path.is_file()), None)
+    if found is None:
+        folders = ", ".join(map(str, SOUNDFONT_FOLDERS))
+        raise ConfigError(
+            f"mtm.audio.soundfont: {name!r} is no file, here or in {folders}; install the Debian package "
+            "fluid-soundfont-gm (FluidR3_GM.sf2), or give a path"
+        )
+    try:
+        with found.open("rb") as file:
+            header = file.read(12)
+    except OSError as error:
+        raise ConfigError(f"mtm.audio.soundfont: {found}: {error.strerror}") from None
+    if header[:4] != b"RIFF" or header[8:] != b"sfbk":
+        raise ConfigError(f"mtm.audio.soundfont: {found}: not a SoundFont 2 file (.sf2)")
+    return found.absolute()
+
+
+def describe(audio: Audio) -> dict[str, Any]:
+    """Say what the sound is made with, for the metadata.
+
+    Parameters
+    ----------
+    audio : Audio
+        Section ``mtm.audio``.
+
+    Returns
+    -------
+    dict
+        ``tool``, ``soundfont`` (file name), ``soundfont_sha256``, ``sample_rate`` (Hz), ``program``,
+        ``velocity``, ``seconds_per_beat``, ``tail_s``.
+
+    Raises
+    ------
+    ProgramError, ConfigError
+        TiMidity++ or the sound font is missing.
+    """
+    font = find_soundfont(audio.soundfont)
+    with font.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {
+        "tool": programs.version(programs.find(PROGRAM, PACKAGES)),
+        "soundfont": font.name,
+        "soundfont_sha256": digest,
+        "sample_rate": audio.sample_rate,
+        "program": audio.program,
+        "velocity": audio.velocity,
+        "seconds_per_beat": audio.seconds_per_beat,
+        "tail_s": TAIL_S,
+    }
+
+
+def check(audio: Audio) -> None:
+    """Render one note, so that a set-up that cannot work fails at once and not sample by sample.
+
+    Raises
+    ------
+    ProgramError, ConfigError
+        TiMidity++ or the sound font is missing, or the note does not sound.
+    """
+    [result] = render([np.array([[60.0, 1.0, 0.0]])], audio)
+    if isinstance(result, str):
+        raise ProgramError(
+            f"{PROGRAM}: a test note (soundfont {audio.soundfont}, program {audio.program}, velocity "
+            f"{audio.velocity}) failed: {result}; check `{PROGRAM}` and the section mtm.audio"
+        )
+
+
+def render(samples: Sequence[np.ndarray], audio: Audio) -> list[np.ndarray | str]:
+    """Render samples; one that fails among others is tried once more alone.
+
+    Parameters
+    ----------
+    samples : sequence of np.ndarray [shape=(n_notes, 3), dtype=float]
+        Notes as in `unisono.media.midi`.
+    audio : Audio
+        Section ``mtm.audio``.
+
+    Returns
+    -------
+    list of np.ndarray [shape=(n,), dtype=int16] or str
+        Per sample its sound, mono at ``audio.sample_rate`` Hz, or the reason why there is none. A sample's
+        sound does not depend on what is rendered beside it.
+
+    Raises
+    ------
+    ProgramError
+        TiMidity++ is missing, or the disk is full.
+    ConfigError
+        The sound font is missing.
+    """
+    program = programs.find(PROGRAM, PACKAGES)
+    font = find_soundfont(audio.soundfont)
+    results: list[np.ndarray | str] = [""] * len(samples)
+    playable = []
+    for index, notes in enumerate(samples):
+        try:
+            midi.note_times(notes, seconds_per_beat=audio.seconds_per_beat)
+            playable.append(index)
+        except DataError as error:
+            results[index] = str(error)
+    for start in range(0, len(playable), audio.files_per_process):
+        batch = playable[start : start + audio.files_per_process]
+        played = _play([samples[index] for index in batch], audio, program, font)
+        for index, result in zip(batch, played, strict=True):
+            if isinstance(result, str) and len(batch) > 1:
+                [result] = _play([samples[index]], audio, program, font)
+            results[index] = result
+    return results
+
+
+def _play(samples: Sequence[np.ndarray], audio: Audio, program: str, font: Path) -> list[np.ndarray | str]:
+    """Render samples in one process, in a folder of its own."""
+    with tempfile.TemporaryDirectory(prefix="unisono-timidity-") as name:
+        folder = Path(name)
+        (folder / "font.sf2").symlink_to(font)
+        (folder / "own.cfg").write_text(f"bank 0\n{audio.program} %font font.sf2 0 {audio.program}\n")
+        for index, notes in enumerate(samples):
+            score = midi.encode(
+                notes,
+                seconds_per_beat=audio.seconds_per_beat,
+                program=audio.program,
+                velocity=audio.velocity,
+                lead_in=LEAD_IN,
+            )
+            (folder / f"{index}.mid").write_bytes(score)
+        done = programs.run(
+            [program, "-c", "own.cfg", "-OwM1sl", "-s", str(audio.sample_rate), *OPTIONS]
+            + [f"{index}.mid" for index in range(len(samples))],
+            cwd=folder,
+            timeout_s=audio.timeout_s,
+            memory_bytes=MEMORY_BYTES,
+        )
+        results: list[np.ndarray | str] = []
+        for index, notes in enumerate(samples):
+            try:
+                results.append(_checked(folder / f"{index}.wav", notes, audio))
+            except DataError as error:
+                if shutil.disk_usage(folder).free < DISK_BYTES:
+                    raise ProgramError(f"{PROGRAM}: disk full at {folder}; free space, run again") from None
+                results.append(f"{error} (TiMidity++: {programs.describe(done)})")
+    return results
+
+
+def _checked(path: Path, notes: np.ndarray, audio: Audio) -> np.ndarray:
+    """Read what TiMidity++ wrote for a sample; cut the lead-in and the tail.
+
+    Raises
+    ------
+    DataError
+        It is missing, unreadable, of another rate, too short, or a note in it is silent.
+    """
+    import soundfile
+
+    if not path.is_file():
+        raise DataError("no sound was written")
+    try:
+        samples, rate = soundfile.read(path, dtype="int16", always_2d=True)
+    except (soundfile.SoundFileError, RuntimeError):
+        raise DataError(f"not a readable WAV file ({path.stat().st_size} bytes)") from None
+    if rate != audio.sample_rate or samples.shape[1] != 1:
+        raise DataError(
+            f"expected mono at {audio.sample_rate} Hz, got {samples.shape[1]} channels at {rate} Hz"
+        )
+    onsets, offsets = midi.note_times(notes, seconds_per_beat=audio.seconds_per_beat)
+    samples = samples[round(LEAD_IN * audio.seconds_per_beat * rate) :, 0]
+    if len(samples) < round(offsets[-1] * rate):
+        raise DataError(
+            f"the sound ends at {len(samples) / rate:.2f} s, the last note at {offsets[-1]:.2f} s"
+        )
+    for index, (onset, offset) in enumerate(zip(onsets, offsets, strict=True)):
+        heard = samples[round(onset * rate) : round(max(offset, onset + 0.1) * rate)].astype(np.int32)
+        if np.abs(heard).max(initial=0) <= SILENCE:
+            raise DataError(f"note {index} (pitch {notes[index][0]:g}, at {onset:.2f} s) is silent")
+    length = round((offsets[-1] + TAIL_S) * rate)
+    return np.pad(samples[:length], (0, max(0, length - len(samples))))
+
+
+def render_folder(samples: Path, out: Path, skipped: Path, audio: Audio, *, compute: Compute) -> None:
+    """Render a folder of samples.
+
+    Parameters
+    ----------
+    samples : Path
+        Shards with the columns ``id`` and ``notes``.
+    out : Path
+        Written: a shard of the same name for each, see `render_shard`.
+    skipped : Path
+        Written: CSV of the samples without sound, and why.
+    audio : Audio
+        Section ``mtm.audio``.
+    compute : Compute
+
+    Raises
+    ------
+    ProgramError, ConfigError
+        TiMidity++ or the sound font is missing or does not work.
+    DataError
+        The samples are missing or damaged, or none of them could be rendered.
+    """
+    check(audio)
+    sources = parquet.shards(samples)
+    shards = [Shard(path.name, (path,), n_items=parquet.read(path, ["id"]).num_rows) for path in sources]
+    done = map_shards(
+        render_shard,
+        shards,
+        out,
+        params={"audio": audio.model_dump(mode="json"), "made_with": describe(audio)},
+        compute=compute,
+        description="Rendering audio",
+    )
+    left_out = [(name, reason) for part in done for name, reason in part["skipped"]]
+    write_skipped(skipped, left_out)
+    if not any(part["rendered"] for part in done):
+        raise DataError(f"{samples}: no sample could be rendered; the reasons are in {skipped}")
+
+
+def render_shard(shard: Shard, destination: Path, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Render one shard of samples, for `unisono.parallel.map_shards`.
+
+    Parameters
+    ----------
+    shard : Shard
+        Its one input is a shard of samples (columns ``id``, ``notes``).
+    destination : Path
+        Written: ``id``, ``audio`` (mono FLAC), ``onsets`` and ``offsets`` (s, from the start of the sound).
+    params : mapping
+        ``audio``: section ``mtm.audio`` as a dict; ``made_with``: what `describe` says.
+
+    Returns
+    -------
+    dict
+        ``rendered``: number of samples; ``skipped``: list of [id, reason].
+    """
+    audio = Audio(**params["audio"])
+    [source] = shard.inputs
+    table = parquet.read(source, ["id", "notes"])
+    names, notes = table["id"].to_pylist(), parquet.to_numpy(table["notes"])
+    rows: dict[str, list[Any]] = {"id": [], "audio": [], "onsets": [], "offsets": []}
+    skipped = []
+    for name, sample, result in zip(names, notes, render(notes, audio), strict=True):
+        if isinstance(result, str):
+            skipped.append([name, result])
+            continue
+        onsets, offsets = midi.note_times(sample, seconds_per_beat=audio.seconds_per_beat)
+        file = (sound.encode_flac(result, audio.sample_rate), f"{name}.flac")
+        for column, value in zip(rows.values(), (name, file, onsets, offsets), strict=True):
+            column.append(value)
+    kept = {key: value for key, value in parquet.metadata(source).items() if key in ("dataset", "source")}
+    times = parquet.vector(notes.shape[1])
+    parquet.write(
+        destination,
+        rows,
+        types={"id": pa.string(), "audio": parquet.MEDIA, "onsets": times, "offsets": times},
+        metadata={**kept, **params["made_with"]},
+        media={"audio": "audio"},
+        sampling_rate=audio.sample_rate,
+    )
+    return {"rendered": len(rows["id"]), "skipped": skipped}
