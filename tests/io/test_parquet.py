@@ -121,7 +121,7 @@ def test_hugging_face_reads_it_as_it_is(file: Path, columns: dict, tmp_path: Pat
     assert loaded.features["frames"] == datasets.List(datasets.List(datasets.Value("float32"), length=4))
     written_by_them = datasets.Features(loaded.features).arrow_schema.metadata[b"huggingface"]
     assert json.loads(written_by_them) == json.loads(pq.read_schema(file).metadata[b"huggingface"])
-    # Decoding sound needs `torchcodec`, which is not installed; that it would get the bytes is what counts here.
+    # Decoding sound needs `torchcodec`, which is not installed: that it would get the bytes is what counts.
     loaded = loaded.cast_column("audio", datasets.Audio(decode=False))
     np.testing.assert_array_equal(np.array(loaded["notes"][:], np.float32), columns["notes"])
     assert loaded[3]["syllables"] == columns["syllables"][3]
