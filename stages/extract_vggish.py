@@ -1,0 +1,38 @@
+"""Extract VGGish features of every note from audio shards."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from unisono import config, errors
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--audio", type=Path, required=True, help="folder of shards: id, audio, onsets, offsets"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder of shards to write: id, audio (20, 128)"
+    )
+    parser.add_argument(
+        "--downloads",
+        type=Path,
+        default=Path("data/raw/vggish"),
+        help="folder for the published network, if params.yaml asks for it (default: %(default)s)",
+    )
+    args = parser.parse_args()
+    from unisono.features import vggish_extraction
+
+    vggish_extraction.extract_folder(
+        args.audio,
+        args.out,
+        settings=config.load("mtm").features.vggish,
+        compute=config.load("compute"),
+        downloads=args.downloads,
+    )
+
+
+if __name__ == "__main__":
+    errors.run(main)
