@@ -32,7 +32,9 @@ def main() -> int:
     """Print every difference beyond its tolerance; exit status 1 if there is one."""
     expected, actual = (leaves(json.loads(Path(name).read_text(encoding="utf-8"))) for name in sys.argv[1:3])
     faults = [f"{'/'.join(path)}: missing" for path in expected.keys() - actual.keys()]
-    faults += [f"{'/'.join(path)}: new, not in the committed file" for path in actual.keys() - expected.keys()]
+    faults += [
+        f"{'/'.join(path)}: new, not in the committed file" for path in actual.keys() - expected.keys()
+    ]
     largest: dict[str, float] = {}
     for path in sorted(expected.keys() & actual.keys()):
         absolute, relative = TOLERANCE.get(path[-1], (0.0, 0.0))
@@ -40,8 +42,10 @@ def main() -> int:
         largest[path[-1]] = max(largest.get(path[-1], 0.0), difference)
         if not difference <= max(absolute, relative * abs(expected[path])):
             faults.append(f"{'/'.join(path)}: {actual[path]:g}, committed {expected[path]:g}")
-    print(f"compared {len(expected)} numbers; largest differences: " + (
-        ", ".join(f"{name} {value:.3g}" for name, value in sorted(largest.items())) or "none"))
+    print(
+        f"compared {len(expected)} numbers; largest differences: "
+        + (", ".join(f"{name} {value:.3g}" for name, value in sorted(largest.items())) or "none")
+    )
     for fault in sorted(faults):
         print(f"metrics differ: {fault}")
     if not expected:

@@ -1,0 +1,179 @@
+"""One whole `dvc repro` on tiny songs in a copy of the working tree, then what an edit re-runs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.pipeline
+
+SONG = """<?xml version="1.0"?><score-partwise version="3.1"><part-list><score-part id="P1"><part-name>Voice</part-name>
+</score-part></part-list><part id="P1"><measure number="1"><attributes><divisions>2</divisions></attributes>{notes}
+</measure></part></score-partwise>"""
+NOTE = """<note><pitch><step>{step}</step><octave>{octave}</octave></pitch><duration>{duration}</duration>
+<lyric><syllabic>single</syllabic><text>{text}</text></lyric></note>"""
+WORDS = [
+    "la",
+    "le",
+    "li",
+    "lo",
+    "lu",
+    "ma",
+    "me",
+    "mi",
+    "mo",
+    "mu",
+    "na",
+    "ne",
+    "ni",
+    "no",
+    "nu",
+    "ra",
+    "re",
+    "ri",
+    "ro",
+    "ru",
+    "sol",
+    "fa",
+]
+
+
+def write_songs(folder: Path, count: int) -> None:
+    """Write `count` different songs of 45 notes each."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        draw = random.Random(number)
+        notes = "".join(
+            NOTE.format(
+                step=draw.choice("CDEFGAB"),
+                octave=draw.choice("45"),
+                duration=draw.choice((1, 2, 2, 3)),
+                text=draw.choice(WORDS),
+            )
+            for _ in range(45)
+        )
+        (folder / f"song{number:02d}.musicxml").write_text(SONG.format(notes=notes), encoding="utf-8")
+
+
+class Clone:
+    """A copy of the working tree in a Git repository of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        listed = subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT,
+            capture_output=True,
+            check=True,
+        ).stdout.decode()
+        for name in filter(None, listed.split("\0")):
+            # Committed results and the lock are left behind: everything is made here.
+            if (ROOT / name).is_file() and not name.startswith("results/") and name != "dvc.lock":
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(ROOT / name, folder / name)
+        self.run("git", "init", "--quiet")
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in the copy, on the copy's own code."""
+        env = {
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(self.folder / "src"),
+            "DVC_NO_ANALYTICS": "1",
+        }
+        return subprocess.run(
+            words, cwd=self.folder, env=env, capture_output=True, text=True, timeout=540, check=False
+        )
+
+    def repro(self) -> list[str]:
+        """Run the pipeline; return the stages that ran."""
+        done = self.run("dvc", "repro")
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        return re.findall(r"Running stage '([^']+)'", done.stdout)
+
+    def edit(self, change: Callable[[dict[str, Any]], None]) -> None:
+        """Change params.yaml."""
+        path = self.folder / "params.yaml"
+        params = yaml.safe_load(path.read_text(encoding="utf-8"))
+        change(params)
+        path.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+
+    def methods_in_table(self) -> set[str]:
+        """Return the methods with a value of our own in Table 6.2."""
+        with (self.folder / "results/tables/table_6_2.csv").open(encoding="utf-8") as file:
+            return {row["method"] for row in csv.DictReader(file) if row["value"]}
+
+
+def make_tiny(params: dict[str, Any]) -> None:
+    """Shrink every size to what runs in seconds; the network, tools and formats stay the real ones."""
+    mtm = params["mtm"]
+    mtm["source"] = "musicxml"
+    mtm["songs"]["shard_size"] = 8
+    mtm["features"]["asmcmr"].update(snippets=2, steps=2, batch_size=4)
+    mtm["features"]["skipgram"].update(epochs=2, dimensions=4)
+    for model in ("cca", "gcca"):
+        params["models"][model]["n_components"] = 2
+    for key in list(params["experiments"]):
+        if params["experiments"][key]["dataset"] == "mtm":
+            params["experiments"][key]["seeds"] = 2
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A copy whose pipeline has run once."""
+    copy = Clone(tmp_path_factory.mktemp("clone"))
+    write_songs(copy.folder / "data/raw/mtm", 12)
+    copy.edit(make_tiny)
+    assert "build_songs" in copy.repro()
+    return copy
+
+
+def test_the_pipeline_makes_every_declared_output(clone: Clone) -> None:
+    metrics = json.loads((clone.folder / "results/metrics.json").read_text(encoding="utf-8"))
+    assert {"mtm_random", "mtm_cca", "mtm_gcca"} <= set(metrics)
+    experiment = json.loads(
+        (clone.folder / "results/experiments/mtm_cca/metrics.json").read_text(encoding="utf-8")
+    )
+    assert experiment["source"] == "musicxml"
+    assert 0 <= experiment["audio->sheet"]["recall_at_1"] <= 1
+    assert experiment["audio->sheet"]["pool"] > 1
+
+
+def test_a_second_run_does_nothing(clone: Clone) -> None:
+    assert clone.repro() == []
+
+
+def test_editing_one_experiment_reruns_its_branch_only(clone: Clone) -> None:
+    clone.edit(lambda params: params["experiments"]["mtm_gcca"].update(params={"n_components": 3}))
+    assert set(clone.repro()) == {"run_experiment@mtm_gcca", "tabulate"}
+
+
+def test_a_removed_experiment_leaves_nothing_in_the_tables(clone: Clone) -> None:
+    assert "GCCA" in clone.methods_in_table()
+    clone.edit(lambda params: params["experiments"].pop("mtm_gcca"))
+    assert set(clone.repro()) == {"tabulate"}
+    assert "GCCA" not in clone.methods_in_table()
+    assert "mtm_gcca" not in json.loads((clone.folder / "results/metrics.json").read_text(encoding="utf-8"))
+
+
+def test_a_misspelt_parameter_stops_with_its_name(clone: Clone) -> None:
+    before = (clone.folder / "params.yaml").read_text(encoding="utf-8")
+    clone.edit(lambda params: params["mtm"]["audio"].update(sample_rat=16000))
+    done = clone.run("dvc", "repro")
+    (clone.folder / "params.yaml").write_text(before, encoding="utf-8")
+    assert done.returncode != 0
+    assert "mtm.audio.sample_rat: unknown parameter; did you mean 'sample_rate'?" in done.stderr
+    assert "Traceback" not in done.stderr
