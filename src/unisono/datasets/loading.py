@@ -1,0 +1,344 @@
+"""Built data sets as arrays: samples and features joined by id."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from unisono.config import nearest
+from unisono.errors import DataError
+from unisono.io import parquet
+
+#: Folder of features that is not a view: single notes, which samples refer to.
+_NOT_VIEWS = frozenset({"notes"})
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Paired items as arrays: row i of everything is the same item.
+
+    Attributes
+    ----------
+    name : str
+    source : str
+        Where the items came from (``"music21"``); stands beside every number computed from them.
+    ids : np.ndarray [shape=(n,), dtype=str]
+    views : dict of str to np.ndarray [shape=(n, d) or (n, T, d), dtype=float32]
+        Zero-padded where sequences differ in length.
+    lengths : dict of str to np.ndarray [shape=(n,), dtype=int64]
+        Real frames, of padded views only.
+    labels : np.ndarray [shape=(n,), dtype=int or str] or None
+    splits : np.ndarray [shape=(n,), dtype=str] or None
+        ``train``, ``validation`` or ``test``.
+    folds : np.ndarray [shape=(n,), dtype=int64] or None
+        The fold in which an item is tested.
+    groups : np.ndarray [shape=(n,), dtype=str] or None
+        Items of one group (windows of one song) never lie in two parts.
+    metadata : dict of str to dict
+        Per view: extractor, variant, weights.
+    dropped : dict of str to int
+        Items left out because this view lacks them.
+    """
+
+    name: str
+    source: str
+    ids: np.ndarray
+    views: dict[str, np.ndarray]
+    lengths: dict[str, np.ndarray] = field(default_factory=dict)
+    labels: np.ndarray | None = None
+    splits: np.ndarray | None = None
+    folds: np.ndarray | None = None
+    groups: np.ndarray | None = None
+    metadata: dict[str, dict[str, Any]] = field(default_factory=dict)
+    dropped: dict[str, int] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def load_dataset(
+    name: str, *, root: Path | str = Path("data"), views: Mapping[str, str] | None = None
+) -> Dataset:
+    """Load a data set that the pipeline has built.
+
+    Parameters
+    ----------
+    name : str
+        Its folder in `root`, for example ``"mtm"``.
+    root : Path or str
+        The project's data folder.
+    views : mapping of str to str, optional
+        View by view the feature set to take it from (``{"sheet": "sheet_plain"}``); all sets under their own
+        names by default.
+
+    Returns
+    -------
+    Dataset
+        Items that have every view; the others are counted in `Dataset.dropped`.
+
+    Raises
+    ------
+    DataError
+        The data set is not built, a feature set is missing, or the files do not fit together.
+    """
+    return load_folder(Path(root) / name, views=views)
+
+
+def load_folder(folder: Path, *, views: Mapping[str, str] | None = None) -> Dataset:
+    """Load a built data set from its folder; see `load_dataset`.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``samples/`` and ``features/<set>/``, each a folder of Parquet shards with an ``id`` column.
+    views : mapping of str to str, optional
+        As in `load_dataset`.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    DataError
+        As `load_dataset`.
+    """
+    if not (folder / "samples").is_dir():
+        raise DataError(f"{folder}: no data set here (no samples/); build it with `dvc repro`")
+    samples = parquet.read(folder / "samples", columns=_present(folder / "samples"))
+    ids = unique_ids(samples.column("id"), where=f"{folder}/samples")
+    row_of = {identifier: row for row, identifier in enumerate(ids)}
+
+    arrays: dict[str, np.ndarray] = {}
+    lengths: dict[str, np.ndarray] = {}
+    metadata: dict[str, dict[str, Any]] = {}
+    rows: dict[str, np.ndarray] = {}
+    for view, name in (views or _feature_sets(folder)).items():
+        source = folder / "features" / name
+        if not source.is_dir():
+            known = _feature_sets(folder)
+            raise DataError(f"{source}: no such features, for view {view!r}; {nearest(name, known)}")
+        table = parquet.read(source)
+        identifiers = unique_ids(table.column("id"), where=str(source))
+        unknown = next((identifier for identifier in identifiers if identifier not in row_of), None)
+        if unknown is not None:
+            raise DataError(f"{source}: id {unknown!r} is not in {folder}/samples; run `dvc repro` again")
+        rows[view] = np.array([row_of[identifier] for identifier in identifiers], dtype=np.int64)
+        columns = [column for column in table.column_names if is_vectors(table.schema.field(column).type)]
+        if not columns:
+            raise DataError(f"{source}: no column of vectors; its columns: {', '.join(table.column_names)}")
+        parts = [to_view(table.column(column), where=f"{source}: {column}") for column in columns]
+        arrays[view] = np.concatenate([part[0] for part in parts], axis=-1)
+        if parts[0][1] is not None:
+            lengths[view] = parts[0][1]
+        metadata[view] = parquet.metadata(source)
+
+    kept = np.ones(len(ids), dtype=bool)
+    dropped = {}
+    for view, present in rows.items():
+        missing = np.ones(len(ids), dtype=bool)
+        missing[present] = False
+        kept &= ~missing
+        if missing.any():
+            dropped[view] = int(missing.sum())
+    if not kept.any():
+        raise DataError(f"{folder}: no item has all of the views {', '.join(arrays)}; run `dvc repro` again")
+    for view, present in rows.items():
+        # Position of each kept item in the view's own order.
+        position = np.empty(len(ids), dtype=np.int64)
+        position[present] = np.arange(len(present))
+        arrays[view] = arrays[view][position[kept]]
+        if view in lengths:
+            lengths[view] = lengths[view][position[kept]]
+
+    def optional(column: str) -> np.ndarray | None:
+        return (
+            to_labels(samples.column(column), f"{folder}/samples: {column}")[kept]
+            if column in samples.column_names
+            else None
+        )
+
+    facts = parquet.metadata(folder / "samples")
+    folds = optional("fold")
+    return Dataset(
+        name=str(facts.get("dataset", folder.name)),
+        source=str(facts.get("source", folder)),
+        ids=ids[kept],
+        views=arrays,
+        lengths=lengths,
+        labels=optional("label"),
+        splits=optional("split"),
+        folds=folds,
+        groups=optional("song"),
+        metadata=metadata,
+        dropped=dropped,
+    )
+
+
+def _present(samples: Path) -> list[str]:
+    """Columns of the samples that a `Dataset` holds."""
+    first = next(iter(parquet.iterate(samples, batch_size=1)), None)
+    if first is None:
+        raise DataError(f"{samples}: no rows; build the data set again with `dvc repro`")
+    names = first.schema.names
+    return [name for name in ("id", "label", "split", "fold", "song") if name in names or name == "id"]
+
+
+def _feature_sets(folder: Path) -> dict[str, str]:
+    """All feature sets of a data set, under their own names."""
+    found = sorted(path.name for path in (folder / "features").glob("*") if path.is_dir())
+    names = [name for name in found if name not in _NOT_VIEWS]
+    if not names:
+        raise DataError(f"{folder}/features: no features here; extract them with `dvc repro`")
+    return {name: name for name in names}
+
+
+def unique_ids(column: pa.ChunkedArray, *, where: str) -> np.ndarray:
+    """Check identifiers.
+
+    Parameters
+    ----------
+    column : pa.ChunkedArray [n rows of string or integer]
+    where : str
+        File, for messages.
+
+    Returns
+    -------
+    np.ndarray [shape=(n,), dtype=str]
+
+    Raises
+    ------
+    DataError
+        None at all, a missing one, one that occurs twice, or values that are neither strings nor integers.
+    """
+    ids = to_labels(column, f"{where}: id").astype(str)
+    if not len(ids):
+        raise DataError(f"{where}: no rows")
+    first, counts = np.unique(ids, return_index=True, return_counts=True)[1:]
+    if (counts > 1).any():
+        row = int(first[counts > 1].min())
+        again = int(np.flatnonzero(ids == ids[row])[1])
+        raise DataError(
+            f"{where}: id {str(ids[row])!r} occurs twice, in rows {row} and {again}; ids must be unique"
+        )
+    return ids
+
+
+def to_labels(column: pa.ChunkedArray, where: str) -> np.ndarray:
+    """Turn a column of strings or integers into an array.
+
+    Parameters
+    ----------
+    column : pa.ChunkedArray [n rows]
+        A dictionary-encoded column (a pandas categorical) is decoded.
+    where : str
+        File and column, for messages.
+
+    Returns
+    -------
+    np.ndarray [shape=(n,), dtype=int64 or str]
+
+    Raises
+    ------
+    DataError
+        A missing value, or values of another kind.
+    """
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column, kind = column.cast(kind.value_type), kind.value_type
+    if column.null_count:
+        row = column.is_null().index(True).as_py()
+        raise DataError(f"{where}: row {row} is empty; fill it or drop the row")
+    if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
+        return np.asarray(column.to_numpy(), dtype=np.int64)
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return np.array(column.to_pylist(), dtype=np.str_)
+    raise DataError(f"{where}: expected strings or integers, got {kind}")
+
+
+def is_vectors(kind: pa.DataType) -> bool:
+    """Whether a column of this type holds vectors or sequences of vectors of floats."""
+    if isinstance(kind, pa.FixedShapeTensorType):
+        return bool(pa.types.is_floating(kind.value_type))
+    levels = ""
+    while pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        levels += "f" if pa.types.is_fixed_size_list(kind) else "v"
+        kind = kind.value_type
+    # Rows may differ in time (outermost) and vectors may be lists of one width; nothing else may vary.
+    return bool(re.fullmatch("v{0,2}f*", levels) and levels and pa.types.is_floating(kind))
+
+
+def to_view(column: pa.ChunkedArray, *, where: str) -> tuple[np.ndarray, np.ndarray | None]:
+    """Turn a column of vectors, or of sequences of vectors, into one array.
+
+    Parameters
+    ----------
+    column : pa.ChunkedArray [n rows]
+        Of a type for which `is_vectors` holds.
+    where : str
+        File and column, for messages.
+
+    Returns
+    -------
+    array : np.ndarray [shape=(n, d) or (n, T, d), dtype=float32]
+        Sequences are zero-padded to the longest; more axes than time and one more are flattened.
+    lengths : np.ndarray [shape=(n,), dtype=int64] or None
+        Real frames, where sequences differ in length.
+
+    Raises
+    ------
+    DataError
+        A missing value, vectors of different width, an empty sequence, NaN or infinity.
+    """
+    try:
+        values = parquet.to_numpy(column)
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from None
+    lengths = None
+    if isinstance(values, list):
+        values, lengths = _pad(values, where)
+    array = np.asarray(values, dtype=np.float32)
+    if array.ndim > 3:
+        array = array.reshape(*array.shape[:2], -1)
+    finite = np.isfinite(array).all(axis=tuple(range(1, array.ndim)))
+    if not finite.all():
+        raise DataError(
+            f"{where}: row {int(np.argmin(finite))} holds NaN or infinity; repair or drop the row"
+        )
+    return array, lengths
+
+
+def _pad(rows: list[Any], where: str) -> tuple[np.ndarray, np.ndarray | None]:
+    """Stack rows of a plain list column: vectors of one width, or sequences padded to the longest."""
+    # A list of lists without fixed size arrives as lists of vectors.
+    widths = [{len(vector) for vector in row} if isinstance(row, list) else None for row in rows]
+    for position, found in enumerate(widths):
+        if found is not None and len(found) > 1:
+            raise DataError(f"{where}: row {position} holds vectors of different width {sorted(found)}")
+    arrays = [np.asarray(row, dtype=np.float32) for row in rows]
+    counts = np.array([len(array) for array in arrays], dtype=np.int64)
+    if not counts.all():
+        raise DataError(f"{where}: row {int(np.argmin(counts))} is empty; drop the row")
+    for position, array in enumerate(arrays):
+        if array.shape[1:] != arrays[0].shape[1:]:
+            raise DataError(
+                f"{where}: row {position} has vectors of shape {array.shape[1:]}, "
+                f"row 0 of {arrays[0].shape[1:]}"
+            )
+    if (counts == counts[0]).all():
+        return np.stack(arrays), None
+    if arrays[0].ndim == 1:
+        row = int(np.argmax(counts != counts[0]))
+        raise DataError(
+            f"{where}: row {row} is {counts[row]} wide, row 0 {counts[0]}; all rows need one width"
+        )
+    padded = np.zeros((len(arrays), counts.max(), *arrays[0].shape[1:]), dtype=np.float32)
+    for target, array in zip(padded, arrays, strict=True):
+        target[: len(array)] = array
+    return padded, counts

@@ -1,0 +1,50 @@
+"""Fit and score one experiment of params.yaml: a method on a data set."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from unisono import config, errors
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--key", required=True, help="key of the experiment in params.yaml")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the built data set")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder for metrics, embeddings, curves and model"
+    )
+    parser.add_argument(
+        "--times", type=Path, required=True, help="JSON file for the times, which nothing tracks"
+    )
+    args = parser.parse_args()
+    entries = config.load("experiments")
+    if args.key not in entries:
+        raise errors.ConfigError(
+            f"experiments.{args.key}: no such experiment; {config.nearest(args.key, entries)}"
+        )
+    experiment = entries[args.key]
+    defaults = config.load("models").get(experiment.model, {})
+
+    from unisono import experiments, models
+    from unisono.datasets.loading import load_folder
+
+    overrides = models.check_params(
+        experiment.model, experiment.params, where=f"experiments.{args.key}.params"
+    )
+    params = {**defaults, **{name: overrides[name] for name in experiment.params}}
+    views = experiments.feature_sets(experiment.dataset, experiment.views)
+    result = experiments.run(
+        load_folder(args.data, views=views),
+        experiment.model,
+        params,
+        seed=experiment.seed,
+        n_seeds=experiment.seeds,
+    )
+    experiments.write(result, args.out)
+    experiments.write_times(result, args.times)
+
+
+if __name__ == "__main__":
+    errors.run(main)
