@@ -1,0 +1,132 @@
+"""Which files are one song, the split, and exact duplicates.
+
+**Conventions.** Two files are one song when they share an opening text (the first 20 letters, any case,
+accents and punctuation left out) or an opening melody (the intervals and durations of the first 10 notes, so that a
+transposition counts as the same), or when a chain of such files links them. In music21's corpus, whose
+chorales set the same hymns many times over, 432 files are then 248 songs.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from unisono.datasets.mtm.song import Song
+
+#: Letters of the opening text, and notes of the opening melody, that make two files one song.
+N_LETTERS, N_OPENING = 20, 10
+
+#: Parts of the split, in the order of its fractions.
+PARTS = ("train", "validation", "test")
+
+
+def opening_text(song: Song) -> str:
+    """Give the first letters of a song: lower case, without accents, spaces and punctuation."""
+    text = ""
+    for note in song.notes:
+        text += "".join(filter(str.isalpha, unicodedata.normalize("NFKD", note.syllable.lower())))
+        if len(text) >= N_LETTERS:
+            break
+    return text[:N_LETTERS]
+
+
+def opening_melody(song: Song) -> tuple[tuple[float, float], ...]:
+    """Give the first notes of a song as (interval from the note before, duration of the note before)."""
+    return tuple((b.pitch - a.pitch, a.duration) for a, b in pairwise(song.notes[:N_OPENING]))
+
+
+def group(songs: Sequence[Song]) -> list[int]:
+    """Find the files that are one song.
+
+    Parameters
+    ----------
+    songs : sequence of Song
+
+    Returns
+    -------
+    list of int [len=n]
+        For each, the index of the first song of its group.
+    """
+    parents = list(range(len(songs)))
+
+    def root(i: int) -> int:
+        while parents[i] != i:
+            parents[i] = parents[parents[i]]
+            i = parents[i]
+        return i
+
+    seen: dict[Hashable, int] = {}
+    for i, song in enumerate(songs):
+        for opening in (opening_text(song), opening_melody(song)):
+            if opening:
+                first, second = sorted((root(seen.setdefault(opening, i)), root(i)))
+                parents[second] = first
+    return [root(i) for i in range(len(songs))]
+
+
+def deal(sizes: Mapping[str, int], fractions: Sequence[float], *, seed: int) -> dict[str, str]:
+    """Deal groups to the parts of the split.
+
+    Largest first, each to a part drawn with a chance in proportion to the room that it still has, among the
+    parts where the group fits: the parts then come as near to their fractions as the groups allow, and large
+    groups are not all in one of them. Three groups are enough for no part to be empty.
+
+    Parameters
+    ----------
+    sizes : mapping of str to int
+        Samples of each group.
+    fractions : sequence of float [len=3]
+        Of the samples, for train, validation and test.
+    seed : int
+
+    Returns
+    -------
+    dict of str to str
+        Part of each group.
+    """
+    random = np.random.default_rng(seed)
+    room = np.asarray(fractions) * sum(sizes.values())
+    order = sorted(sizes)
+    order = sorted((order[i] for i in random.permutation(len(order))), key=lambda key: -sizes[key])
+    dealt = {}
+    for key in order:
+        fitting = np.where(room >= sizes[key], room, 0.0)
+        if fitting.any():
+            part = int(np.searchsorted(np.cumsum(fitting), random.random() * fitting.sum(), side="right"))
+        else:
+            part = int(room.argmax())
+        room[part] -= sizes[key]
+        dealt[key] = PARTS[part]
+    for name in PARTS:
+        if len(dealt) >= len(PARTS) and name not in dealt.values():
+            crowded = Counter(dealt.values()).most_common(1)[0][0]
+            dealt[min((key for key in sorted(dealt) if dealt[key] == crowded), key=sizes.__getitem__)] = name
+    return dealt
+
+
+def duplicates(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Count samples that are exactly alike: the same notes with the same syllables.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        With ``notes``, ``syllables`` and ``split``, see `unisono.datasets.mtm.samples.TYPES`.
+
+    Returns
+    -------
+    dict
+        ``n_repeated``: samples that repeat an earlier one; ``n_across_splits``: samples with a twin in
+        another part of the split.
+    """
+    alike: dict[Hashable, list[str]] = defaultdict(list)
+    for row in rows:
+        alike[tuple(map(tuple, row["notes"])), tuple(row["syllables"])].append(row["split"])
+    return {
+        "n_repeated": sum(len(found) - 1 for found in alike.values()),
+        "n_across_splits": sum(len(found) for found in alike.values() if len(set(found)) > 1),
+    }

@@ -1,0 +1,274 @@
+"""Sung lines of MusicXML scores, with the standard library's parser.
+
+**Conventions.** Time is in beats (quarter notes), as exact fractions until the note is made. A line is one
+voice of one part. Its notes are those with a pitch and a syllable: the first ``<lyric>`` of a note counts,
+chord notes above the first and grace notes are skipped. Notes without a syllable that follow without a gap
+(ties, slurs, melismas) prolong the syllable's first note, whose pitch stays; after a rest they are silence, so
+that the next syllable still comes in at its time. The silence before a line's first note is not counted. Pitches
+are sounding ones (``<transpose>`` is applied), microtones go to the nearest semitone.
+
+Scores are not trusted: entity declarations are refused, sizes are bounded, every failure is a `DataError`.
+"""
+
+from __future__ import annotations
+
+import io
+import xml.etree.ElementTree as ET
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import NamedTuple
+from xml.parsers import expat
+
+from unisono.datasets.mtm.song import Note, clean, without_verse_number
+from unisono.errors import DataError
+
+#: File names that may hold a score.
+SUFFIXES = (".mxl", ".musicxml", ".xml")
+
+#: Largest score read, in bytes after decompression; the largest of music21's corpus has 20 MB.
+MAX_BYTES = 128 * 2**20
+
+_SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+
+
+class Line(NamedTuple):
+    """One voice of one part: its name and its notes that have a syllable."""
+
+    part: str
+    notes: Sequence[Note]
+
+
+class Score(NamedTuple):
+    """Title and sung lines of a score, in the score's order."""
+
+    title: str
+    lines: Sequence[Line]
+
+
+class _Syllable(NamedTuple):
+    """Text of a lyric, and whether its word began before it or goes on after it."""
+
+    text: str
+    continues: bool
+    continued: bool
+
+
+class _Event(NamedTuple):
+    """A note of a voice; a rest is the gap between events."""
+
+    onset: Fraction
+    duration: Fraction
+    pitch: int
+    syllable: _Syllable | None
+
+
+def read(data: bytes, name: str) -> Score:
+    """Read a score.
+
+    Parameters
+    ----------
+    data : bytes
+        A MusicXML document in any encoding (``.xml``, ``.musicxml``), or a compressed one (``.mxl``).
+    name : str
+        The file, for messages.
+
+    Returns
+    -------
+    Score
+        `Score.lines` holds the voices with at least one syllable; it is empty for a score without lyrics.
+
+    Raises
+    ------
+    DataError
+        Empty, truncated or too large file; not MusicXML; entity declarations; impossible values.
+    """
+    if not data:
+        raise DataError(f"{name}: empty file")
+    if data.startswith(b"PK"):
+        data = _decompress(data, name)
+    _refuse_entities(data, name)
+    try:
+        root = ET.fromstring(data)
+    except (ET.ParseError, ValueError, LookupError) as error:
+        raise DataError(f"{name}: not XML, or truncated: {error}") from None
+    names = {
+        part.get("id"): part.findtext("part-name") or "" for part in root.iterfind("part-list/score-part")
+    }
+    lines = []
+    for identity, measures in _parts(root, name):
+        if not any(measure.find("note/lyric") is not None for measure in measures):
+            continue
+        try:
+            voices = _voices(measures)
+        except (ValueError, KeyError, ZeroDivisionError, OverflowError, AttributeError) as error:
+            raise DataError(f"{name}: part {identity}: impossible value: {error!r}") from None
+        part = clean(names.get(identity, "")) or identity
+        lines += [Line(part, notes) for notes in map(_sing, voices) if notes]
+    title = root.findtext("work/work-title") or root.findtext("movement-title") or ""
+    return Score(clean(title), lines)
+
+
+def _decompress(data: bytes, name: str) -> bytes:
+    """Read the score out of a compressed file."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            member = _root_file(archive)
+            if member is None:
+                raise DataError(f"{name}: not compressed MusicXML: the zip holds no score")
+            if member.file_size > MAX_BYTES:
+                raise DataError(f"{name}: the score has {member.file_size:,} bytes, more than {MAX_BYTES:,}")
+            return archive.read(member)
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+        raise DataError(f"{name}: damaged or truncated compressed MusicXML: {error}") from None
+
+
+def _root_file(archive: zipfile.ZipFile) -> zipfile.ZipInfo | None:
+    """Find the score: as META-INF/container.xml says, else the first file that may be one.
+
+    Containers are often malformed: MuseScore wrote names with apostrophes unescaped.
+    """
+    try:
+        container = archive.read("META-INF/container.xml")
+        _refuse_entities(container, "META-INF/container.xml")
+        named = next(
+            e.get("full-path") for e in ET.fromstring(container).iter() if e.tag.endswith("rootfile")
+        )
+        return archive.getinfo(str(named))
+    except (KeyError, ET.ParseError, StopIteration, DataError):
+        scores = (m for m in archive.infolist() if m.filename.lower().endswith((".xml", ".musicxml")))
+        return next((m for m in scores if not m.filename.startswith("META-INF/")), None)
+
+
+class _PrologueEndError(Exception):
+    """Stops the parser at the root element."""
+
+
+def _refuse_entities(data: bytes, name: str) -> None:
+    """Refuse a document that declares entities ("billion laughs", external files), before it is parsed."""
+
+    def entity(*_: object) -> None:
+        raise DataError(f"{name}: declares XML entities, which no score needs; refused")
+
+    def root(*_: object) -> None:
+        raise _PrologueEndError
+
+    parser = expat.ParserCreate()
+    parser.EntityDeclHandler = entity
+    parser.StartElementHandler = root
+    try:
+        parser.Parse(data, True)
+    except _PrologueEndError:
+        return
+    except (expat.ExpatError, ValueError, LookupError):
+        return  # The parser proper says what is wrong.
+
+
+def _parts(root: ET.Element, name: str) -> Iterator[tuple[str, list[ET.Element]]]:
+    """Give the measures of every part."""
+    if root.tag == "score-partwise":
+        for part in root.iterfind("part"):
+            yield part.get("id", ""), part.findall("measure")
+    elif root.tag == "score-timewise":
+        parts: dict[str, list[ET.Element]] = {}
+        for part in root.iterfind("measure/part"):
+            parts.setdefault(part.get("id", ""), []).append(part)
+        yield from parts.items()
+    else:
+        raise DataError(f"{name}: not MusicXML: the root element is <{root.tag}>, not <score-partwise>")
+
+
+def _voices(measures: Sequence[ET.Element]) -> list[list[_Event]]:
+    """Put the pitched notes of a part on its time line, one list per voice."""
+    voices: dict[str, list[_Event]] = {}
+    start, divisions, transposition = Fraction(0), Fraction(1), 0
+    for measure in measures:
+        position = end = start
+        for element in measure:
+            tag = element.tag
+            if tag == "note":
+                if element.find("grace") is not None or element.find("chord") is not None:
+                    continue
+                duration = _number(element.findtext("duration", "")) / divisions
+                pitch = element.find("pitch")
+                if pitch is not None:
+                    voice = voices.setdefault(element.findtext("voice", ""), [])
+                    midi = _midi(pitch) + transposition
+                    voice.append(_Event(position, duration, midi, _syllable(element.find("lyric"))))
+                position += duration
+            elif tag == "backup":
+                position -= _number(element.findtext("duration", "")) / divisions
+            elif tag == "forward":
+                position += _number(element.findtext("duration", "")) / divisions
+            elif tag == "attributes":
+                if (text := element.findtext("divisions")) is not None:
+                    divisions = _number(text)
+                if (transpose := element.find("transpose")) is not None:
+                    octaves = _number(transpose.findtext("octave-change", "0"))
+                    transposition = round(_number(transpose.findtext("chromatic", "0")) + 12 * octaves)
+            end = max(end, position)
+        start = end
+    return list(voices.values())
+
+
+def _number(text: str) -> Fraction:
+    """Read a decimal number of bounded size."""
+    try:
+        number = Fraction(int(text))
+    except ValueError:
+        number = Fraction(float(text)).limit_denominator(1_000_000)
+    if abs(number) > 1_000_000:
+        raise ValueError(f"{text} is out of range")
+    return number
+
+
+def _midi(pitch: ET.Element) -> int:
+    """Give the MIDI number of a ``<pitch>``, to the nearest semitone."""
+    step = _SEMITONES[pitch.findtext("step", "").strip()]
+    number = (
+        step + 12 * (int(pitch.findtext("octave", "")) + 1) + round(_number(pitch.findtext("alter", "0")))
+    )
+    if not 0 <= number <= 127:
+        raise ValueError(f"pitch {number} is not in MIDI's 0-127")
+    return number
+
+
+def _syllable(lyric: ET.Element | None) -> _Syllable | None:
+    """Read a ``<lyric>``; several syllables on one note (an elision) are one, with both their words."""
+    if lyric is None:
+        return None
+    text = clean("".join(e.text or " " for e in lyric if e.tag in ("text", "elision")))
+    if not text:
+        return None
+    places = [(e.text or "").strip() for e in lyric.iterfind("syllabic")] or ["single"]
+    return _Syllable(
+        without_verse_number(text), places[0] in ("middle", "end"), places[-1] in ("begin", "middle")
+    )
+
+
+def _sing(events: Sequence[_Event]) -> list[Note]:
+    """Keep the notes with a syllable, prolong them over melismas, and put the words together."""
+    sung: list[_Event] = []
+    for event in events:
+        if event.syllable is not None:
+            sung.append(event)
+        elif sung and event.onset == sung[-1].onset + sung[-1].duration:
+            sung[-1] = sung[-1]._replace(duration=sung[-1].duration + event.duration)
+    syllables = [event.syllable for event in sung if event.syllable is not None]
+    words: list[list[str]] = []
+    indices = []
+    for i, syllable in enumerate(syllables):
+        if i and syllable.continues and syllables[i - 1].continued:
+            words[-1].append(syllable.text)
+        else:
+            words.append([syllable.text])
+        indices.append(len(words) - 1)
+    notes = []
+    end = sung[0].onset if sung else Fraction(0)
+    for event, syllable, index in zip(sung, syllables, indices, strict=True):
+        rest = max(event.onset - end, Fraction(0))
+        word = "".join(words[index])
+        notes.append(Note(float(event.pitch), float(event.duration), float(rest), syllable.text, word, index))
+        end = event.onset + event.duration
+    return notes

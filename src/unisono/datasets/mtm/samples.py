@@ -1,0 +1,231 @@
+"""Songs -> samples of 20 notes, and their Parquet shards.
+
+**Conventions.** Window w of a song is its notes 20 w + 1 to 20 w + 20. Lengths are put on the grid before
+limits are compared: each duration and each rest goes to the nearest multiple of the grid (halves up), a duration
+to at least one step. Samples come in the order of their files' names, then windows.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import pyarrow as pa
+
+from unisono.datasets.mtm.song import N_NOTES, Note, Skipped, Song, has_letter
+from unisono.io import parquet
+
+#: Columns of ``data/mtm/samples``.
+TYPES: Mapping[str, pa.DataType] = {
+    "id": pa.string(),
+    "song": pa.string(),
+    "title": pa.string(),
+    "file": pa.string(),
+    "part": pa.string(),
+    "window": pa.int32(),
+    "notes": parquet.matrix(N_NOTES, 3),
+    "syllables": parquet.strings(N_NOTES),
+    "words": parquet.strings(N_NOTES),
+    "word_index": pa.list_(pa.int32(), N_NOTES),
+    "split": pa.string(),
+}
+
+
+class Rule(NamedTuple):
+    """Which windows of a song become samples.
+
+    Attributes
+    ----------
+    windows : {"all", "first_two"}
+    max_duration, max_rest : float or None
+        In beats; a window with a longer note or rest is dropped. None = no limit.
+    grid : float
+        In beats.
+    """
+
+    windows: Literal["all", "first_two"]
+    max_duration: float | None
+    max_rest: float | None
+    grid: float
+
+
+class Sample(NamedTuple):
+    """Twenty notes of a song, on the grid."""
+
+    song: Song
+    window: int
+    notes: tuple[Note, ...]
+
+
+def sung_line(lines: Sequence[tuple[str, Sequence[Note]]], file: str, title: str) -> Song | Skipped:
+    """Choose the sung line of a score: the first with at least 20 syllables.
+
+    Parameters
+    ----------
+    lines : sequence of (part name, notes)
+        The voices with lyrics. One with fewer than half of its syllables containing a letter holds labels
+        (figured bass, analysis) and is passed over.
+    file, title : str
+
+    Returns
+    -------
+    Song or Skipped
+    """
+    texted = [
+        (part, notes) for part, notes in lines if 2 * sum(has_letter(n.syllable) for n in notes) >= len(notes)
+    ]
+    for part, notes in texted:
+        if len(notes) >= N_NOTES:
+            return Song(file, title, part, notes)
+    if not lines:
+        return Skipped(file, "no lyrics", "no note has a syllable")
+    if not texted:
+        return Skipped(
+            file, "labels", "the lyrics are labels: fewer than half of the syllables contain a letter"
+        )
+    longest = max(len(notes) for _, notes in texted)
+    return Skipped(file, "too short", f"{longest} syllables in the longest part, {N_NOTES} are needed")
+
+
+def snap(length: float, grid: float, *, least: int = 0) -> float:
+    """Put a length on the grid: the nearest multiple, halves up, `least` steps or more.
+
+    Examples
+    --------
+    >>> snap(1 / 3, 0.125), snap(0.01, 0.125, least=1)
+    (0.375, 0.125)
+    """
+    return max(math.floor(length / grid + 0.5), least) * grid
+
+
+def cut(song: Song, rule: Rule) -> list[Sample]:
+    """Cut a song into its samples.
+
+    Parameters
+    ----------
+    song : Song
+        `Song.windows`, when given, is the choice already made; limits are then not compared.
+    rule : Rule
+
+    Returns
+    -------
+    list of Sample
+        Notes on the grid. Empty when every window is over a limit.
+    """
+    n_windows = len(song.notes) // N_NOTES
+    if song.windows is not None:
+        windows: Iterable[int] = song.windows
+    else:
+        windows = range(n_windows if rule.windows == "all" else min(n_windows, 2))
+    samples = []
+    for window in windows:
+        notes = tuple(
+            note._replace(duration=snap(note.duration, rule.grid, least=1), rest=snap(note.rest, rule.grid))
+            for note in song.notes[N_NOTES * window : N_NOTES * (window + 1)]
+        )
+        if song.windows is not None or _within(notes, rule):
+            samples.append(Sample(song, window, notes))
+    return samples
+
+
+def _within(notes: Iterable[Note], rule: Rule) -> bool:
+    """Compare a window with the limits."""
+    return all(
+        (rule.max_duration is None or note.duration <= rule.max_duration)
+        and (rule.max_rest is None or note.rest <= rule.max_rest)
+        for note in notes
+    )
+
+
+def off_grid(samples: Iterable[Sample]) -> dict[str, float]:
+    """Count what the grid changed.
+
+    Returns
+    -------
+    dict
+        ``n_notes``: notes whose duration or rest is not what the source says; ``largest_change_beats``.
+    """
+    changes = [
+        max(abs(new.duration - old.duration), abs(new.rest - old.rest))
+        for song, window, notes in samples
+        for old, new in zip(song.notes[N_NOTES * window : N_NOTES * (window + 1)], notes, strict=True)
+    ]
+    changed = [change for change in changes if change > 1e-6]
+    return {"n_notes": len(changed), "largest_change_beats": round(max(changed, default=0.0), 6)}
+
+
+def names(files: Iterable[str]) -> dict[str, str]:
+    """Give every file a short name of its own: lower-case ASCII letters, digits and hyphens.
+
+    Parameters
+    ----------
+    files : iterable of str
+        Paths inside the source.
+
+    Returns
+    -------
+    dict of str to str
+        The path without its suffix, at most its last 60 characters; ``-2``, ``-3`` ... where two would be
+        the same.
+
+    Examples
+    --------
+    >>> names(["bach/bwv1.6.mxl"])
+    {'bach/bwv1.6.mxl': 'bach-bwv1-6'}
+    """
+    given: dict[str, str] = {}
+    taken: set[str] = set()
+    for file in sorted(files):
+        stem = file.rpartition(".")[0] or file
+        ascii_only = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode().lower()
+        base = re.sub(r"[^a-z0-9]+", "-", ascii_only)[-60:].strip("-") or "song"
+        name, i = base, 1
+        while name in taken:
+            i += 1
+            name = f"{base}-{i}"
+        taken.add(name)
+        given[file] = name
+    return given
+
+
+def row(sample: Sample, *, name: str, song: str) -> dict[str, Any]:
+    """Lay a sample out as a row of `TYPES`, all but its split.
+
+    Parameters
+    ----------
+    sample : Sample
+    name : str
+        Of its file; the row's id is ``<name>-w<window>``.
+    song : str
+        Name of its group of files.
+    """
+    first = sample.notes[0].word_index
+    return {
+        "id": f"{name}-w{sample.window:02d}",
+        "song": song,
+        "title": sample.song.title,
+        "file": sample.song.file,
+        "part": sample.song.part,
+        "window": sample.window,
+        "notes": [note[:3] for note in sample.notes],
+        "syllables": [note.syllable for note in sample.notes],
+        "words": [note.word for note in sample.notes],
+        "word_index": [note.word_index - first for note in sample.notes],
+    }
+
+
+def write(
+    rows: Sequence[Mapping[str, Any]], out: Path, *, shard_size: int, metadata: Mapping[str, Any]
+) -> None:
+    """Write rows as shards ``part-00000.parquet`` ... of `shard_size` rows each; older shards go."""
+    for index, start in enumerate(range(0, len(rows), shard_size)):
+        chunk = rows[start : start + shard_size]
+        columns = {column: [each[column] for each in chunk] for column in TYPES}
+        parquet.write(out / parquet.shard_name(index), columns, types=TYPES, metadata=metadata)
+    n_shards = math.ceil(len(rows) / shard_size)
+    for old in set(out.glob("part-*.parquet")) - {out / parquet.shard_name(i) for i in range(n_shards)}:
+        old.unlink()
