@@ -23,11 +23,11 @@ PUBLISHED = {"audio": "VGGish (20, 128)", "lyrics": "skip-gram (20, 20)", "sheet
 PUBLISHED_SAMPLES = 14454
 
 NOTES = (
-    "Dimensions are those of one sample (20 notes); `notes` is one distinct note, to which the notes of a
-    sample " "refer: 20 of them are the note-level features of a sample.", "The dissertation's Table 3.2 gives
-    lyrics (20, 20), its Table 6.1 an input of 40: 10 or 20 dimensions each for " "syllable and word
-    (`mtm.features.skipgram.dimensions`).", "The published sample count is 14,454 here and 19,135 in the
-    published split (13,535/2,800/2,800).",
+    "Dimensions are of one sample (20 notes); `notes` is one distinct note, to which the notes of a sample "
+    "refer: 20 of them are the note-level features of a sample.",
+    "The dissertation's Table 3.2 gives lyrics (20, 20), its Table 6.1 an input of 40: 10 or 20 dimensions "
+    "each for syllable and word (`mtm.features.skipgram.dimensions`).",
+    "The published sample count is 14,454 here and 19,135 in the published split (13,535/2,800/2,800).",
 )
 
 
@@ -112,11 +112,7 @@ def write_features(folder: Path, tables: Path) -> None:
         extractor = f"{row['extractor']} ({row['variant']})" if row["variant"] else row["extractor"]
         cells = [row["view"], row["features"], extractor, row["weights"], row["dimensions"]]
         cells += [row["train"], row["validation"], row["test"], row["samples"]]
-        cells += [
-            f"{row['published_dimensions']}, {PUBLISHED_SAMPLES:,} samples"
-            if row["published_samples"]
-            else ""
-        ]
+        cells += [f"{row['published_dimensions']}, {PUBLISHED_SAMPLES:,} samples" if row["published_samples"] else ""]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     sources = ", ".join(sorted({str(row["source"]) for row in found}))
     lines += ["", f"- Source: {sources}.", *(f"- {note}" for note in NOTES), ""]

@@ -37,21 +37,20 @@ MEASURES = {
 #: Measures that stand in ``results/metrics.json``.
 HEADLINES = ("map", "recall_at_1", "recall_at_10", "median_rank")
 
-TITLES = {
-    "6.2": "Cross-modal retrieval on the musical ternary data set: the pair of an item in six directions"
-}
+TITLES = {"6.2": "Cross-modal retrieval on the musical ternary data set: the pair of an item in six directions"}
 
 #: What has to be said with a published table (the dissertation's own contradictions).
 NOTES = {
     "6.2": (
-        "The dissertation does not state its pool. Its Random row (median rank about 7,312) fits a pool of
-        about " "14,600, its model's audio-lyrics rows (about 716) are the chance median of a pool of about
-        1,430.", "The published Random R@1 of 2.8 % cannot be chance for one relevant item (0.007 % in that
-        pool), and lies " "above the published model's R@10 only in audio-lyrics (7.6 % against 6.3 %).",
-        "Lyrics-to-sheet and sheet-to-lyrics are exchanged between the published tables 6.2 and 6.3.", "The
-        published sample counts (14,454, and a split of 19,135) contradict each other.", "Deviation over
-        seeds: each seeds the method and deals the held-out songs anew into validation and test; " "training
-        songs are the same throughout, since features are learned from them.",
+        "The dissertation does not state its pool. Its Random row (median rank about 7,312) fits a pool of "
+        "about 14,600; its model's audio-lyrics rows (about 716) are the chance median of a pool of 1,430.",
+        "The published Random R@1 of 2.8 % cannot be chance for one relevant item (0.007 % in that pool); "
+        "the published Random R@10 lies above the published model's between audio and lyrics (7.6 % against "
+        "6.3 %).",
+        "Lyrics-to-sheet and sheet-to-lyrics are exchanged between the published tables 6.2 and 6.3.",
+        "The published sample counts (14,454, and a split of 19,135) contradict each other.",
+        "Deviation over seeds: each seeds the method and deals the held-out songs anew into validation and "
+        "test. Training songs are the same throughout, since features are learned from them.",
     )
 }
 
@@ -89,9 +88,7 @@ def read_results(experiments: Iterable[str], folder: Path) -> dict[str, dict[str
         try:
             results[key] = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise DataError(
-                f"{path}: no such file; run `dvc repro` so that experiment {key!r} is there"
-            ) from None
+            raise DataError(f"{path}: no such file; run `dvc repro` so that experiment {key!r} is there") from None
         except ValueError as error:
             raise DataError(f"{path}: not JSON ({error}); run experiment {key!r} again") from None
     return results
@@ -176,9 +173,7 @@ def to_markdown(number: str, found: Sequence[Mapping[str, Any]], results: Mappin
         at = (row["query"], row["target"], row["metric"])
         label = row["method"] + (f" ({row['setting']})" if row["setting"] else "")
         groups.setdefault(label, {})[at] = _cell(row["metric"], row["value"], row["std"])
-    chance = {
-        (row["query"], row["target"], row["metric"]): _cell(row["metric"], row["chance"]) for row in found
-    }
+    chance = {(row["query"], row["target"], row["metric"]): _cell(row["metric"], row["chance"]) for row in found}
     groups["Chance"] = chance
     for row in reference:
         at = (row["query"], row["target"], row["metric"])
@@ -295,7 +290,8 @@ def _cell(metric: str, value: str, std: str | None = None) -> str:
 def _facts(found: Sequence[Mapping[str, Any]], results: Mapping[str, Any]) -> list[str]:
     """Say what the numbers were computed from."""
     facts = [
-        "R@k and MAP in per cent, mean ± standard deviation; MedR and MeanR are ranks, 1 is best. D: published."
+        "R@k and MAP in per cent, mean ± standard deviation; MedR and MeanR are ranks, 1 is best. "
+        "D: published in the dissertation."
     ]
     for key, result in results.items():
         weights = ", ".join(f"{view} {kind}" for view, kind in result["weights"].items() if kind)
