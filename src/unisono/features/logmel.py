@@ -1,10 +1,10 @@
 """The log-mel spectrogram that VGGish hears, in its canonical form.
 
-**Conventions.** Sound is mono at 16,000 Hz, floats in -1 ... 1, shape ``(n,)``. A frame is 25 ms (400 samples),
-the step 10 ms (160); periodic Hann window, magnitude (not power) of a 512-point FFT, 64 triangular bands between
-125 and 7,500 Hz, ``log(mel + 0.01)``. The triangles are straight lines in mel, as in the reference code;
-librosa's are straight in Hz. A patch is 96 frames x 64 bands: 0.96 s, and with the last frame's whole window
-0.975 s (15,600 samples) of sound.
+**Conventions.** Sound is mono at 16,000 Hz, floats in -1 ... 1, shape ``(n,)``. A frame is 25 ms (400
+samples), the step 10 ms (160); periodic Hann window, magnitude (not power) of a 512-point FFT, 64 triangular
+bands between 125 and 7,500 Hz, ``log(mel + 0.01)``. The triangles are straight lines in mel, as in the
+reference code; librosa's are straight in Hz. A patch is 96 frames x 64 bands: 0.96 s, and with the last
+frame's whole window 0.975 s (15,600 samples) of sound.
 
 References
 ----------

@@ -14,9 +14,9 @@ from typing import Any
 def tensorflow() -> Any:
     """Import TensorFlow and return the module.
 
-    Its threads are those of the environment (``TF_NUM_INTRAOP_THREADS``, set by `unisono.parallel`), one where
-    that says nothing: the number of threads is part of the arithmetic's order. Its notices at start-up are not
-    shown.
+    Its threads are those of the environment (``TF_NUM_INTRAOP_THREADS``, set by `unisono.parallel`), one
+    where that says nothing: the number of threads is part of the arithmetic's order. Its notices at start-up
+    are not shown.
 
     Returns
     -------

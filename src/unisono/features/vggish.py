@@ -1,10 +1,11 @@
 """VGGish: 128 numbers for 0.96 s of sound.
 
-**Conventions.** A patch is (96, 64), frames x bands of `unisono.features.logmel`. Weights are a mapping from variable
-names, as in the published checkpoint without the leading ``vggish/``, to float32 arrays: kernels (3, 3, in, out),
-matrices (in, out), biases (out,). The network is convolution 64, P, 128, P, 256, 256, P, 512, 512, P (3 x 3, zero
-padding, ReLU; P: maximum over 2 x 2), then fully connected 4,096, 4,096 (ReLU) and 128. The output is taken *before*
-any activation, as the published TensorFlow release does; the published PCA and its 8-bit step come after it.
+**Conventions.** A patch is (96, 64), frames x bands of `unisono.features.logmel`. Weights are a mapping from
+variable names, as in the published checkpoint without the leading ``vggish/``, to float32 arrays: kernels (3,
+3, in, out), matrices (in, out), biases (out,). The network is convolution 64, P, 128, P, 256, 256, P, 512,
+512, P (3 x 3, zero padding, ReLU; P: maximum over 2 x 2), then fully connected 4,096, 4,096 (ReLU) and 128.
+The output is taken *before* any activation, as the published TensorFlow release does; the published PCA and
+its 8-bit step come after it.
 
 References
 ----------
@@ -115,7 +116,7 @@ def load_checkpoint(path: Path, widths: Mapping[str, int] = WIDTHS) -> dict[str,
     Raises
     ------
     DataError
-        The file is missing or no checkpoint, or a variable is missing, has another shape, or holds NaN or infinity.
+        The file is missing or no checkpoint, or a variable is missing, has another shape, or is not finite.
     """
     tf = tensorflow()
     remedy = "give the published vggish_model.ckpt, or set weights: untrained"

@@ -1,8 +1,8 @@
 """VGGish features of a data set: one vector per note.
 
-**Conventions.** A note is heard in patches of 0.96 s, the first of which starts at the note's onset. A note of
-length d has ``max(1, floor(d / hop))`` of them, `hop_s` apart; its vector is their mean. What lies beyond the end
-of the sound is silence.
+**Conventions.** A note is heard in patches of 0.96 s, the first of which starts at the note's onset. A note
+of length d has ``max(1, floor(d / hop))`` of them, `hop_s` apart; its vector is their mean. What lies beyond
+the end of the sound is silence.
 """
 
 from __future__ import annotations
@@ -92,8 +92,8 @@ def note_patches(
     if bad.any():
         note = int(np.argmax(bad))
         raise DataError(
-            f"note {note} lasts from {onsets[note]:.3f} to {offsets[note]:.3f} s in a sound of {length_s:.3f} s; "
-            "render the audio again"
+            f"note {note} lasts from {onsets[note]:.3f} to {offsets[note]:.3f} s, "
+            f"in a sound of {length_s:.3f} s; render the audio again"
         )
     starts, counts = note_starts(onsets, offsets, hop_s=hop_s)
     return logmel.patches_at(logmel.resample(samples, sample_rate), starts), counts
