@@ -15,7 +15,7 @@ Sha256 = Field(default="", pattern=r"^([0-9a-f]{64})?$")
 class Music21(Section):
     """Scores of the corpus inside the installed music21 package."""
 
-    collections: tuple[str, ...] = Field(min_length=1)
+    collections: tuple[Literal["bach", "trecento", "songs"], ...] = Field(min_length=1)
 
 
 class MusicXML(Section):
@@ -106,7 +106,7 @@ class VGGish(Section):
     pca: str
     pca_sha256: str = Sha256
     postprocess: Literal["none", "pca", "pca_8bit"]
-    hop_s: float = Field(gt=0)
+    hop_s: float = Field(ge=0.01)
     seed: int = Field(ge=0)
     batch_size: int = Field(ge=1)
 

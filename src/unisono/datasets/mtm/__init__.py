@@ -68,9 +68,7 @@ def build(params: Mtm, *, raw: Path, out: Path, skipped: Path, summary: Path) ->
     else:
         rows, facts = _from_songs(params, raw, skipped)
     if not rows:
-        raise DataError(
-            f"mtm.source {params.source}: no sample is left ({skipped} says why); relax mtm.songs' limits"
-        )
+        raise DataError(f"mtm.source {params.source}: no sample is left ({skipped} says why); relax mtm.songs' limits")
     facts = {
         "dataset": "mtm",
         "source": params.source,
@@ -94,9 +92,7 @@ def _from_songs(params: Mtm, raw: Path, skipped: Path) -> tuple[list[dict[str, A
     n_files = len(songs) + len(skips)
     rule = Rule(params.songs.windows, params.songs.max_duration, params.songs.max_rest, params.songs.grid)
     cuts = {song.file: samples.cut(song, rule) for song in songs}
-    skips += [
-        Skipped(file, "limits", "every window is over a limit") for file, cut in cuts.items() if not cut
-    ]
+    skips += [Skipped(file, "limits", "every window is over a limit") for file, cut in cuts.items() if not cut]
     _write_skipped(skips, skipped)
     kinds = Counter(skip.kind for skip in skips)
     _check_broken([skip for skip in skips if skip.kind == "broken"], n_files, params, skipped)
@@ -104,9 +100,7 @@ def _from_songs(params: Mtm, raw: Path, skipped: Path) -> tuple[list[dict[str, A
     short = samples.names(cuts)
     song_of = dict(zip(cuts, (short[songs[first].file] for first in groups.group(songs)), strict=True))
     chosen = [sample for cut in cuts.values() for sample in cut]
-    rows = [
-        samples.row(sample, name=short[sample.song.file], song=song_of[sample.song.file]) for sample in chosen
-    ]
+    rows = [samples.row(sample, name=short[sample.song.file], song=song_of[sample.song.file]) for sample in chosen]
     _deal(rows, params)
     facts: dict[str, Any] = {
         "files": {
@@ -143,9 +137,7 @@ def _deal(rows: Sequence[dict[str, Any]], params: Mtm) -> None:
 def _check_broken(broken: Sequence[Skipped], n_files: int, params: Mtm, skipped: Path) -> None:
     """Fail when the source is empty or too much of it is broken."""
     if n_files == 0:
-        raise DataError(
-            f"mtm.source {params.source}: no file of that kind there; correct its location or folder"
-        )
+        raise DataError(f"mtm.source {params.source}: no file of that kind there; correct its location or folder")
     allowed = params.songs.max_skipped_fraction
     if len(broken) > allowed * n_files:
         first = "; ".join(f"{skip.file}: {skip.reason}" for skip in broken[:2])

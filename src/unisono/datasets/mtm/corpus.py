@@ -76,9 +76,7 @@ def folder() -> Path:
     """
     spec = importlib.util.find_spec("music21")
     if spec is None or spec.origin is None:
-        raise DataError(
-            "music21 is not installed; install it (`pip install music21`) or set another mtm.source"
-        )
+        raise DataError("music21 is not installed; install it (`pip install music21`) or set another mtm.source")
     corpus = Path(spec.origin).parent / "corpus"
     if not corpus.is_dir():
         raise DataError(f"{corpus}: this music21 comes without its corpus; install the one from PyPI")
@@ -112,9 +110,7 @@ def members(collections: Sequence[str]) -> Iterator[tuple[str, bytes]]:
             raise ConfigError(f"mtm.songs.music21.collections: {name!r} is unknown; choose from {known}")
         for path in COLLECTIONS[name].paths:
             if not (corpus / path).exists():
-                raise DataError(
-                    f"{corpus / path}: missing from music21's corpus; install music21 10.5 or later"
-                )
+                raise DataError(f"{corpus / path}: missing from music21's corpus; install music21 10.5 or later")
             prefix = path if (corpus / path).is_dir() else str(Path(path).parent)
             for member, data in archive.members(corpus / path, suffixes=musicxml.SUFFIXES):
                 yield f"{prefix}/{member}", data

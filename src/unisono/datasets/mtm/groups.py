@@ -2,8 +2,8 @@
 
 **Conventions.** Two files are one song when they share an opening text (the first 20 letters, any case,
 accents and punctuation left out) or an opening melody (the intervals and durations of the first 10 notes, so that a
-transposition counts as the same), or when a chain of such files links them. In music21's corpus, whose
-chorales set the same hymns many times over, 432 files are then 248 songs.
+transposition counts as the same), or when a chain of such files links them. In music21's corpus, whose chorales
+set the same hymns many times over, 432 files are then 248 songs.
 """
 
 from __future__ import annotations
@@ -72,9 +72,10 @@ def group(songs: Sequence[Song]) -> list[int]:
 def deal(sizes: Mapping[str, int], fractions: Sequence[float], *, seed: int) -> dict[str, str]:
     """Deal groups to the parts of the split.
 
-    Largest first, each to a part drawn with a chance in proportion to the room that it still has, among the
-    parts where the group fits: the parts then come as near to their fractions as the groups allow, and large
-    groups are not all in one of them. Three groups are enough for no part to be empty.
+    Largest first, each to a part drawn with a chance in proportion to the room that it still has, among the parts
+    where the group fits and fills at most a quarter: the parts then come as near to their fractions as the groups
+    allow, no part is one song, and large groups are not all in one of them. A group that fits nowhere goes where
+    most room is left. Three groups are enough for no part to be empty.
 
     Parameters
     ----------
@@ -90,12 +91,13 @@ def deal(sizes: Mapping[str, int], fractions: Sequence[float], *, seed: int) -> 
         Part of each group.
     """
     random = np.random.default_rng(seed)
-    room = np.asarray(fractions) * sum(sizes.values())
+    targets = np.asarray(fractions) * sum(sizes.values())
+    room = targets.copy()
     order = sorted(sizes)
     order = sorted((order[i] for i in random.permutation(len(order))), key=lambda key: -sizes[key])
     dealt = {}
     for key in order:
-        fitting = np.where(room >= sizes[key], room, 0.0)
+        fitting = np.where((room >= sizes[key]) & (targets >= 4 * sizes[key]), room, 0.0)
         if fitting.any():
             part = int(np.searchsorted(np.cumsum(fitting), random.random() * fitting.sum(), side="right"))
         else:

@@ -57,7 +57,7 @@ def read(
     DataError
         The file is damaged, names anything but arrays and lists, or does not have the layout above.
     """
-    array = unpickle.load_npy(data)
+    array = unpickle.load_npy(data, name=file)
     if array.shape != (1, 4):
         raise DataError(f"{file}: expected an object array of shape (1, 4), got {array.dtype} {array.shape}")
     try:

@@ -93,9 +93,7 @@ def read(data: bytes, name: str) -> Score:
         root = ET.fromstring(data)
     except (ET.ParseError, ValueError, LookupError) as error:
         raise DataError(f"{name}: not XML, or truncated: {error}") from None
-    names = {
-        part.get("id"): part.findtext("part-name") or "" for part in root.iterfind("part-list/score-part")
-    }
+    names = {part.get("id"): part.findtext("part-name") or "" for part in root.iterfind("part-list/score-part")}
     lines = []
     for identity, measures in _parts(root, name):
         if not any(measure.find("note/lyric") is not None for measure in measures):
@@ -132,9 +130,7 @@ def _root_file(archive: zipfile.ZipFile) -> zipfile.ZipInfo | None:
     try:
         container = archive.read("META-INF/container.xml")
         _refuse_entities(container, "META-INF/container.xml")
-        named = next(
-            e.get("full-path") for e in ET.fromstring(container).iter() if e.tag.endswith("rootfile")
-        )
+        named = next(e.get("full-path") for e in ET.fromstring(container).iter() if e.tag.endswith("rootfile"))
         return archive.getinfo(str(named))
     except (KeyError, ET.ParseError, StopIteration, DataError):
         scores = (m for m in archive.infolist() if m.filename.lower().endswith((".xml", ".musicxml")))
@@ -226,9 +222,7 @@ def _number(text: str) -> Fraction:
 def _midi(pitch: ET.Element) -> int:
     """Give the MIDI number of a ``<pitch>``, to the nearest semitone."""
     step = _SEMITONES[pitch.findtext("step", "").strip()]
-    number = (
-        step + 12 * (int(pitch.findtext("octave", "")) + 1) + round(_number(pitch.findtext("alter", "0")))
-    )
+    number = step + 12 * (int(pitch.findtext("octave", "")) + 1) + round(_number(pitch.findtext("alter", "0")))
     if not 0 <= number <= 127:
         raise ValueError(f"pitch {number} is not in MIDI's 0-127")
     return number
@@ -242,9 +236,7 @@ def _syllable(lyric: ET.Element | None) -> _Syllable | None:
     if not text:
         return None
     places = [(e.text or "").strip() for e in lyric.iterfind("syllabic")] or ["single"]
-    return _Syllable(
-        without_verse_number(text), places[0] in ("middle", "end"), places[-1] in ("begin", "middle")
-    )
+    return _Syllable(without_verse_number(text), places[0] in ("middle", "end"), places[-1] in ("begin", "middle"))
 
 
 def _sing(events: Sequence[_Event]) -> list[Note]:

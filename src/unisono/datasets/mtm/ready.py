@@ -36,9 +36,7 @@ def read(location: Path) -> list[dict[str, Any]]:
     wanted = [name for name in TYPES if name != "split" or name in table.column_names]
     missing = [name for name in wanted if name not in table.column_names]
     if missing:
-        raise DataError(
-            f"{location}: no column {missing[0]!r}; a sample has {', '.join(TYPES)} (data/README.md)"
-        )
+        raise DataError(f"{location}: no column {missing[0]!r}; a sample has {', '.join(TYPES)} (data/README.md)")
     rows: list[dict[str, Any]] = table.select(wanted).to_pylist()
     seen: set[str] = set()
     for index, row in enumerate(rows):

@@ -8,16 +8,20 @@ to at least one step. Samples come in the order of their files' names, then wind
 from __future__ import annotations
 
 import math
+import os
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 
 from unisono.datasets.mtm.song import N_NOTES, Note, Skipped, Song, has_letter
 from unisono.io import parquet
+
+#: Longest short name of a file, in characters.
+MAX_NAME = 60
 
 #: Columns of ``data/mtm/samples``.
 TYPES: Mapping[str, pa.DataType] = {
@@ -75,18 +79,14 @@ def sung_line(lines: Sequence[tuple[str, Sequence[Note]]], file: str, title: str
     -------
     Song or Skipped
     """
-    texted = [
-        (part, notes) for part, notes in lines if 2 * sum(has_letter(n.syllable) for n in notes) >= len(notes)
-    ]
+    texted = [(part, notes) for part, notes in lines if 2 * sum(has_letter(n.syllable) for n in notes) >= len(notes)]
     for part, notes in texted:
         if len(notes) >= N_NOTES:
             return Song(file, title, part, notes)
     if not lines:
         return Skipped(file, "no lyrics", "no note has a syllable")
     if not texted:
-        return Skipped(
-            file, "labels", "the lyrics are labels: fewer than half of the syllables contain a letter"
-        )
+        return Skipped(file, "labels", "the lyrics are labels: fewer than half of the syllables contain a letter")
     longest = max(len(notes) for _, notes in texted)
     return Skipped(file, "too short", f"{longest} syllables in the longest part, {N_NOTES} are needed")
 
@@ -169,20 +169,24 @@ def names(files: Iterable[str]) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        The path without its suffix, at most its last 60 characters; ``-2``, ``-3`` ... where two would be
-        the same.
+        The path without the folders that all share and without its suffix, or its end when it is long; ``-2``,
+        ``-3`` ... where two would be the same.
 
     Examples
     --------
-    >>> names(["bach/bwv1.6.mxl"])
-    {'bach/bwv1.6.mxl': 'bach-bwv1-6'}
+    >>> names(["bach/bwv1.6.mxl", "luca/gloria.xml"])
+    {'bach/bwv1.6.mxl': 'bach-bwv1-6', 'luca/gloria.xml': 'luca-gloria'}
     """
+    paths = {file: PurePosixPath(file) for file in files}
+    common = os.path.commonpath([path.parent for path in paths.values()]) if paths else ""
     given: dict[str, str] = {}
     taken: set[str] = set()
-    for file in sorted(files):
-        stem = file.rpartition(".")[0] or file
+    for file, path in sorted(paths.items()):
+        stem = str(path.relative_to(common).with_suffix(""))
         ascii_only = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode().lower()
-        base = re.sub(r"[^a-z0-9]+", "-", ascii_only)[-60:].strip("-") or "song"
+        base = re.sub(r"[^a-z0-9]+", "-", ascii_only).strip("-") or "song"
+        if len(base) > MAX_NAME:
+            base = base[-MAX_NAME:].partition("-")[2] or base[-MAX_NAME:]
         name, i = base, 1
         while name in taken:
             i += 1
@@ -218,9 +222,7 @@ def row(sample: Sample, *, name: str, song: str) -> dict[str, Any]:
     }
 
 
-def write(
-    rows: Sequence[Mapping[str, Any]], out: Path, *, shard_size: int, metadata: Mapping[str, Any]
-) -> None:
+def write(rows: Sequence[Mapping[str, Any]], out: Path, *, shard_size: int, metadata: Mapping[str, Any]) -> None:
     """Write rows as shards ``part-00000.parquet`` ... of `shard_size` rows each; older shards go."""
     for index, start in enumerate(range(0, len(rows), shard_size)):
         chunk = rows[start : start + shard_size]

@@ -82,9 +82,7 @@ def clean(text: str) -> str:
     'ab c'
     """
     kept = "".join(
-        character
-        for character in text
-        if character.isspace() or unicodedata.category(character) not in ("Cc", "Cs")
+        character for character in text if character.isspace() or unicodedata.category(character) not in ("Cc", "Cs")
     )
     return unicodedata.normalize("NFC", " ".join(kept.split()))
 

@@ -93,7 +93,7 @@ def read_songs(source: Source) -> tuple[list[Song], list[Skipped]]:
     """
     songs: list[Song] = []
     skipped: list[Skipped] = []
-    for file, data in tqdm(source.members, desc="songs", unit=" files"):
+    for file, data in tqdm(source.members, desc="songs", unit=" files", disable=None):
         try:
             found = source.read(data, file)
         except DataError as error:
