@@ -10,12 +10,8 @@ from unisono import config, errors
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--audio", type=Path, required=True, help="folder of shards: id, audio, onsets, offsets"
-    )
-    parser.add_argument(
-        "--out", type=Path, required=True, help="folder of shards to write: id, audio (20, 128)"
-    )
+    parser.add_argument("--audio", type=Path, required=True, help="folder of shards: id, audio, onsets, offsets")
+    parser.add_argument("--out", type=Path, required=True, help="folder of shards to write: id, audio (20, 128)")
     parser.add_argument(
         "--downloads",
         type=Path,

@@ -52,7 +52,9 @@ def patches() -> np.ndarray:
 def oracle(patch: np.ndarray, weights: Mapping[str, np.ndarray]) -> np.ndarray:
     """The network written as its definition, in float64, for one patch."""
     values = patch.astype(np.float64)[..., None]
-    for layer in ["conv1", "P", "conv2", "P", "conv3/conv3_1", "conv3/conv3_2", "P", "conv4/conv4_1", "conv4/conv4_2", "P"]:
+    convolutions = ["conv1", "P", "conv2", "P", "conv3/conv3_1", "conv3/conv3_2", "P"]
+    convolutions += ["conv4/conv4_1", "conv4/conv4_2", "P"]
+    for layer in convolutions:
         if layer == "P":
             height, width, channels = values.shape
             values = values.reshape(height // 2, 2, width // 2, 2, channels).max(axis=(1, 3))

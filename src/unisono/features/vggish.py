@@ -133,9 +133,7 @@ def load_checkpoint(path: Path, widths: Mapping[str, int] = WIDTHS) -> dict[str,
         if full not in present:
             raise DataError(f"{path}: has no variable {full}; {remedy}")
         if tuple(present[full]) != shape:
-            raise DataError(
-                f"{path}: variable {full} has shape {tuple(present[full])}, not {shape}; {remedy}"
-            )
+            raise DataError(f"{path}: variable {full} has shape {tuple(present[full])}, not {shape}; {remedy}")
         try:
             weights[name] = np.asarray(reader.get_tensor(full), dtype=np.float32)
         except (tf.errors.OpError, ValueError, RuntimeError) as error:
@@ -183,9 +181,7 @@ def load_pca(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return arrays[0], arrays[1]
 
 
-def postprocess(
-    embeddings: np.ndarray, vectors: np.ndarray, means: np.ndarray, *, eight_bit: bool
-) -> np.ndarray:
+def postprocess(embeddings: np.ndarray, vectors: np.ndarray, means: np.ndarray, *, eight_bit: bool) -> np.ndarray:
     """Whiten embeddings, ``vectors (e - means)``, and optionally cut them into 256 steps.
 
     Parameters

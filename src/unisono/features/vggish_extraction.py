@@ -250,9 +250,7 @@ def describe(settings: VGGish) -> dict[str, Any]:
     }
 
 
-def extract_folder(
-    source: Path, out: Path, *, settings: VGGish, compute: Compute, downloads: Path
-) -> list[int]:
+def extract_folder(source: Path, out: Path, *, settings: VGGish, compute: Compute, downloads: Path) -> list[int]:
     """Write the features of a folder of audio shards.
 
     Parameters
