@@ -12,28 +12,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--key", required=True, help="key of the experiment in params.yaml")
     parser.add_argument("--data", type=Path, required=True, help="folder of the built data set")
-    parser.add_argument(
-        "--out", type=Path, required=True, help="folder for metrics, embeddings, curves and model"
-    )
-    parser.add_argument(
-        "--times", type=Path, required=True, help="JSON file for the times, which nothing tracks"
-    )
+    parser.add_argument("--out", type=Path, required=True, help="folder for metrics, embeddings, curves and model")
+    parser.add_argument("--times", type=Path, required=True, help="JSON file for the times, which nothing tracks")
     args = parser.parse_args()
     entries = config.load("experiments")
     if args.key not in entries:
-        raise errors.ConfigError(
-            f"experiments.{args.key}: no such experiment; {config.nearest(args.key, entries)}"
-        )
+        raise errors.ConfigError(f"experiments.{args.key}: no such experiment; {config.nearest(args.key, entries)}")
     experiment = entries[args.key]
     defaults = config.load("models").get(experiment.model, {})
 
-    from unisono import experiments, models
+    from unisono import experiments
     from unisono.datasets.loading import load_folder
 
-    overrides = models.check_params(
-        experiment.model, experiment.params, where=f"experiments.{args.key}.params"
-    )
-    params = {**defaults, **{name: overrides[name] for name in experiment.params}}
+    params = {**defaults, **experiment.params}
     views = experiments.feature_sets(experiment.dataset, experiment.views)
     result = experiments.run(
         load_folder(args.data, views=views),

@@ -107,9 +107,7 @@ def feature_sets(dataset: str, overrides: Mapping[str, str]) -> dict[str, str] |
     return {view: overrides.get(view, view) for view in views}
 
 
-def divide(
-    dataset: Dataset, *, seed: int = 0, n_folds: int | None = None, trained: bool = True
-) -> list[Part]:
+def divide(dataset: Dataset, *, seed: int = 0, n_folds: int | None = None, trained: bool = True) -> list[Part]:
     """Divide a data set into training and test rows.
 
     Parameters
@@ -137,9 +135,7 @@ def divide(
     if dataset.splits is not None or dataset.folds is not None:
         own = "splits" if dataset.splits is not None else "folds"
         if n_folds is not None:
-            raise ConfigError(
-                f"folds: {n_folds} asked for, but {dataset.name} has {own} of its own; leave it out"
-            )
+            raise ConfigError(f"folds: {n_folds} asked for, but {dataset.name} has {own} of its own; leave it out")
     if dataset.splits is not None:
         splits = redeal(dataset.splits, dataset.groups, seed=seed)
         parts = [Part(0, np.flatnonzero(splits == "train"), np.flatnonzero(splits == "test"))]
@@ -150,14 +146,11 @@ def divide(
         if folds is None:
             folds = assign_folds(len(dataset), dataset.labels, n_folds=n_folds or 5, seed=seed)
         parts = [
-            Part(int(fold), np.flatnonzero(folds != fold), np.flatnonzero(folds == fold))
-            for fold in np.unique(folds)
+            Part(int(fold), np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)) for fold in np.unique(folds)
         ]
     for part in parts:
         if trained and len(part.train) < 2:
-            raise DataError(
-                f"{dataset.name}: {len(part.train)} training rows in fold {part.fold}; two are needed"
-            )
+            raise DataError(f"{dataset.name}: {len(part.train)} training rows in fold {part.fold}; two are needed")
         if len(part.test) < 2:
             raise DataError(f"{dataset.name}: {len(part.test)} test rows in fold {part.fold}; two are needed")
     return parts
@@ -201,9 +194,7 @@ def run(
     times = {"fit_s": 0.0, "transform_s": 0.0, "measure_s": 0.0}
     scores: dict[str, list[dict[str, float]]] = {}
     curves: dict[str, list[np.ndarray]] = {}
-    divisions = [
-        divide(dataset, seed=s, n_folds=n_folds, trained=cls.trained) for s in range(seed, seed + n_seeds)
-    ]
+    divisions = [divide(dataset, seed=s, n_folds=n_folds, trained=cls.trained) for s in range(seed, seed + n_seeds)]
     embeddings: list[dict[str, np.ndarray]] = []
     kept: dict[str, models.Aligner] = {}
     for offset, parts in enumerate(divisions):
@@ -240,7 +231,7 @@ def run(
             _fit(kept[space], dataset, views, np.arange(len(dataset)))
     order = [f"{query}->{target}" for query, target in permutations(dataset.views, 2)]
     chances = [_chance(dataset, part) for parts in divisions for part in parts]
-    n_train = np.mean([len(part.train) for part in first])
+    n_train = np.mean([len(part.train) if cls.trained else 0 for part in first])
     content: dict[str, Any] = {
         "dataset": dataset.name,
         "source": dataset.source,
@@ -296,9 +287,7 @@ def write(result: Result, out: Path) -> None:
                     target.replace(old / path.name)
                 path.replace(target)
     except OSError as error:
-        raise DataError(
-            f"{out}: cannot be written ({error.strerror}); free space or choose another --out"
-        ) from None
+        raise DataError(f"{out}: cannot be written ({error.strerror}); free space or choose another --out") from None
 
 
 def write_times(result: Result, path: Path) -> None:

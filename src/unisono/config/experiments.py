@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field
 
-from unisono.config import Section, validate
+from unisono.config import Section, nearest, validate
 from unisono.errors import ConfigError
 
 
@@ -31,4 +32,13 @@ def parse(raw: Any) -> Mapping[str, Experiment]:
     for key in raw:
         if not str(key).replace("_", "").isalnum():
             raise ConfigError(f"experiments.{key}: a key may hold letters, digits and underscores only")
-    return {str(key): validate(Experiment, value, where=f"experiments.{key}") for key, value in raw.items()}
+    entries = {str(key): validate(Experiment, value, where=f"experiments.{key}") for key, value in raw.items()}
+    # By name: a stage that reads this section does not thereby depend on the code of every method.
+    registry = importlib.import_module("unisono.models")
+    for key, entry in entries.items():
+        if entry.model not in registry.available():
+            raise ConfigError(
+                f"experiments.{key}.model: unknown method {entry.model!r}; {nearest(entry.model, registry.available())}"
+            )
+        registry.check_params(entry.model, entry.params, where=f"experiments.{key}.params")
+    return entries
