@@ -1,0 +1,39 @@
+"""Build the music videos of mv10k.source: filter YouTube-8M's shards, or take ready-made features (3.1.1)."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from unisono import config, errors
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="folder of accepted videos (Parquet shards)")
+    parser.add_argument("--tagged", type=Path, required=True, help="folder of audios with a mood tag")
+    parser.add_argument("--shards", type=Path, required=True, help="CSV of what was read, accepted and rejected")
+    args = parser.parse_args()
+    params, compute = config.load("mv10k"), config.load("compute")
+    from unisono.datasets.mv10k import build, ready, tagged
+
+    videos = params.videos
+    if params.source == "features":
+        count = ready.from_published(
+            videos.features.location,
+            compute,
+            sha256=videos.features.sha256,
+            out=args.out,
+            shard_size=videos.shard_size,
+        )
+        build.write_table(args.shards, [{"shard": "published", "seen": count, "accepted": count}])
+    elif params.source == "parquet":
+        count = ready.from_parquet(videos.parquet.location, compute, out=args.out)
+        build.write_table(args.shards, [{"shard": "ready-made", "seen": count, "accepted": count}])
+    else:
+        build.from_records(params, compute, out=args.out, table=args.shards)
+    tagged.build(params, compute, videos=args.out, out=args.tagged)
+
+
+if __name__ == "__main__":
+    errors.run(main)
