@@ -1,0 +1,25 @@
+"""Turn every sample's syllables and words into skip-gram vectors."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from unisono import config, errors
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--samples", type=Path, required=True, help="folder of sample shards")
+    parser.add_argument("--encoders", type=Path, required=True, help="folder of skip-gram encoders")
+    parser.add_argument("--out", type=Path, required=True, help="folder of feature shards to write")
+    args = parser.parse_args()
+    compute = config.load("compute")
+
+    from unisono.features import skipgram
+
+    skipgram.extract_folder(args.samples, args.encoders, args.out, compute=compute)
+
+
+if __name__ == "__main__":
+    errors.run(main)

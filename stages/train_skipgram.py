@@ -1,0 +1,24 @@
+"""Train the skip-gram encoders of syllables and words on all lyrics of the source, or fetch the authors'."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from unisono import config, errors
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--samples", type=Path, required=True, help="folder of sample shards")
+    parser.add_argument("--out", type=Path, required=True, help="folder of encoders to write")
+    args = parser.parse_args()
+    params = config.load("mtm").features.skipgram
+
+    from unisono.features import skipgram
+
+    skipgram.make_encoders(args.samples, args.out, params)
+
+
+if __name__ == "__main__":
+    errors.run(main)
