@@ -62,9 +62,7 @@ class Dataset:
         return len(self.ids)
 
 
-def load_dataset(
-    name: str, *, root: Path | str = Path("data"), views: Mapping[str, str] | None = None
-) -> Dataset:
+def load_dataset(name: str, *, root: Path | str = Path("data"), views: Mapping[str, str] | None = None) -> Dataset:
     """Load a data set that the pipeline has built.
 
     Parameters
@@ -128,7 +126,7 @@ def load_folder(folder: Path, *, views: Mapping[str, str] | None = None) -> Data
         identifiers = unique_ids(table.column("id"), where=str(source))
         unknown = next((identifier for identifier in identifiers if identifier not in row_of), None)
         if unknown is not None:
-            raise DataError(f"{source}: id {unknown!r} is not in {folder}/samples; run `dvc repro` again")
+            raise DataError(f"{source}: id {str(unknown)!r} is not in {folder}/samples; run `dvc repro` again")
         rows[view] = np.array([row_of[identifier] for identifier in identifiers], dtype=np.int64)
         columns = [column for column in table.column_names if is_vectors(table.schema.field(column).type)]
         if not columns:
@@ -224,9 +222,7 @@ def unique_ids(column: pa.ChunkedArray, *, where: str) -> np.ndarray:
     if (counts > 1).any():
         row = int(first[counts > 1].min())
         again = int(np.flatnonzero(ids == ids[row])[1])
-        raise DataError(
-            f"{where}: id {str(ids[row])!r} occurs twice, in rows {row} and {again}; ids must be unique"
-        )
+        raise DataError(f"{where}: id {str(ids[row])!r} occurs twice, in rows {row} and {again}; ids must be unique")
     return ids
 
 
@@ -296,6 +292,8 @@ def to_view(column: pa.ChunkedArray, *, where: str) -> tuple[np.ndarray, np.ndar
     DataError
         A missing value, vectors of different width, an empty sequence, NaN or infinity.
     """
+    if column.null_count:
+        raise DataError(f"{where}: row {column.is_null().index(True).as_py()} is empty; fill it or drop the row")
     try:
         values = parquet.to_numpy(column)
     except DataError as error:
@@ -308,9 +306,7 @@ def to_view(column: pa.ChunkedArray, *, where: str) -> tuple[np.ndarray, np.ndar
         array = array.reshape(*array.shape[:2], -1)
     finite = np.isfinite(array).all(axis=tuple(range(1, array.ndim)))
     if not finite.all():
-        raise DataError(
-            f"{where}: row {int(np.argmin(finite))} holds NaN or infinity; repair or drop the row"
-        )
+        raise DataError(f"{where}: row {int(np.argmin(finite))} holds NaN or infinity; repair or drop the row")
     return array, lengths
 
 
@@ -328,16 +324,13 @@ def _pad(rows: list[Any], where: str) -> tuple[np.ndarray, np.ndarray | None]:
     for position, array in enumerate(arrays):
         if array.shape[1:] != arrays[0].shape[1:]:
             raise DataError(
-                f"{where}: row {position} has vectors of shape {array.shape[1:]}, "
-                f"row 0 of {arrays[0].shape[1:]}"
+                f"{where}: row {position} has vectors of shape {array.shape[1:]}, row 0 of {arrays[0].shape[1:]}"
             )
     if (counts == counts[0]).all():
         return np.stack(arrays), None
     if arrays[0].ndim == 1:
         row = int(np.argmax(counts != counts[0]))
-        raise DataError(
-            f"{where}: row {row} is {counts[row]} wide, row 0 {counts[0]}; all rows need one width"
-        )
+        raise DataError(f"{where}: row {row} is {counts[row]} wide, row 0 {counts[0]}; all rows need one width")
     padded = np.zeros((len(arrays), counts.max(), *arrays[0].shape[1:]), dtype=np.float32)
     for target, array in zip(padded, arrays, strict=True):
         target[: len(array)] = array

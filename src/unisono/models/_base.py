@@ -150,8 +150,7 @@ class Aligner(abc.ABC):
         for view, array in arrays.items():
             if array.shape[-1] != self.widths_[view]:
                 raise DataError(
-                    f"{self.name}: view {view!r} is {array.shape[-1]} wide, "
-                    f"it was fitted with {self.widths_[view]}"
+                    f"{self.name}: view {view!r} is {array.shape[-1]} wide, it was fitted with {self.widths_[view]}"
                 )
         if not self.sequential:
             arrays = {view: average(array, frames.get(view)) for view, array in arrays.items()}
@@ -183,7 +182,7 @@ class Aligner(abc.ABC):
         if classes.shape != (n_items,):
             raise DataError(f"{self.name}: labels have shape {classes.shape}, expected ({n_items},)")
         if self.supervised and len(set(classes.tolist())) < 2:
-            raise DataError(f"{self.name}: all labels are {classes[0]!r}; at least two classes are needed")
+            raise DataError(f"{self.name}: all labels are {str(classes[0])!r}; at least two classes are needed")
         return classes
 
     def save(self, path: Path | str) -> None:
@@ -280,9 +279,7 @@ def check_views(
     for view, array in arrays.items():
         finite = np.isfinite(array).all(axis=tuple(range(1, array.ndim)))
         if not finite.all():
-            raise DataError(
-                f"view {view!r}, row {int(np.argmin(finite))}: NaN or infinite value; remove or repair it"
-            )
+            raise DataError(f"view {view!r}, row {int(np.argmin(finite))}: NaN or infinite value; remove or repair it")
     frames = {}
     for view, counts_ in (lengths or {}).items():
         if view not in arrays or arrays[view].ndim != 3:
@@ -290,15 +287,11 @@ def check_views(
         values = np.asarray(counts_)
         n_items, longest = arrays[view].shape[:2]
         if values.shape != (n_items,) or values.dtype.kind not in "iu":
-            raise DataError(
-                f"lengths of view {view!r}: expected {n_items} integers, got {values.dtype} {values.shape}"
-            )
+            raise DataError(f"lengths of view {view!r}: expected {n_items} integers, got {values.dtype} {values.shape}")
         wrong = (values < 1) | (values > longest)
         if wrong.any():
             row = int(np.argmax(wrong))
-            raise DataError(
-                f"lengths of view {view!r}, row {row}: {values[row]} frames, expected 1 to {longest}"
-            )
+            raise DataError(f"lengths of view {view!r}, row {row}: {values[row]} frames, expected 1 to {longest}")
         frames[view] = values.astype(np.int64)
     return arrays, frames
 
