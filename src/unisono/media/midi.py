@@ -65,9 +65,7 @@ def note_times(notes: np.ndarray, *, seconds_per_beat: float) -> tuple[np.ndarra
     return offsets - duration * seconds_per_beat, offsets
 
 
-def encode(
-    notes: np.ndarray, *, seconds_per_beat: float, program: int, velocity: int, lead_in: float = 0.0
-) -> bytes:
+def encode(notes: np.ndarray, *, seconds_per_beat: float, program: int, velocity: int, lead_in: float = 0.0) -> bytes:
     """Write notes as a Standard MIDI File of one instrument, by pretty-midi.
 
     Parameters

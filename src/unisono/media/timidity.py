@@ -260,15 +260,11 @@ def _checked(path: Path, notes: np.ndarray, audio: Audio) -> np.ndarray:
     except (soundfile.SoundFileError, RuntimeError):
         raise DataError(f"not a readable WAV file ({path.stat().st_size} bytes)") from None
     if rate != audio.sample_rate or samples.shape[1] != 1:
-        raise DataError(
-            f"expected mono at {audio.sample_rate} Hz, got {samples.shape[1]} channels at {rate} Hz"
-        )
+        raise DataError(f"expected mono at {audio.sample_rate} Hz, got {samples.shape[1]} channels at {rate} Hz")
     onsets, offsets = midi.note_times(notes, seconds_per_beat=audio.seconds_per_beat)
     samples = samples[round(LEAD_IN * audio.seconds_per_beat * rate) :, 0]
     if len(samples) < round(offsets[-1] * rate):
-        raise DataError(
-            f"the sound ends at {len(samples) / rate:.2f} s, the last note at {offsets[-1]:.2f} s"
-        )
+        raise DataError(f"the sound ends at {len(samples) / rate:.2f} s, the last note at {offsets[-1]:.2f} s")
     for index, (onset, offset) in enumerate(zip(onsets, offsets, strict=True)):
         heard = samples[round(onset * rate) : round(max(offset, onset + 0.1) * rate)].astype(np.int32)
         if np.abs(heard).max(initial=0) <= SILENCE:
