@@ -10,22 +10,14 @@ from unisono import config, errors
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--raw",
-        type=Path,
-        default=Path("data/raw/mtm"),
-        help="folder for a downloaded archive (only one whose checksum is given is kept)",
-    )
     parser.add_argument("--out", type=Path, required=True, help="folder of the samples' shards")
-    parser.add_argument(
-        "--skipped", type=Path, required=True, help="CSV of files that give no sample, with reasons"
-    )
+    parser.add_argument("--skipped", type=Path, required=True, help="CSV of files that give no sample, with reasons")
     parser.add_argument("--summary", type=Path, required=True, help="JSON of counts and licences")
     args = parser.parse_args()
     params = config.load("mtm")
     from unisono.datasets import mtm
 
-    facts = mtm.build(params, raw=args.raw, out=args.out, skipped=args.skipped, summary=args.summary)
+    facts = mtm.build(params, out=args.out, skipped=args.skipped, summary=args.summary)
     print(f"{facts['n_samples']} samples of {facts['n_songs']} songs, split {facts['split']}")
 
 

@@ -33,15 +33,13 @@ from unisono.errors import DataError
 from unisono.io import files
 
 
-def build(params: Mtm, *, raw: Path, out: Path, skipped: Path, summary: Path) -> dict[str, Any]:
+def build(params: Mtm, *, out: Path, skipped: Path, summary: Path) -> dict[str, Any]:
     """Build ``data/mtm/samples`` from the configured source.
 
     Parameters
     ----------
     params : Mtm
         Section ``mtm`` of params.yaml.
-    raw : Path
-        Folder for an archive that is fetched whole because its checksum is given.
     out : Path
         Folder of the shards; those of an earlier run are replaced.
     skipped : Path
@@ -66,7 +64,7 @@ def build(params: Mtm, *, raw: Path, out: Path, skipped: Path, summary: Path) ->
         rows, facts = _ready_made(params)
         _write_skipped([], skipped)
     else:
-        rows, facts = _from_songs(params, raw, skipped)
+        rows, facts = _from_songs(params, skipped)
     if not rows:
         raise DataError(f"mtm.source {params.source}: no sample is left ({skipped} says why); relax mtm.songs' limits")
     facts = {
@@ -85,9 +83,9 @@ def build(params: Mtm, *, raw: Path, out: Path, skipped: Path, summary: Path) ->
     return facts
 
 
-def _from_songs(params: Mtm, raw: Path, skipped: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+def _from_songs(params: Mtm, skipped: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Read songs, cut them, group and deal them."""
-    source = open_source(params, raw)
+    source = open_source(params)
     songs, skips = read_songs(source)
     n_files = len(songs) + len(skips)
     rule = Rule(params.songs.windows, params.songs.max_duration, params.songs.max_rest, params.songs.grid)

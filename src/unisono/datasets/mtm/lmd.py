@@ -17,9 +17,10 @@ reading):
 from __future__ import annotations
 
 from itertools import islice
-from math import isfinite
 from pathlib import PurePosixPath
 from typing import Any, Literal
+
+import numpy as np
 
 from unisono.datasets.mtm.song import N_NOTES, Note, Skipped, Song, clean
 from unisono.errors import DataError
@@ -36,12 +37,29 @@ LICENCE = "Yu and Canales' lyrics-melody data: no licence stated, copyrighted ly
 def read(
     data: bytes, file: str, *, rule: Literal["dissertation", "literal"], limit: Literal["beats", "seconds"]
 ) -> Song | Skipped:
-    """Read a song and choose its windows.
+    """Read a ``.npy`` file and choose its song's windows; see `song`.
+
+    Raises
+    ------
+    DataError
+        As `song`, or the file is damaged, or names anything but arrays and plain containers.
+    """
+    return song(unpickle.load_npy(data, name=file), file, rule=rule, limit=limit)
+
+
+def song(
+    array: np.ndarray,
+    file: str,
+    *,
+    rule: Literal["dissertation", "literal"],
+    limit: Literal["beats", "seconds"],
+) -> Song | Skipped:
+    """Lay a song out and choose its windows.
 
     Parameters
     ----------
-    data : bytes
-        A ``.npy`` file.
+    array : np.ndarray [shape=(1, 4), dtype=object]
+        Content of a file, as above.
     file : str
         Its name.
     rule, limit : str
@@ -55,9 +73,8 @@ def read(
     Raises
     ------
     DataError
-        The file is damaged, names anything but arrays and lists, or does not have the layout above.
+        The array does not have the layout above.
     """
-    array = unpickle.load_npy(data, name=file)
     if array.shape != (1, 4):
         raise DataError(f"{file}: expected an object array of shape (1, 4), got {array.dtype} {array.shape}")
     try:
@@ -66,7 +83,7 @@ def read(
         n_notes = sum(len(word) for sentence in discrete for word in sentence)
         notes = list(islice(_notes(discrete, words, syllables), 2 * N_NOTES))
         lengths = [float(c[1]) for c in islice(_flat(continuous), 2 * N_NOTES)]
-    except (TypeError, ValueError, IndexError) as error:
+    except (TypeError, ValueError, IndexError, AttributeError) as error:
         raise DataError(f"{file}: not sentences of words of notes: {error}") from None
     if len(lengths) != len(notes):
         raise DataError(f"{file}: {len(lengths)} continuous and {len(notes)} discrete notes")
@@ -76,7 +93,7 @@ def read(
     if count < N_NOTES:
         return Skipped(file, "too short", f"{count} {unit}, {N_NOTES} are needed")
     windows = []
-    for window in range(min(count // N_NOTES, 2)):
+    for window in range(min(count // N_NOTES, len(notes) // N_NOTES, 2)):
         span = slice(N_NOTES * window, N_NOTES * (window + 1))
         if rule == "literal":
             kept = all(note.rest <= MAX_REST for note in notes[span])
@@ -100,10 +117,10 @@ def _notes(discrete: Any, words: Any, syllables: Any) -> Any:
     for sentence in zip(discrete, words, syllables, strict=True):
         for word in zip(*sentence, strict=True):
             for (pitch, duration, rest), whole, syllable in zip(*word, strict=True):
-                if not (0 <= pitch <= 127 and 0 < duration < 1000 and 0 <= rest < 1000 and isfinite(pitch)):
+                if not (0 <= pitch <= 127 and 0 < duration < 1000 and 0 <= rest < 1000):
                     raise ValueError(f"impossible note {[pitch, duration, rest]}")
                 text = clean(syllable)
                 if not text:
                     raise ValueError("a note without a syllable")
-                yield Note(float(pitch), float(duration), float(rest), text, clean(whole), index)
+                yield Note(float(round(pitch)), float(duration), float(rest), text, clean(whole), index)
             index += 1

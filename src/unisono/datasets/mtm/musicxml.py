@@ -100,8 +100,8 @@ def read(data: bytes, name: str) -> Score:
             continue
         try:
             voices = _voices(measures)
-        except (ValueError, KeyError, ZeroDivisionError, OverflowError, AttributeError) as error:
-            raise DataError(f"{name}: part {identity}: impossible value: {error!r}") from None
+        except (ValueError, ZeroDivisionError, OverflowError) as error:
+            raise DataError(f"{name}: part {identity}: impossible value: {error}") from None
         part = clean(names.get(identity, "")) or identity
         lines += [Line(part, notes) for notes in map(_sing, voices) if notes]
     title = root.findtext("work/work-title") or root.findtext("movement-title") or ""
@@ -221,8 +221,12 @@ def _number(text: str) -> Fraction:
 
 def _midi(pitch: ET.Element) -> int:
     """Give the MIDI number of a ``<pitch>``, to the nearest semitone."""
-    step = _SEMITONES[pitch.findtext("step", "").strip()]
-    number = step + 12 * (int(pitch.findtext("octave", "")) + 1) + round(_number(pitch.findtext("alter", "0")))
+    step = pitch.findtext("step", "").strip()
+    if step not in _SEMITONES:
+        raise ValueError(f"no such step: {step!r}")
+    number = (
+        _SEMITONES[step] + 12 * (int(pitch.findtext("octave", "")) + 1) + round(_number(pitch.findtext("alter", "0")))
+    )
     if not 0 <= number <= 127:
         raise ValueError(f"pitch {number} is not in MIDI's 0-127")
     return number

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from tqdm import tqdm
@@ -13,7 +13,7 @@ from unisono.config.mtm import Mtm
 from unisono.datasets.mtm import corpus, lmd, musicxml, samples
 from unisono.datasets.mtm.song import Skipped, Song
 from unisono.errors import DataError
-from unisono.io import archive, download
+from unisono.io import archive
 
 
 class Source(NamedTuple):
@@ -24,15 +24,13 @@ class Source(NamedTuple):
     licences: Mapping[str, str]
 
 
-def open_source(params: Mtm, raw: Path) -> Source:
+def open_source(params: Mtm) -> Source:
     """Open ``music21``, ``musicxml`` or ``lmd``.
 
     Parameters
     ----------
     params : Mtm
         Section ``mtm`` of params.yaml.
-    raw : Path
-        Folder for an archive that is fetched whole because its checksum is given; others are streamed.
 
     Returns
     -------
@@ -41,29 +39,23 @@ def open_source(params: Mtm, raw: Path) -> Source:
     Raises
     ------
     DataError, DownloadError
-        The source is missing, has the wrong checksum or cannot be fetched (some of it only while it is read).
+        The source is missing or cannot be fetched; mostly known only while it is read, and a wrong checksum only
+        at the end.
     """
     songs = params.songs
     if params.source == "music21":
-        names = songs.music21.collections
+        names: Sequence[str] = songs.music21.collections
         licences = {name: corpus.COLLECTIONS[name].licence for name in names}
         return Source(corpus.members(names), read_score, licences)
     if params.source == "musicxml":
-        location = _fetched(songs.musicxml.location, songs.musicxml.sha256, raw)
-        members = archive.members(location, suffixes=musicxml.SUFFIXES)
-        return Source(members, read_score, {songs.musicxml.location: "as its publisher states"})
-    location = _fetched(songs.lmd.location, songs.lmd.sha256, raw)
-    members = archive.members(location, suffixes=lmd.SUFFIXES, under=songs.lmd.folder)
+        location = songs.musicxml.location
+        members = archive.members(location, suffixes=musicxml.SUFFIXES, sha256=songs.musicxml.sha256)
+        return Source(members, read_score, {location: "as its publisher states"})
+    members = archive.members(
+        songs.lmd.location, suffixes=lmd.SUFFIXES, under=songs.lmd.folder, sha256=songs.lmd.sha256
+    )
     reader = functools.partial(lmd.read, rule=songs.lmd.rule, limit=songs.lmd.limit)
     return Source(members, reader, {"lmd": lmd.LICENCE})
-
-
-def _fetched(location: str, sha256: str, raw: Path) -> str:
-    """Fetch and check a location whose checksum is given."""
-    if not sha256:
-        return location
-    name = PurePosixPath(location.partition("?")[0]).name
-    return str(download.fetch(location, raw / name, sha256=sha256, description=name))
 
 
 def read_score(data: bytes, file: str) -> Song | Skipped:

@@ -1,0 +1,310 @@
+"""From a configured source to shards, list and summary: the real sources' exact counts, and bad sources."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import tarfile
+import typing
+import zipfile
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from unisono.config import mtm as schema
+from unisono.datasets import mtm
+from unisono.datasets.mtm import corpus, groups, lmd, samples
+from unisono.datasets.mtm.samples import Rule
+from unisono.datasets.mtm.song import Skipped, Song
+from unisono.datasets.mtm.sources import open_source, read_songs
+from unisono.errors import ConfigError, DataError, UnisonoError
+from unisono.io import archive, parquet, unpickle
+
+PARAMS = Path(__file__).resolve().parents[2] / "params.yaml"
+FREE = Rule("first_two", None, None, 0.125)
+LIMITED = Rule("all", 4, 8, 0.125)
+
+
+def params(changes: dict[str, Any]) -> schema.Mtm:
+    """The shipped parameters with some changed, by dotted key below ``mtm``."""
+    raw = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))["mtm"]
+    for key, value in changes.items():
+        section = raw
+        *path, last = key.split(".")
+        for part in path:
+            section = section[part]
+        section[last] = value
+    return schema.parse(raw)
+
+
+def score(syllables: list[str], *, leap: int = 0) -> bytes:
+    """A score of quarter notes, each `leap` steps of the scale above the one before, within an octave."""
+    notes = "".join(
+        f"<note><pitch><step>{'CDEFGAB'[leap * i % 7]}</step><octave>4</octave></pitch><duration>1</duration>"
+        f"<lyric><syllabic>single</syllabic><text>{text}</text></lyric></note>"
+        for i, text in enumerate(syllables)
+    )
+    return f"<score-partwise><part id='P1'><measure>{notes}</measure></part></score-partwise>".encode()
+
+
+def songs(folder: Path, n: int = 4) -> Path:
+    """A folder of up to 6 songs of 40 syllables, each with a text and a melody of its own."""
+    for i in range(n):
+        name = folder / f"song{i}.xml"
+        name.parent.mkdir(parents=True, exist_ok=True)
+        name.write_bytes(score([chr(97 + i) * 2] * 20 + ["end"] * 20, leap=i + 1))
+    return folder
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Callable[..., dict[str, Any]]:
+    """Build from a MusicXML location into ``tmp_path/out``."""
+
+    def run(location: Path | str, **changes: Any) -> dict[str, Any]:
+        return mtm.build(
+            params({"source": "musicxml", "songs.musicxml.location": str(location)} | changes),
+            out=tmp_path / "out",
+            skipped=tmp_path / "skipped.csv",
+            summary=tmp_path / "summary.json",
+        )
+
+    return run
+
+
+def listed(tmp_path: Path) -> dict[str, tuple[str, str]]:
+    """The list of skipped files."""
+    with (tmp_path / "skipped.csv").open(encoding="utf-8", newline="") as file:
+        return {row["file"]: (row["kind"], row["reason"]) for row in csv.DictReader(file)}
+
+
+# ---- the real sources ----
+
+
+@pytest.fixture(scope="session")
+def music21() -> tuple[list[Song], list[Skipped]]:
+    """The default source, read once."""
+    return read_songs(open_source(params({"source": "music21"})))
+
+
+def test_music21_counts(music21: tuple[list[Song], list[Skipped]]) -> None:
+    songs, skipped = music21
+    assert Counter(corpus.collection(song.file) for song in songs) == {"bach": 337, "trecento": 83, "songs": 12}
+    assert Counter(skip.kind for skip in skipped) == {"no lyrics": 82, "too short": 11}
+    with_lyrics = [song.file for song in songs] + [s.file for s in skipped if s.kind == "too short"]
+    assert Counter(map(corpus.collection, with_lyrics)) == {"bach": 338, "trecento": 93, "songs": 12}
+    free = Counter(corpus.collection(song.file) for song in songs for _ in samples.cut(song, FREE))
+    assert free == {"bach": 506, "trecento": 165, "songs": 23}
+
+
+def test_music21_samples_under_the_limits(music21: tuple[list[Song], list[Skipped]]) -> None:
+    cuts = [samples.cut(song, LIMITED) for song in music21[0]]
+    assert sum(map(len, cuts)) == 902
+    assert sum(map(bool, cuts)) == 393
+    assert sum(len(samples.cut(song, LIMITED._replace(windows="first_two"))) for song in music21[0]) == 575
+
+
+def test_music21_files_are_far_fewer_songs(music21: tuple[list[Song], list[Skipped]]) -> None:
+    songs, _ = music21
+    assert len(songs) == 432
+    found = groups.group(songs)
+    assert len(set(found)) == 248
+    same = {song.file: group for song, group in zip(songs, found, strict=True)}
+    assert same["schumann_robert/dichterliebe_no2.xml"] == same["schumann_robert/opus48no2.mxl"]
+
+
+def test_music21_lyrics_are_clean(music21: tuple[list[Song], list[Skipped]]) -> None:
+    notes = [note for song in music21[0] for note in song.notes]
+    assert not any(note.syllable[:1].isdigit() for note in notes)
+    assert all(note.syllable.strip() == note.syllable != "" for note in notes)
+    assert all(note.pitch == round(note.pitch) and 30 <= note.pitch <= 90 for note in notes)
+
+
+def test_collections_of_the_schema_and_of_the_corpus_are_the_same() -> None:
+    (legal,) = {
+        value for value in typing.get_args(schema.Music21.model_fields["collections"].annotation) if value is not ...
+    }
+    assert set(typing.get_args(legal)) == set(corpus.COLLECTIONS)
+    with pytest.raises(ConfigError, match="collections"):
+        params({"songs.music21.collections": ["monteverdi"]})
+
+
+def test_openewld_counts(shared_data: Path) -> None:
+    location = str(shared_data / "OpenEWLD-ec03cbd.tar.gz")
+    songs, skipped = read_songs(open_source(params({"source": "musicxml", "songs.musicxml.location": location})))
+    assert len(songs) + len(skipped) == 502
+    assert Counter(skip.kind for skip in skipped) == {"no lyrics": 38, "labels": 1}
+    assert Counter(len(samples.cut(song, FREE)) for song in songs) == {2: 453, 1: 10}
+    assert sum(len(samples.cut(song, FREE._replace(windows="all"))) for song in songs) == 1991
+    assert sum(len(song.notes) for song in songs) == 44244 - 1  # the song of labels has one
+
+
+def test_lyrics_melody_counts(shared_data: Path) -> None:
+    where = params({}).songs.lmd
+    counts: Counter[str] = Counter()
+    location = str(shared_data / "lyrics-melody-79719791.tar.gz")
+    for name, data in archive.members(location, suffixes=lmd.SUFFIXES, under=where.folder):
+        counts["files"] += 1
+        array = unpickle.load_npy(data, name=name)
+        for rule, limit in (("dissertation", "beats"), ("dissertation", "seconds"), ("literal", "beats")):
+            found = lmd.song(array, name, rule=rule, limit=limit)  # type: ignore[arg-type]
+            counts[f"{rule}, {limit}"] += len(samples.cut(found, LIMITED)) if isinstance(found, Song) else 0
+    assert counts == {
+        "files": 11517,
+        "dissertation, beats": 14454,
+        "dissertation, seconds": 19135,
+        "literal, beats": 16032,
+    }
+
+
+# ---- a build as a whole ----
+
+
+def test_a_folder_becomes_shards_a_list_and_a_summary(tmp_path: Path, build: Callable[..., dict[str, Any]]) -> None:
+    folder = songs(tmp_path / "songs", 6)
+    (folder / "empty.xml").write_bytes(b"")
+    (folder / "short.xml").write_bytes(score(["la"] * 5))
+    (folder / "wordless.xml").write_bytes(b"<score-partwise/>")
+    facts = build(folder, **{"songs.shard_size": 5, "songs.max_skipped_fraction": 0.2})
+    assert facts == json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))
+    assert (facts["n_samples"], facts["n_songs"], sum(facts["split"].values())) == (12, 6, 12)
+    assert facts["files"]["n_skipped"] == {"broken": 1, "no lyrics": 1, "too short": 1}
+    assert listed(tmp_path) == {
+        "empty.xml": ("broken", "empty file"),
+        "short.xml": ("too short", "5 syllables in the longest part, 20 are needed"),
+        "wordless.xml": ("no lyrics", "no note has a syllable"),
+    }
+    table = parquet.read(tmp_path / "out")
+    assert table["id"].to_pylist()[:3] == ["song0-w00", "song0-w01", "song1-w00"]
+    by_song: dict[str, set[str]] = {}
+    for song, split in zip(table["song"].to_pylist(), table["split"].to_pylist(), strict=True):
+        by_song.setdefault(song, set()).add(split)
+    assert all(len(splits) == 1 for splits in by_song.values())
+    assert [len(parquet.read(path)) for path in parquet.shards(tmp_path / "out")] == [5, 5, 2]
+    assert parquet.metadata(tmp_path / "out")["source"] == "musicxml"
+
+
+def test_a_second_build_gives_the_same_bytes(tmp_path: Path, build: Callable[..., dict[str, Any]]) -> None:
+    folder = songs(tmp_path / "songs")
+    build(folder)
+    first = {p.name: p.read_bytes() for p in [*parquet.shards(tmp_path / "out"), tmp_path / "summary.json"]}
+    build(folder)
+    assert first == {p.name: p.read_bytes() for p in [*parquet.shards(tmp_path / "out"), tmp_path / "summary.json"]}
+
+
+def test_split_by_sample_parts_songs_and_counts_twins(tmp_path: Path, build: Callable[..., dict[str, Any]]) -> None:
+    folder = tmp_path / "songs"
+    folder.mkdir()
+    (folder / "refrain.xml").write_bytes(score(["la"] * 400))
+    facts = build(folder, **{"split.by": "sample"})
+    assert facts["split"] == {"train": 14, "validation": 3, "test": 3}
+    assert facts["duplicates"] == {"n_repeated": 19, "n_across_splits": 20}
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar.gz", "file"])
+def test_archives_and_single_files_are_read(tmp_path: Path, build: Callable[..., dict[str, Any]], kind: str) -> None:
+    folder = songs(tmp_path / "songs")
+    location = tmp_path / f"songs.{kind}"
+    if kind == "zip":
+        with zipfile.ZipFile(location, "w") as packed:
+            for path in sorted(folder.iterdir()):
+                packed.write(path, f"top/{path.name}")
+    elif kind == "tar.gz":
+        with tarfile.open(location, "w:gz") as tar:
+            tar.add(folder, "top")
+    else:
+        location = folder / "song0.xml"
+    assert build(location)["n_samples"] == (2 if kind == "file" else 8)
+
+
+def test_ready_made_samples_are_dealt_and_resharded(tmp_path: Path, build: Callable[..., dict[str, Any]]) -> None:
+    build(songs(tmp_path / "songs"))
+    made = parquet.read(tmp_path / "out").drop_columns(["split"])
+    (tmp_path / "made").mkdir()
+    made.to_pandas().to_parquet(tmp_path / "made" / "part-00000.parquet")
+    facts = build("", source="parquet", **{"songs.parquet.location": tmp_path / "made", "songs.shard_size": 3})
+    assert (facts["source"], facts["n_samples"]) == ("parquet", 8)
+    assert len(parquet.shards(tmp_path / "out")) == 3
+    assert parquet.read(tmp_path / "out").drop_columns(["split"]).to_pylist() == made.to_pylist()
+
+
+# ---- bad sources ----
+
+
+def test_too_many_broken_files_stop_the_stage(tmp_path: Path, build: Callable[..., dict[str, Any]]) -> None:
+    folder = songs(tmp_path / "songs")
+    (folder / "a.mxl").write_bytes(b"PK\x03\x04 nothing")
+    with pytest.raises(DataError, match=r"1 of 5 files are broken.*a\.mxl: damaged.*skipped\.csv"):
+        build(folder)
+    assert listed(tmp_path)["a.mxl"][0] == "broken"
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_source_without_a_sample_stops_the_stage(tmp_path: Path, build: Callable[..., dict[str, Any]]) -> None:
+    folder = songs(tmp_path / "songs", 1)
+    with pytest.raises(DataError, match="no sample is left"):
+        build(folder, **{"songs.max_duration": 0.5})
+    assert listed(tmp_path) == {"song0.xml": ("limits", "every window is over a limit")}
+
+
+def test_a_source_without_a_score_stops_the_stage(tmp_path: Path, build: Callable[..., dict[str, Any]]) -> None:
+    (tmp_path / "songs").mkdir()
+    with pytest.raises(DataError, match="no file of that kind"):
+        build(tmp_path / "songs")
+
+
+def test_a_missing_location_is_named(tmp_path: Path, build: Callable[..., dict[str, Any]]) -> None:
+    with pytest.raises(UnisonoError, match="nowhere"):
+        build(tmp_path / "nowhere")
+
+
+def test_an_archive_of_the_wrong_checksum_is_refused(tmp_path: Path, build: Callable[..., dict[str, Any]]) -> None:
+    location = tmp_path / "songs.zip"
+    with zipfile.ZipFile(location, "w") as packed:
+        packed.writestr("a.xml", score(["la"] * 20))
+    with pytest.raises(UnisonoError, match=r"(?i)sha-?256|checksum"):
+        build(location, **{"songs.musicxml.sha256": "0" * 64})
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar.gz"])
+def test_an_archive_that_escapes_is_refused(tmp_path: Path, build: Callable[..., dict[str, Any]], kind: str) -> None:
+    location = tmp_path / f"evil.{kind}"
+    if kind == "zip":
+        with zipfile.ZipFile(location, "w") as packed:
+            packed.writestr("../evil.xml", score(["la"] * 20))
+    else:
+        with tarfile.open(location, "w:gz") as tar:
+            member = tarfile.TarInfo("../evil.xml")
+            data = score(["la"] * 20)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    with pytest.raises(DataError, match=r"\.\./evil\.xml"):
+        build(location)
+    assert not (tmp_path.parent / "evil.xml").exists()
+
+
+def test_a_truncated_archive_is_refused(tmp_path: Path, build: Callable[..., dict[str, Any]]) -> None:
+    folder = songs(tmp_path / "songs")
+    location = tmp_path / "songs.tar.gz"
+    with tarfile.open(location, "w:gz") as tar:
+        tar.add(folder, "top")
+    location.write_bytes(location.read_bytes()[:-200])
+    with pytest.raises(DataError, match=r"songs\.tar\.gz"):
+        build(location)
+
+
+def test_a_foreign_pickle_is_listed_and_not_run(tmp_path: Path, build: Callable[..., dict[str, Any]]) -> None:
+    inside = tmp_path / "data" / params({}).songs.lmd.folder
+    inside.mkdir(parents=True)
+    marker = tmp_path / "ran"
+    code = f"cos\nsystem\n(S'touch {marker}'\ntR.".encode()
+    header = b"{'descr': '|O', 'fortran_order': False, 'shape': (1, 4), }"
+    (inside / "evil.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + code)
+    changes = {"source": "lmd", "songs.lmd.location": str(tmp_path / "data")}
+    with pytest.raises(DataError, match=r"1 of 1 files are broken.*evil\.npy.*system"):
+        build("", **changes)
+    assert not marker.exists()

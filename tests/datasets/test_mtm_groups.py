@@ -1,0 +1,81 @@
+"""Which files are one song, dealing them to the split, duplicates."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from unisono.datasets.mtm import groups
+from unisono.datasets.mtm.song import Note, Song
+
+UP = [0, 2, 4, 5, 7, 9, 11, 12, 14, 16]
+DOWN = [0, -1, -3, -5, -7, -8, -10, -12, -13, -15]
+ZIGZAG = [0, 5, 0, 5, 0, 7, 0, 7, 0, 9]
+
+
+def song(text: str, steps: list[int], *, key: int = 60, duration: float = 1.0) -> Song:
+    """A song with one letter a note, as many as `steps`, twice."""
+    pitches = [key + step for step in steps] * 2
+    notes = [Note(float(p), duration, 0.0, text[i % len(text)], "", i) for i, p in enumerate(pitches)]
+    return Song("f", "t", "", notes)
+
+
+def test_transposed_melodies_and_equal_texts_are_one_song() -> None:
+    songs = [
+        song("abcdefghij", UP),
+        song("klmnopqrst", UP, key=67),
+        song("ÁB C.D'efghij"[:10], DOWN),
+        song("qrstuvwxyz", ZIGZAG),
+        song("zyxwvutsrq", UP, duration=2.0),
+    ]
+    assert groups.group(songs) == [0, 0, 2, 3, 4]
+
+
+def test_openings_link_in_chains() -> None:
+    songs = [song("abcdefghij", UP), song("klmnopqrst", DOWN), song("abcdefghij", DOWN)]
+    assert groups.group(songs) == [0, 0, 0]
+
+
+def test_accents_case_and_punctuation_do_not_matter() -> None:
+    plain, marked = song("abcdefghij", UP), song("abcdefghij", DOWN)
+    notes = [n._replace(syllable=f"{n.syllable.upper()}\u0301,") for n in marked.notes]
+    assert groups.opening_text(plain) == groups.opening_text(marked._replace(notes=notes)) == "abcdefghij" * 2
+
+
+def test_songs_without_letters_are_not_one_song_for_that() -> None:
+    assert groups.group([song("1234567890", UP), song("1234567890", DOWN)]) == [0, 1]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_groups_are_dealt_near_the_fractions_and_no_part_is_one_song(seed: int) -> None:
+    sizes = {f"s{i}": 1 + i % 7 for i in range(200)} | {"giant": 90}
+    parts = groups.deal(sizes, (0.7, 0.15, 0.15), seed=seed)
+    dealt = Counter()
+    for key, part in parts.items():
+        dealt[part] += sizes[key]
+    total = sum(sizes.values())
+    for part, fraction in zip(groups.PARTS, (0.7, 0.15, 0.15), strict=True):
+        assert abs(dealt[part] / total - fraction) < 0.01
+    assert parts["giant"] == "train"
+    assert parts == groups.deal(sizes, (0.7, 0.15, 0.15), seed=seed)
+
+
+def test_another_seed_deals_differently() -> None:
+    sizes = {f"s{i}": 2 for i in range(50)}
+    assert groups.deal(sizes, (0.7, 0.15, 0.15), seed=0) != groups.deal(sizes, (0.7, 0.15, 0.15), seed=1)
+
+
+@pytest.mark.parametrize("n", range(3, 12))
+def test_three_groups_are_enough_for_every_part(n: int) -> None:
+    parts = groups.deal({f"s{i}": 3 for i in range(n)}, (0.7, 0.15, 0.15), seed=0)
+    assert set(parts.values()) == set(groups.PARTS)
+
+
+def test_duplicates_are_counted_in_all_and_across_splits() -> None:
+    def row(syllable: str, split: str) -> dict[str, Any]:
+        return {"notes": [[60.0, 1.0, 0.0]], "syllables": [syllable], "split": split}
+
+    rows = [row("a", "train"), row("a", "test"), row("b", "train"), row("b", "train"), row("c", "test")]
+    assert groups.duplicates(rows) == {"n_repeated": 2, "n_across_splits": 2}
