@@ -1,0 +1,156 @@
+r"""LilyPond: many scores in one run, one page each, and a bad score costs itself alone.
+
+**Conventions.** A *score* is the text of one ``\\score`` block (`unisono.media.notation`); its picture is its page,
+rasterised and cropped to the ink, as PNG. The bytes depend on the score, the resolution and the versions of LilyPond,
+its fonts and pdfium, not on what else was in the run.
+
+**Trust.** LilyPond runs in a temporary folder of its own with a bare environment, a time limit and a memory limit.
+Its exit status alone says little: a run counts only if it ends with 0 *and* there are as many pages as scores. Any
+other run is halved until what is left is one score, which then has a reason instead of a picture.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from unisono.errors import DataError, ProgramError
+from unisono.media import programs, raster
+
+PROGRAM = "lilypond"
+PACKAGE = "lilypond"
+MEMORY_BYTES = 3 * 2**30
+ENVIRONMENT = {"GC_DONT_GC": "1"}
+"""LilyPond lives for seconds: without garbage collection it takes two thirds of the time, and 6 MB a score."""
+MIN_TIMEOUT_S = 60.0
+"""Small runs get less than the full time limit, down to this: a score that hangs is then found within minutes."""
+
+# As wide as PDF viewers agree on (200 inches), so that any 20 notes fit on one line; both are cropped away.
+HEADER = r"""\version "2.24.1"
+\paper {
+  indent = 0 oddHeaderMarkup = ##f evenHeaderMarkup = ##f oddFooterMarkup = ##f evenFooterMarkup = ##f
+  tagline = ##f bookTitleMarkup = ##f scoreTitleMarkup = ##f
+  paper-width = 5080\mm paper-height = 100\mm ragged-right = ##t
+}
+\layout {
+  \context { \Score \override NonMusicalPaperColumn.line-break-permission = ##f }
+  \context { \Lyrics \override LyricSpace.minimum-distance = #1 \override LyricHyphen.minimum-distance = #1.4 }
+}
+"""
+CONTROL = r"\score { { c'4 } }"
+"""A score that any working LilyPond can engrave."""
+
+
+class Engraved(NamedTuple):
+    """What became of one score."""
+
+    picture: bytes
+    """PNG, 8-bit grey; empty where there is none."""
+    reason: str
+    """Why there is none; empty where there is one."""
+
+
+def version() -> str:
+    """Name and version of the program, for the metadata: ``"LilyPond 2.24.1"``."""
+    programs.find(PROGRAM, PACKAGE)
+    words = programs.version(PROGRAM).split()
+    return f"LilyPond {words[2]}" if len(words) > 2 else " ".join(words)
+
+
+def document(scores: Sequence[str]) -> str:
+    """Put scores into one input file, a page each."""
+    return HEADER + "\n".join(f"\\bookpart {{ {score} }}" for score in scores) + "\n"
+
+
+def engrave(scores: Sequence[str], *, resolution_dpi: float, scores_per_run: int, timeout_s: float) -> list[Engraved]:
+    r"""Engrave scores.
+
+    Parameters
+    ----------
+    scores : sequence of str
+        ``\\score`` blocks.
+    resolution_dpi : float
+        Of the pictures.
+    scores_per_run : int
+        Scores given to one process: its start costs as much as some fifty scores.
+    timeout_s : float
+        Longest time of a run of `scores_per_run` scores, in seconds; smaller runs get their share, but at least
+        `MIN_TIMEOUT_S`.
+
+    Returns
+    -------
+    list of Engraved
+        One per score, in order.
+
+    Raises
+    ------
+    ProgramError
+        LilyPond is not installed, or cannot engrave even a single note (broken installation, full disk, ...).
+    """
+    program = programs.find(PROGRAM, PACKAGE)
+
+    def limit(n_scores: int) -> float:
+        return max(min(MIN_TIMEOUT_S, timeout_s), timeout_s * n_scores / scores_per_run)
+
+    results: list[Engraved] = []
+    trusted = False
+    # Runs still to do, as ranges of scores, the next one last.
+    runs = [(i, min(i + scores_per_run, len(scores))) for i in range(0, len(scores), scores_per_run)][::-1]
+    while runs:
+        first, end = runs.pop()
+        try:
+            results += _run(program, scores[first:end], resolution_dpi=resolution_dpi, timeout_s=limit(end - first))
+        except ProgramError as error:
+            if not trusted:
+                _check_program(program, timeout_s=limit(1))
+                trusted = True
+            if end - first == 1:
+                results.append(Engraved(b"", str(error)))
+            else:
+                middle = (first + end) // 2
+                runs += [(middle, end), (first, middle)]
+    return results
+
+
+def _run(program: str, scores: Sequence[str], *, resolution_dpi: float, timeout_s: float) -> list[Engraved]:
+    """Engrave scores in one process, or raise `ProgramError` when the run does not count."""
+    with tempfile.TemporaryDirectory(prefix="unisono-") as folder:
+        source, pdf = Path(folder, "scores.ly"), Path(folder, "scores.pdf")
+        source.write_text(document(scores), encoding="utf-8")
+        done = programs.run(
+            [program, "--silent", "-dno-point-and-click", "--output=scores", source.name],
+            cwd=Path(folder),
+            timeout_s=timeout_s,
+            memory_bytes=MEMORY_BYTES,
+            env=ENVIRONMENT,
+        )
+        if done.returncode != 0 or done.timed_out:
+            raise ProgramError(f"LilyPond: {programs.describe(done)}")
+        try:
+            n_pages = raster.count_pages(pdf)
+        except DataError as error:
+            raise ProgramError(f"LilyPond: {error}") from None
+        if n_pages != len(scores):
+            raise ProgramError(f"LilyPond: {n_pages} pages for {len(scores)} scores")
+        return [_picture(page) for page in raster.pages(pdf, resolution_dpi=resolution_dpi)]
+
+
+def _picture(page: raster.np.ndarray) -> Engraved:
+    try:
+        return Engraved(raster.png(raster.crop(page)), "")
+    except DataError as error:
+        return Engraved(b"", f"LilyPond: {error}")
+
+
+def _check_program(program: str, *, timeout_s: float) -> None:
+    """Raise `ProgramError` when it is LilyPond that fails, not a score."""
+    try:
+        (control,) = _run(program, [CONTROL], resolution_dpi=100, timeout_s=timeout_s)
+    except ProgramError as error:
+        raise ProgramError(
+            f"{program} cannot engrave a single note ({error}); reinstall {PACKAGE}, free disk"
+        ) from None
+    if control.reason:
+        raise ProgramError(f"{program} engraves a single note wrongly ({control.reason}); reinstall {PACKAGE}")
