@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from unisono.errors import DataError
@@ -45,4 +45,5 @@ def replacing(path: Path) -> Iterator[Path]:
             f"{path}: cannot be written: {reason}; free space or check permissions, then run again"
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
