@@ -209,13 +209,16 @@ def fetch_weights(settings: VGGish, downloads: Path) -> VGGish:
     DownloadError
         A file cannot be had, or is not the one that was promised.
     """
+    wanted = {}
+    if settings.weights == "pretrained":
+        wanted["checkpoint"] = "vggish_model.ckpt"
+    if settings.postprocess != "none":
+        wanted["pca"] = "vggish_pca_params.npz"
     update = {}
-    wanted = {"checkpoint": settings.weights == "pretrained", "pca": settings.postprocess != "none"}
-    for key in (key for key, needed in wanted.items() if needed):
-        location = getattr(settings, key)
+    for key, name in wanted.items():
         path = fetch(
-            location,
-            downloads / Path(location).name,
+            getattr(settings, key),
+            downloads / name,
             sha256=getattr(settings, f"{key}_sha256"),
             description=f"VGGish {key}",
         )
