@@ -21,7 +21,6 @@ def main() -> None:
     if params.source == "features":
         count = ready.from_published(
             videos.features.location,
-            compute,
             sha256=videos.features.sha256,
             out=args.out,
             shard_size=videos.shard_size,

@@ -37,8 +37,8 @@ _KEYS: Mapping[Layout, tuple[str, ...]] = {
 }
 _SPLIT_KEYS = ("Train_test", "Split")
 _FOLD_FILE = re.compile(r"(?P<part>train_|test_)?(?P<fold>\d{1,2})s\.h5")
-#: An array that claims more is refused before it is read.
-MAX_ARRAY_BYTES = 16 * 2**30
+#: A file or array that claims more is refused before it is read.
+MAX_BYTES = 8 * 2**30
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,15 @@ class Published:
     scales: Mapping[str, str]
 
 
-def read(location: str | Path) -> Published:
+def read(location: str | Path, *, sha256: str = "") -> Published:
     """Read a published data set of any layout.
 
     Parameters
     ----------
     location : str or Path
         An .h5 file, a folder, a zip or tar, or the URL of one.
+    sha256 : str, optional
+        Expected checksum of a file; empty = not checked.
 
     Returns
     -------
@@ -91,7 +93,7 @@ def read(location: str | Path) -> Published:
     name = str(location)
     hdf5: dict[str, bytes] = {}
     clips = _Clips(name)
-    for member, data in archive.members(location):
+    for member, data in archive.members(location, sha256=sha256, max_member_bytes=MAX_BYTES):
         path = PurePosixPath(member)
         if path.suffix in (".h5", ".hdf5"):
             hdf5[member] = data
@@ -177,7 +179,7 @@ def _arrays(data: bytes, where: str) -> dict[str, np.ndarray]:
                 link = file.get(key, getlink=True)
                 if not isinstance(link, h5py.HardLink) or not isinstance(file[key], h5py.Dataset):
                     continue
-                if file[key].nbytes > MAX_ARRAY_BYTES:
+                if file[key].nbytes > MAX_BYTES:
                     raise DataError(f"{where}: {key!r} claims {file[key].nbytes} bytes; not a feature file")
                 arrays[key] = np.asarray(file[key][()])
             return arrays
@@ -288,7 +290,11 @@ class _Clips:
 
     def finish(self) -> Published:
         """Join what was gathered."""
-        found = {"vgg/": self.arrays["vgg"], "inception/": self.arrays["inception"], "*_classes/": self.labels}
+        found: dict[str, Mapping[str, Any]] = {
+            "vgg/": self.arrays["vgg"],
+            "inception/": self.arrays["inception"],
+            "*_classes/": self.labels,
+        }
         if not any(found.values()):
             raise DataError(
                 f"{self.name}: holds no features; expected .h5, or folders vgg/, inception/, *_classes/ of .npy"
@@ -305,7 +311,10 @@ class _Clips:
             odd = next((i for i, a in zip(ids, arrays, strict=True) if a.shape[1] != arrays[0].shape[1]), None)
             if odd:
                 raise DataError(f"{self.name}: {folder}/{odd}.npy has another width than {folder}/{ids[0]}.npy")
-        part = (views[0], views[1], [self.labels[i] for i in ids])
+        # One frame a second in both: where one view is longer, its last seconds have no partner.
+        lengths = [min(len(audio), len(visual)) for audio, visual in zip(*views, strict=True)]
+        audio, visual = ([a[:n] for a, n in zip(arrays, lengths, strict=True)] for arrays in views)
+        part = (audio, visual, [self.labels[i] for i in ids])
         return _published("D", ids, [part], folds=[folds[i] for i in ids] if folds else None)
 
     def _folds(self) -> Iterator[tuple[str, int]]:
@@ -335,16 +344,19 @@ def _published(
     folds: list[int] | None = None,
 ) -> Published:
     """Join parts, bring each view to one type, and tell its scale."""
-    audio, visual = ([array for part in parts for array in part[i]] for i in range(2))
-    labels = [label for part in parts for label in part[2]]
-    views = {"audio": audio, "visual": visual}
-    for name, arrays in views.items():
-        widths = {array.shape[1] for array in arrays}
-        if len(widths) > 1:
-            raise DataError(f"{name}: vectors of different widths {sorted(widths)} in one data set")
-        compact = [_compact(array) for array in arrays]
-        if {array.dtype for array in compact} != {np.dtype(np.uint8)} or scale(compact) != "8-bit":
-            compact = [array.astype(np.float32) for array in compact]
-        views[name] = compact
-    scales = {name: scale(arrays) for name, arrays in views.items()}
-    return Published(layout, ids, labels, views["audio"], views["visual"], split, folds, scales)
+    audio = _one_type([array for audio, _, _ in parts for array in audio], "audio")
+    visual = _one_type([array for _, visual, _ in parts for array in visual], "visual")
+    labels = [label for _, _, names in parts for label in names]
+    scales = {"audio": scale(audio), "visual": scale(visual)}
+    return Published(layout, ids, labels, audio, visual, split, folds, scales)
+
+
+def _one_type(arrays: Sequence[np.ndarray], name: str) -> list[np.ndarray]:
+    """Bring all clips of a view to uint8 if all are 8-bit numbers, to float32 otherwise."""
+    widths = {array.shape[1] for array in arrays}
+    if len(widths) > 1:
+        raise DataError(f"{name}: vectors of different widths {sorted(widths)} in one data set")
+    compact = [_compact(array) for array in arrays]
+    if all(array.dtype == np.uint8 for array in compact) and scale(compact) == "8-bit":
+        return compact
+    return [array.astype(np.float32) for array in compact]

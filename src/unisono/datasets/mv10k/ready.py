@@ -21,15 +21,13 @@ SEQUENCES = ("audio", "rgb")
 OPTIONAL = {"label": pa.string(), "fold": pa.int32(), "split": pa.string(), "tag": pa.string()}
 
 
-def from_published(location: str, compute: Compute, *, sha256: str, out: Path, shard_size: int) -> int:
+def from_published(location: str, *, sha256: str, out: Path, shard_size: int) -> int:
     """Write the authors' published features as videos; see `unisono.io.published`.
 
     Parameters
     ----------
     location : str
         File, folder, archive, or URL.
-    compute : Compute
-        For its scratch folder.
     sha256 : str
         Of a download; empty = not checked.
     out : Path
@@ -42,13 +40,9 @@ def from_published(location: str, compute: Compute, *, sha256: str, out: Path, s
     int
         Number of videos.
     """
-    from unisono.io import download, published
+    from unisono.io import published
 
-    if location.startswith(("http://", "https://")):
-        name = location.rsplit("/", 1)[-1].split("?")[0] or "published"
-        target = compute.scratch.absolute() / "mv10k-published" / name
-        location = str(download.fetch(location, target, sha256=sha256, description=name))
-    data = published.read(location)
+    data = published.read(location, sha256=sha256)
     metadata = {"dataset": "mv10k", "source": "features", "layout": data.layout, "scales": dict(data.scales)}
     extra: dict[str, list[Any]] = {"label": data.labels}
     if data.folds is not None:
@@ -138,7 +132,7 @@ def _schema(path: Path) -> pa.Schema:
     return next(parquet.iterate(path, batch_size=1), pa.record_batch([], names=[])).schema
 
 
-def check_shard(shard: Shard, destination: Path, params: Mapping[str, Any]) -> list[str]:
+def check_shard(shard: Shard, destination: Path, params: Mapping[str, Any]) -> int:
     """Check and rewrite one ready-made shard; run by `map_shards`."""
     (path,) = shard.inputs
     table = parquet.read(path)
@@ -167,7 +161,7 @@ def check_shard(shard: Shard, destination: Path, params: Mapping[str, Any]) -> l
             columns[name] = [str(value) for value in values] if kind == pa.string() else values
     metadata = {"dataset": "mv10k", "source": str(parquet.metadata(path).get("source", "parquet"))}
     parquet.write(destination, columns, types=types, metadata=metadata)
-    return list(columns["id"])
+    return table.num_rows
 
 
 def _sequence_type(kind: pa.DataType, where: str) -> pa.DataType:
