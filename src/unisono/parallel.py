@@ -137,9 +137,7 @@ def map_shards(
     names = [shard.name for shard in shards]
     if len(set(names)) < len(names):
         raise ValueError(f"{out}: two shards of one name among {names}")
-    scratch = (
-        compute.scratch.absolute() / f"{out.name}-{_hash(str(out.resolve()), function.__qualname__)[:12]}"
-    )
+    scratch = compute.scratch.absolute() / f"{out.name}-{_hash(str(out.resolve()), function.__qualname__)[:12]}"
     jobs = _jobs(function, shards, scratch, params)
     total = sum(max(shard.n_items, 1) for shard in shards)
     with (
@@ -187,8 +185,7 @@ class _Run:
             idle = idle + 1 if unfinished and not begun else 0
             if idle > self.compute.retries:
                 raise ProgramError(
-                    f"worker processes die before they begin ({idle} times); "
-                    "set compute.executor to serial to see why"
+                    f"worker processes die before they begin ({idle} times); set compute.executor to serial to see why"
                 )
         return [job for job in suspects if not self._alone(job)]
 
@@ -201,9 +198,10 @@ class _Run:
         running: dict[Future[None], _Job] = {}
         lost: list[_Job] = []
         failure: BaseException | None = None
+        window = 1 if self.compute.executor == "serial" else 2 * n_workers
         with self._executor(n_workers) as executor:
             while running or (pending and not (lost or failure)):
-                while pending and len(running) < 2 * n_workers and not (lost or failure):
+                while pending and len(running) < window and not (lost or failure):
                     job = pending.popleft()
                     job.started.unlink(missing_ok=True)
                     try:
@@ -329,9 +327,7 @@ def _threads(n: int) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _jobs(
-    function: Function, shards: Sequence[Shard], scratch: Path, params: Mapping[str, Any]
-) -> list[_Job]:
+def _jobs(function: Function, shards: Sequence[Shard], scratch: Path, params: Mapping[str, Any]) -> list[_Job]:
     """Give every shard the folder that its fingerprint names."""
     source = Path(str(sys.modules[function.__module__].__file__))
     common = _hash(function.__qualname__, code_version(source), _canonical(params))
@@ -405,12 +401,8 @@ def _content(path: Path) -> str:
     try:
         if path.is_dir():
             files = sorted(file for file in path.rglob("*") if file.is_file())
-            return _hash(
-                *(part for file in files for part in (file.relative_to(path).as_posix(), _content(file)))
-            )
+            return _hash(*(part for file in files for part in (file.relative_to(path).as_posix(), _content(file))))
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        raise DataError(
-            f"{path}: cannot be read: {error.strerror or error}; run the stage that writes it"
-        ) from error
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}; run the stage that writes it") from error
