@@ -272,7 +272,7 @@ def test_more_components_than_the_data_have_raise(name: str) -> None:
 @pytest.mark.parametrize("name", ["cca", "gcca"])
 def test_constant_and_dependent_columns(name: str) -> None:
     views = paired_views(views=2)
-    for column in (np.full(90, 3.0), 2 * views["audio"][:, 0] - views["audio"][:, 1]):
+    for column in (np.full(90, 1e6 / 3), 2 * views["audio"][:, 0] - views["audio"][:, 1]):
         wider = dict(views, audio=np.column_stack([views["audio"], column]))
         with pytest.raises(ConfigError, match=f"{name}, view 'audio': the covariance is singular .*raise ridge"):
             models.create(name, n_components=3, ridge=0).fit(wider)

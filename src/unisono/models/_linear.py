@@ -9,7 +9,7 @@ from unisono.errors import ConfigError
 
 
 def centre(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Subtract the column means.
+    """Subtract the column means; a constant column becomes exactly zero.
 
     Parameters
     ----------
@@ -21,6 +21,9 @@ def centre(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mean : np.ndarray [shape=(d,), dtype=float64]
     """
     mean = array.mean(axis=0, dtype=np.float64)
+    # The mean of equal numbers may be off by a rounding error, which whitening would blow up.
+    constant = (array == array[0]).all(axis=0)
+    mean[constant] = array[0, constant]
     return np.subtract(array, mean, dtype=np.float64), mean
 
 
@@ -55,9 +58,8 @@ def cholesky(covariance: np.ndarray, ridge: float, *, where: str) -> np.ndarray:
         factor: np.ndarray = linalg.cholesky(regularised, lower=True, overwrite_a=True, check_finite=False)
     except linalg.LinAlgError:
         raise ConfigError(message) from None
-    diagonal = np.diag(factor)
-    # Rounding can let a singular matrix through; its smallest pivot then lies at the rounding error.
-    if diagonal.min() <= 1e-7 * diagonal.max() and ridge == 0:
+    # Rounding can let a singular matrix through; what is left of a dependent column then is rounding error.
+    if ridge == 0 and (np.diag(factor) <= 1e-7 * np.sqrt(np.diag(covariance))).any():
         raise ConfigError(message)
     return factor
 
