@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -148,6 +150,32 @@ def test_another_rate_gives_nearly_the_same_features(tmp_path: Path) -> None:
     sound = [(sample(0, rate=44100)[0], "x.flac")]
     other = extract(write_audio(tmp_path / "44.parquet", [0], audio=sound), tmp_path / "b")
     assert np.corrcoef(plain.ravel(), other.ravel())[0, 1] > 0.99
+
+
+def test_pretrained_network_and_pca_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = UNTRAINED(7, THIN)
+    pca = (np.eye(128, dtype=np.float32) * 0.5, np.ones(128, dtype=np.float32))
+    monkeypatch.setattr(vggish, "load_checkpoint", {Path("mine.ckpt"): weights}.__getitem__)
+    monkeypatch.setattr(vggish, "load_pca", {Path("mine.npz"): pca}.__getitem__)
+    path = write_audio(tmp_path / "part-00000.parquet", [0])
+    got = extract(
+        path, tmp_path / "out", weights="pretrained", checkpoint="mine.ckpt", pca="mine.npz", postprocess="pca_8bit"
+    )
+    data, onsets, offsets = sample(0)
+    shortest = np.argmin(offsets - onsets)  # has one patch
+    patches = logmel.patches_at(audio.decode(data)[0], np.rint(onsets[[shortest]] * 16000))
+    extractor = vggish.Extractor(weights, pca=pca, eight_bit=True, batch_size=16)
+    np.testing.assert_array_equal(got[0, shortest], extractor.embed(patches)[0])
+
+
+def test_stage_ends_in_one_line_without_audio(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "stages.extract_vggish", "--audio", str(tmp_path / "none"), "--out", str(tmp_path)]
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert "none: no such folder" in done.stderr
 
 
 def test_empty_shard(tmp_path: Path) -> None:
