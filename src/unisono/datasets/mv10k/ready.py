@@ -117,15 +117,13 @@ def from_parquet(folder: Path, compute: Compute, *, out: Path) -> int:
     schemas = {tuple(zip(s.names, s.types, strict=True)) for s in (_schema(path) for path in files)}
     if len(schemas) > 1:
         raise DataError(f"{folder}: shards differ in columns or types; write them all with the same ones")
-    ids: list[list[str]] = map_shards(check_shard, shards, out, params={}, compute=compute, description="check videos")
-    every = [identifier for part in ids for identifier in part]
+    every = Counter(str(value) for value in parquet.read(files, ["id"])["id"].to_pylist())
     if not every:
         raise DataError(f"{folder}: its shards hold no video")
-    identifier, count = Counter(every).most_common(1)[0]
+    identifier, count = every.most_common(1)[0]
     if count > 1:
-        shutil.rmtree(out)
         raise DataError(f"{folder}: id {identifier!r} occurs {count} times; ids must be unique")
-    return len(every)
+    return sum(map_shards(check_shard, shards, out, params={}, compute=compute, description="check videos"))
 
 
 def _schema(path: Path) -> pa.Schema:

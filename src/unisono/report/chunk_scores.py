@@ -1,0 +1,103 @@
+"""Figure 4.3: the attention scores over a song, with the chunks that are kept."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from unisono.config.mv10k import Mv10k
+from unisono.errors import DataError
+from unisono.features.chunk_attention import select_chunks
+from unisono.io import parquet
+from unisono.io.files import replacing
+
+
+def draw(
+    scores: np.ndarray,
+    selections: Sequence[tuple[int, int, Sequence[int]]],
+    *,
+    chunk_s: int,
+    title: str,
+    out: Path,
+) -> None:
+    """Draw the scores of a song, and write them as a table.
+
+    Parameters
+    ----------
+    scores : np.ndarray [shape=(n_chunks,)]
+        Of the 3-s chunks.
+    selections : sequence of (int, int, sequence of int)
+        Chunks kept, chunks in all, and the numbers of those kept.
+    chunk_s : int
+        Seconds of a scored chunk.
+    title : str
+    out : Path
+        Without ending; ``.png``, ``.svg`` and ``.csv`` are written.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    times = np.arange(len(scores)) * chunk_s
+    with replacing(out.with_suffix(".csv")) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["start_s", "score"])
+        writer.writerows([int(time), f"{score:.6f}"] for time, score in zip(times, scores, strict=True))
+    # Fixed ids and no date: the same drawing is the same file.
+    with rc_context({"svg.hashsalt": "unisono", "font.size": 9}):
+        figure = Figure(figsize=(7, 1.8 + 0.35 * len(selections)), layout="constrained")
+        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, max(len(selections), 1)])
+        upper.bar(times, scores, width=chunk_s, align="edge", color="0.35")
+        upper.set_ylabel("attention")
+        upper.set_title(title)
+        total = len(scores) * chunk_s
+        for row, (_, chunks, kept) in enumerate(selections):
+            for chunk in range(chunks):
+                colour = "tab:orange" if chunk in kept else "0.9"
+                width = total / chunks
+                lower.barh(row, width, left=chunk * width, color=colour, edgecolor="white")
+        lower.set_yticks(range(len(selections)), [f"{keep} of {chunks}" for keep, chunks, _ in selections])
+        lower.invert_yaxis()
+        lower.set_xlabel("time (s)")
+        lower.set_xlim(0, total)
+        for suffix in (".png", ".svg"):
+            with replacing(out.with_suffix(suffix)) as temporary:
+                metadata = {"Date": None} if suffix == ".svg" else {"Software": None}
+                figure.savefig(temporary, format=suffix[1:], dpi=150, metadata=metadata)
+
+
+def from_vectors(vectors: Path, params: Mv10k, *, out: Path) -> None:
+    """Draw the song whose scores differ most, which shows best what attention does.
+
+    Parameters
+    ----------
+    vectors : Path
+        What `unisono.features.video_vectors` wrote.
+    params : Mv10k
+    out : Path
+        As in `draw`.
+
+    Raises
+    ------
+    DataError
+        The vectors come from published features without sequences: there are no scores.
+    """
+    first = parquet.read(parquet.shards(vectors)[:1])
+    if "scores" not in first.column_names:
+        raise DataError(f"{vectors}: holds no scores: the source brings whole-audio vectors, not sequences")
+    table = parquet.read(vectors, ["id", "scores"])
+    scores = parquet.to_numpy(table["scores"])
+    row = int(np.argmax([np.std(song) * len(song) for song in scores]))
+    selections = [
+        (s.keep, s.chunks, select_chunks(scores[row], keep=s.keep, chunks=s.chunks)) for s in params.features.selections
+    ]
+    facts = parquet.metadata(vectors)
+    draw(
+        scores[row],
+        selections,
+        chunk_s=facts["model"]["chunk_s"],
+        title=f"{table['id'][row].as_py()} ({facts['source']}; chunk attention, {facts['weights']})",
+        out=out,
+    )

@@ -1,0 +1,24 @@
+"""Extract one vector per video and view: whole audio, selected and random chunks, visual (4.2.1, 4.2.4)."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from unisono import config, errors
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--videos", type=Path, required=True, help="folder of accepted videos")
+    parser.add_argument("--model", type=Path, required=True, help="the emotion model (.safetensors)")
+    parser.add_argument("--out", type=Path, required=True, help="folder of vectors, emotion features and scores")
+    args = parser.parse_args()
+    params, compute = config.load("mv10k").features, config.load("compute")
+    from unisono.features import video_vectors
+
+    video_vectors.extract(params, compute, videos=args.videos, model=args.model, out=args.out)
+
+
+if __name__ == "__main__":
+    errors.run(main)
