@@ -81,6 +81,8 @@ def clean(text: str) -> str:
     >>> clean("  a\x00b \n c ")
     'ab c'
     """
+    if text.isascii() and text.isprintable() and " " not in text:
+        return text  # nearly every syllable
     kept = "".join(
         character for character in text if character.isspace() or unicodedata.category(character) not in ("Cc", "Cs")
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -85,13 +87,25 @@ def read_songs(source: Source) -> tuple[list[Song], list[Skipped]]:
     """
     songs: list[Song] = []
     skipped: list[Skipped] = []
-    for file, data in tqdm(source.members, desc="songs", unit=" files", disable=None):
-        try:
-            found = source.read(data, file)
-        except DataError as error:
-            found = Skipped(file, "broken", str(error).removeprefix(f"{file}: "))
-        if isinstance(found, Song):
-            songs.append(found)
-        else:
-            skipped.append(found)
+    with _rare_collections():
+        for file, data in tqdm(source.members, desc="songs", unit=" files", disable=None):
+            try:
+                found = source.read(data, file)
+            except DataError as error:
+                found = Skipped(file, "broken", str(error).removeprefix(f"{file}: "))
+            if isinstance(found, Song):
+                songs.append(found)
+            else:
+                skipped.append(found)
     return sorted(songs, key=lambda song: song.file), sorted(skipped)
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Let Python look for garbage cycles less often: a file is thousands of small lists, without any cycle."""
+    usual = gc.get_threshold()
+    gc.set_threshold(200_000, *usual[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
