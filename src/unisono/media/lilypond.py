@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from unisono.errors import DataError, ProgramError
 from unisono.media import programs, raster
 
@@ -114,30 +116,56 @@ def engrave(scores: Sequence[str], *, resolution_dpi: float, scores_per_run: int
     return results
 
 
+def typeset(program: str, scores: Sequence[str], folder: Path, *, timeout_s: float) -> Path:
+    """Run LilyPond once.
+
+    Parameters
+    ----------
+    program : str
+        Path of LilyPond.
+    scores : sequence of str
+    folder : Path
+        An empty folder to work in.
+    timeout_s : float
+        Time limit, in seconds.
+
+    Returns
+    -------
+    Path
+        A PDF file in `folder`, with one page per score.
+
+    Raises
+    ------
+    ProgramError
+        LilyPond failed, or was over a limit, or made another number of pages.
+    """
+    source, pdf = folder / "scores.ly", folder / "scores.pdf"
+    source.write_text(document(scores), encoding="utf-8")
+    done = programs.run(
+        [program, "--silent", "-dno-point-and-click", "--output=scores", source.name],
+        cwd=folder,
+        timeout_s=timeout_s,
+        memory_bytes=MEMORY_BYTES,
+        env=ENVIRONMENT,
+    )
+    if done.returncode != 0 or done.timed_out:
+        raise ProgramError(f"LilyPond: {programs.describe(done)}")
+    try:
+        n_pages = raster.count_pages(pdf)
+    except DataError as error:
+        raise ProgramError(f"LilyPond: {error}") from None
+    if n_pages != len(scores):
+        raise ProgramError(f"LilyPond: expected {len(scores)} pages, got {n_pages}")
+    return pdf
+
+
 def _run(program: str, scores: Sequence[str], *, resolution_dpi: float, timeout_s: float) -> list[Engraved]:
-    """Engrave scores in one process, or raise `ProgramError` when the run does not count."""
     with tempfile.TemporaryDirectory(prefix="unisono-") as folder:
-        source, pdf = Path(folder, "scores.ly"), Path(folder, "scores.pdf")
-        source.write_text(document(scores), encoding="utf-8")
-        done = programs.run(
-            [program, "--silent", "-dno-point-and-click", "--output=scores", source.name],
-            cwd=Path(folder),
-            timeout_s=timeout_s,
-            memory_bytes=MEMORY_BYTES,
-            env=ENVIRONMENT,
-        )
-        if done.returncode != 0 or done.timed_out:
-            raise ProgramError(f"LilyPond: {programs.describe(done)}")
-        try:
-            n_pages = raster.count_pages(pdf)
-        except DataError as error:
-            raise ProgramError(f"LilyPond: {error}") from None
-        if n_pages != len(scores):
-            raise ProgramError(f"LilyPond: {n_pages} pages for {len(scores)} scores")
+        pdf = typeset(program, scores, Path(folder), timeout_s=timeout_s)
         return [_picture(page) for page in raster.pages(pdf, resolution_dpi=resolution_dpi)]
 
 
-def _picture(page: raster.np.ndarray) -> Engraved:
+def _picture(page: np.ndarray) -> Engraved:
     try:
         return Engraved(raster.png(raster.crop(page)), "")
     except DataError as error:

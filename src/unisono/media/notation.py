@@ -67,7 +67,6 @@ class Clef(NamedTuple):
 CLEFS = (
     Clef("treble", 34, 0.0),
     Clef("bass", 22, 0.0),
-    Clef("treble_8", 27, 1.0),
     Clef("treble^8", 41, 3.0),
     Clef("bass_8", 15, 3.0),
     Clef("treble^15", 48, 5.0),

@@ -46,7 +46,7 @@ def pages(path: Path, *, resolution_dpi: float) -> Iterator[np.ndarray]:
         for page in document:
             # A first look at low resolution finds the right end of the ink: a page of 5 m takes half the time.
             ink = np.flatnonzero(_render(page, scale / COARSER).min(axis=0) < WHITE)
-            right = (ink[-1] + 3) * COARSER / scale if len(ink) else 0.0
+            right = (ink[-1] + 3) * COARSER / scale if len(ink) else page.get_width()
             yield _render(page, scale, cut_right=max(0.0, page.get_width() - right))
             page.close()
 
