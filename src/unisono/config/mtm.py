@@ -86,7 +86,7 @@ class Audio(Section):
 class Engraver(Section):
     """How LilyPond is run and its pages are rasterised."""
 
-    fragments_per_run: int = Field(ge=1)
+    fragments_per_run: int = Field(ge=1, le=256)
     resolution_dpi: int = Field(ge=50, le=600)
     timeout_s: float = Field(gt=0)
 
