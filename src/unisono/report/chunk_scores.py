@@ -69,7 +69,7 @@ def draw(
 
 
 def from_vectors(vectors: Path, params: Mv10k, *, out: Path) -> None:
-    """Draw the song whose scores differ most, which shows best what attention does.
+    """Draw a typical song: the one whose scores vary as much as the median song's.
 
     Parameters
     ----------
@@ -89,7 +89,8 @@ def from_vectors(vectors: Path, params: Mv10k, *, out: Path) -> None:
         raise DataError(f"{vectors}: holds no scores: the source brings whole-audio vectors, not sequences")
     table = parquet.read(vectors, ["id", "scores"])
     scores = parquet.to_numpy(table["scores"])
-    row = int(np.argmax([np.std(song) * len(song) for song in scores]))
+    spread = np.array([np.std(song) for song in scores])
+    row = int(np.argsort(spread, kind="stable")[len(spread) // 2])
     selections = [
         (s.keep, s.chunks, select_chunks(scores[row], keep=s.keep, chunks=s.chunks)) for s in params.features.selections
     ]

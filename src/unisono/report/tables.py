@@ -130,7 +130,7 @@ def rows(number: str, experiments: Mapping[str, Any], results: Mapping[str, Any]
                     "table": number,
                     "dataset": result["dataset"],
                     "method": experiment.title,
-                    "setting": _setting(experiment),
+                    "setting": setting(experiment),
                     "query": query,
                     "target": target,
                     "metric": metric,
@@ -274,8 +274,8 @@ def _key(row: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(row[name] for name in ("table", "dataset", "method", "setting", "query", "target", "metric"))
 
 
-def _setting(experiment: Any) -> str:
-    """Describe what an experiment changes against its method's usual setting."""
+def setting(experiment: Any) -> str:
+    """Describe what an experiment changes against its method's usual setting (``"sheet=sheet_plain"``, or empty)."""
     changes = {**experiment.views, **experiment.params}
     return ";".join(f"{name}={value}" for name, value in changes.items())
 
