@@ -168,7 +168,7 @@ def distinct_notes(samples: Path) -> list[tuple[float, float]]:
     Notes that cannot be written are left out: the samples that hold them have no picture either.
     """
     found: set[tuple[float, float]] = set()
-    for batch in parquet.iterate(samples, ["notes"]):
+    for batch in parquet.iterate(parquet.shards(samples), ["notes"]):
         sounding = parquet.to_numpy(batch["notes"])[..., :2].reshape(-1, 2)
         found.update(map(tuple, np.unique(sounding, axis=0).tolist()))
     # By key: durations that differ by less than its digits are one note.
