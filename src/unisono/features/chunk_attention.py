@@ -1,20 +1,20 @@
 """Chunk attention: which parts of a song carry its mood (D 4.2.1).
 
 **Conventions.** An audio is a sequence of frames of 1 s. Every 3 frames make a chunk, represented by their
-maximum (D: "the output of the global max-pooling layer"); a last chunk may be shorter. A bi-directional LSTM
-gives h_f and h_b for each, and ``u_t = w' tanh(W_f h_f + W_b h_b + b)``, ``theta = softmax(u)`` the chunk's
-score. The states, weighted by their scores, lead through one tanh layer (the *emotion features*) to the
-moods; cross-entropy on mood tags trains it all. The model of D's reference was never published, nor its
-sizes: this is the network of the text on frames of VGGish, a substitution that metadata name ``chunk
-attention``.
+maximum (D: "the output of the global max-pooling layer"); one or two frames left over belong to the last. A
+bi-directional LSTM gives h_f and h_b for each, and ``u_t = w' tanh(W_f h_f + W_b h_b + b)``, ``theta = softmax(u)``
+the chunk's score. The states, weighted by their scores, lead through one tanh layer (the *emotion features*) to the
+moods; cross-entropy on mood tags trains it all. The model of D's reference was never published, nor its sizes: this
+is the network of the text on frames of VGGish, a substitution that metadata name ``chunk attention``.
 
-Networks this small are trained on the CPU, on a fixed number of threads: the same data give the same bytes.
+Networks this small run on one thread of the CPU: the same data give the same bytes.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -84,7 +84,7 @@ class Model:
         network.load_state_dict({name: torch.from_numpy(self.arrays[name].copy()) for name in network.state_dict()})
         network.eval()
         outputs = []
-        with torch.inference_mode():
+        with _one_thread(), torch.inference_mode():
             for start in range(0, len(audios), BATCH_SIZE):
                 sequences = [self._chunks(audio) for audio in audios[start : start + BATCH_SIZE]]
                 scores, features, logits = network(*_padded(sequences))
@@ -146,13 +146,19 @@ def pool_chunks(audio: np.ndarray, chunk_s: int) -> np.ndarray:
     ----------
     audio : np.ndarray [shape=(n_frames, d)]
     chunk_s : int
-        Frames of a chunk; the last may hold fewer.
+        Frames of a chunk; frames left over belong to the last.
 
     Returns
     -------
-    np.ndarray [shape=(ceil(n_frames / chunk_s), d), dtype=float32]
+    np.ndarray [shape=(max(n_frames // chunk_s, 1), d), dtype=float32]
     """
-    return np.maximum.reduceat(audio, np.arange(0, len(audio), chunk_s), axis=0).astype(np.float32)
+    starts = np.arange(_n_chunks(len(audio), chunk_s)) * chunk_s
+    return np.maximum.reduceat(audio, starts, axis=0).astype(np.float32)
+
+
+def _n_chunks(n_frames: int, chunk_s: int) -> int:
+    # No chunk of its own for frames left over: the maximum of one frame is no match for that of three.
+    return max(n_frames // chunk_s, 1)
 
 
 def select_chunks(scores: np.ndarray, *, keep: int, chunks: int) -> list[int]:
@@ -195,7 +201,8 @@ def chunk_frames(n_frames: int, selected: Sequence[int], *, chunks: int, chunk_s
     np.ndarray [dtype=int]
         Indices of frames, ascending.
     """
-    edges = np.minimum(_edges(-(-n_frames // chunk_s), chunks) * chunk_s, n_frames)
+    edges = _edges(_n_chunks(n_frames, chunk_s), chunks) * chunk_s
+    edges[-1] = n_frames
     return np.concatenate([np.arange(edges[part], edges[part + 1]) for part in selected])
 
 
@@ -216,7 +223,7 @@ def train(
     features: int = 32,
     epochs: int = 6,
     batch_size: int = 32,
-    learning_rate: float = 0.005,
+    learning_rate: float = 0.002,
     seed: int = 0,
 ) -> Model:
     """Train the network on tagged audios.
@@ -259,14 +266,15 @@ def train(
     network.load_state_dict({name: torch.from_numpy(model.arrays[name]) for name in network.state_dict()})
     optimiser = torch.optim.Adam(network.parameters(), lr=learning_rate)
     correct = 0
-    for batch, last_epoch in _batches(len(sequences), batch_size, epochs, seed):
-        _, _, logits = network(*_padded([sequences[i] for i in batch]))
-        wanted = targets[torch.from_numpy(batch)]
-        optimiser.zero_grad()
-        torch.nn.functional.cross_entropy(logits, wanted).backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
-        correct += int((logits.argmax(1) == wanted).sum()) if last_epoch else 0
+    with _one_thread():
+        for batch, last_epoch in _batches(len(sequences), batch_size, epochs, seed):
+            _, _, logits = network(*_padded([sequences[i] for i in batch]))
+            wanted = targets[torch.from_numpy(batch)]
+            optimiser.zero_grad()
+            torch.nn.functional.cross_entropy(logits, wanted).backward()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimiser.step()
+            correct += int((logits.argmax(1) == wanted).sum()) if last_epoch else 0
     arrays = {name: value.detach().numpy().copy() for name, value in network.state_dict().items()}
     if not all(np.isfinite(array).all() for array in arrays.values()):
         raise DataError("chunk attention: training diverged; lower mv10k.emotion.learning_rate")
@@ -285,8 +293,6 @@ def untrained(
     seed: int,
 ) -> Model:
     """Draw a network at random, its input standardised by chunk features `sequences` [shape=(n_chunks, d) each]."""
-    import torch
-
     every = np.concatenate(list(sequences)).astype(np.float64)
     facts = {
         "extractor": "chunk attention",
@@ -298,9 +304,7 @@ def untrained(
         "attention_units": attention_units,
         "features": features,
     }
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = _network(facts)
+    network = _network(facts, seed)
     arrays = {name: value.detach().numpy().copy() for name, value in network.state_dict().items()}
     arrays["mean"] = every.mean(0).astype(np.float32)
     arrays["deviation"] = np.maximum(every.std(0), 1e-6).astype(np.float32)
@@ -325,8 +329,8 @@ def _padded(sequences: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor
     return torch.nn.utils.rnn.pad_sequence(tensors, batch_first=True), lengths
 
 
-def _network(facts: Mapping[str, Any]) -> torch.nn.Module:
-    """Build the network of `facts` (inputs, units, attention_units, features, tags)."""
+def _network(facts: Mapping[str, Any], seed: int = 0) -> torch.nn.Module:
+    """Draw the network of `facts` (inputs, units, attention_units, features, tags); leave torch's own seed alone."""
     import torch
     from torch import nn
 
@@ -351,4 +355,19 @@ def _network(facts: Mapping[str, Any]) -> torch.nn.Module:
             features = torch.tanh(self.features((scores[:, :, None] * states).sum(1)))
             return scores, features, self.moods(features)
 
-    return Network()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Network()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Sum in one order, and faster than several threads would: the matrices are small."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -20,7 +20,7 @@ def build(params: Emotion, compute: Compute, *, tagged: Path, out: Path) -> chun
     ----------
     params : Emotion
     compute : Compute
-        For its scratch folder and threads.
+        For its scratch folder.
     tagged : Path
         Shards of id, audio, tag. Without rows the model stays untrained, and its facts say so: published features
         that bring their own labels need none.
@@ -38,9 +38,6 @@ def build(params: Emotion, compute: Compute, *, tagged: Path, out: Path) -> chun
     DownloadError
         The file cannot be fetched.
     """
-    import torch
-
-    torch.set_num_threads(compute.threads_per_worker)
     if params.weights == "pretrained":
         from unisono.io import download
 

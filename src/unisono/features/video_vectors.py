@@ -105,9 +105,6 @@ def extract_shard(shard: Shard, destination: Path, params: Mapping[str, Any]) ->
     int
         Rows written.
     """
-    import torch
-
-    torch.set_num_threads(1)
     source, model_path = shard.inputs
     model = chunk_attention.Model.load(model_path)
     table = parquet.read(source)
