@@ -40,9 +40,7 @@ def test_known_answer_of_the_tutorial_piece(shared_data: Path, published: asmcmr
     page = asmcmr_input.read_picture((folder / "sheet_image.png").read_bytes(), "page")
     unrolled = np.hstack([asmcmr_input.strip(page[:, first:last], row) for row, first, last in SYSTEMS])
     snippets = asmcmr_input.snippets_at(unrolled, asmcmr_input.window_starts(unrolled.shape[1], 100))
-    spectrogram = asmcmr_input.spectrogram(
-        asmcmr_input.read_audio((folder / "audio.mp3").read_bytes(), "audio.mp3")
-    )
+    spectrogram = asmcmr_input.spectrogram(asmcmr_input.read_audio((folder / "audio.mp3").read_bytes(), "audio.mp3"))
     starts = np.linspace(0, spectrogram.shape[1] - asmcmr_input.EXCERPT_FRAMES, 100).astype(int)
     excerpts = np.stack([asmcmr_input.excerpt(spectrogram, start) for start in starts])
 

@@ -58,9 +58,7 @@ def test_vectors_keep_rows_shards_and_source(tmp_path: Path, encoder: Path, comp
     _write(tmp_path / "sheet", "id", {name: pictures[name] for name in ("a-w01", "a-w02")})
     _write(tmp_path / "sheet", "id", {"b-w01": pictures["b-w01"]}, index=1)
     out = tmp_path / "features"
-    rows = asmcmr_extraction.extract(
-        tmp_path / "sheet", encoder, out, name="sheet", snippets=4, compute=compute
-    )
+    rows = asmcmr_extraction.extract(tmp_path / "sheet", encoder, out, name="sheet", snippets=4, compute=compute)
     assert rows == [2, 1]
     table = parquet.read(out)
     assert table.column_names == ["id", "sheet"]

@@ -80,9 +80,7 @@ class Encoder:
                 raise DataError(f"ASMCMR encoder: array {name!r} is missing")
             array = self.arrays[name]
             if array.shape != shape or array.dtype != np.float32:
-                raise DataError(
-                    f"ASMCMR encoder: {name} is {array.dtype} {array.shape}, expected float32 {shape}"
-                )
+                raise DataError(f"ASMCMR encoder: {name} is {array.dtype} {array.shape}, expected float32 {shape}")
             if not np.isfinite(array).all():
                 raise DataError(f"ASMCMR encoder: {name} holds NaN or infinite values")
 
@@ -165,9 +163,7 @@ def from_published(source: Path) -> Encoder:
     arrays = unpickle.load(source, encoding="latin1")
     if not isinstance(arrays, list) or len(arrays) < len(SHAPES):
         raise DataError(f"{source}: expected a list of 97 arrays, the authors' ASMCMR parameters")
-    named = {
-        name: np.asarray(array, np.float32) for name, array in zip(SHAPES, arrays[: len(SHAPES)], strict=True)
-    }
+    named = {name: np.asarray(array, np.float32) for name, array in zip(SHAPES, arrays[: len(SHAPES)], strict=True)}
     return Encoder(named, {"weights": "pretrained", "file": source.name})
 
 
@@ -196,7 +192,9 @@ def network(encoder: Encoder, branch: Branch) -> torch.nn.Sequential:
         )
         scale = gamma * inv_std
         convolution = nn.Conv2d(weight.shape[1], weight.shape[0], weight.shape[2], padding=weight.shape[2] // 2)
-        convolution.weight.data = torch.from_numpy((weight * scale[:, None, None, None]).astype(np.float32))
+        convolution.weight.data = torch.from_numpy((weight * scale[:, None, None, None]).astype(np.float32)).contiguous(
+            memory_format=torch.channels_last
+        )
         convolution.bias = nn.Parameter(torch.from_numpy((beta - mean * scale).astype(np.float32)))
         layers.append(convolution)
         if block < len(CHANNELS) - 1:
@@ -204,7 +202,7 @@ def network(encoder: Encoder, branch: Branch) -> torch.nn.Sequential:
                 layers.append(nn.MaxPool2d(2))
             layers.append(nn.ELU(inplace=True))
     layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
-    return nn.Sequential(*layers).eval().to(memory_format=torch.channels_last)
+    return nn.Sequential(*layers).eval()
 
 
 def hidden_states(encoder: Encoder, branch: Branch) -> Callable[[np.ndarray], np.ndarray]:
@@ -232,7 +230,7 @@ def hidden_states(encoder: Encoder, branch: Branch) -> Callable[[np.ndarray], np
             part = inputs[start : start + BATCH_SIZE]
             batch[: len(part), 0] = part
             with torch.inference_mode():
-                tensor = torch.from_numpy(batch).to(memory_format=torch.channels_last)
+                tensor = torch.from_numpy(batch).contiguous(memory_format=torch.channels_last)
                 hidden[start : start + len(part)] = branch_network(tensor)[: len(part)].numpy()
         return hidden
 

@@ -39,9 +39,7 @@ def snippet_vectors(embed: Callable[[np.ndarray], np.ndarray], picture: np.ndarr
     return embed(asmcmr_input.snippets_at(strip, starts))[repetition]
 
 
-def extract(
-    pictures: Path, encoder: Path, out: Path, *, name: str, snippets: int, compute: Compute
-) -> list[int]:
+def extract(pictures: Path, encoder: Path, out: Path, *, name: str, snippets: int, compute: Compute) -> list[int]:
     """Embed a folder of pictures, in parallel over its shards.
 
     Parameters

@@ -1,0 +1,28 @@
+"""Make the audio-sheet-music encoder (ASMCMR): train it on the training part, or take the published or random one."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from unisono import config, errors
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--samples", type=Path, required=True, help="folder of shards with notes and splits")
+    parser.add_argument("--audio", type=Path, required=True, help="folder of shards with sounds")
+    parser.add_argument("--engraved", type=Path, required=True, help="folder with a folder of shards per engraving")
+    parser.add_argument("--out", type=Path, required=True, help="encoder to write (safetensors)")
+    args = parser.parse_args()
+    params = config.load("mtm").features.asmcmr
+    from unisono.features import asmcmr_encoder
+
+    encoder = asmcmr_encoder.make(
+        args.samples, args.audio, args.engraved, params=params, compute=config.load("compute")
+    )
+    encoder.save(args.out)
+
+
+if __name__ == "__main__":
+    errors.run(main)
