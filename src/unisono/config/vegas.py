@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from unisono.config import Section, validate
+from unisono.config.extractors import Extractors
 
 Sha256 = Field(default="", pattern=r"^([0-9a-f]{64})?$")
 
@@ -80,6 +81,7 @@ class Vegas(Section):
 
     source: Literal["digits", "archive", "youtube", "features", "parquet"]
     clips: Clips
+    features: Extractors
     folds: Folds
 
 

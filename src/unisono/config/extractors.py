@@ -1,0 +1,101 @@
+"""Block ``vegas.features``: the extractors of what is seen and heard in a clip."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from unisono.config import Section
+
+Sha256 = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+
+
+class Whitening(Section):
+    """From a network's output to features: PCA, whitening, limits."""
+
+    method: Literal["fitted", "published", "none"]
+    location: str = ""
+    sha256: str = Sha256
+    components: int = Field(ge=1)
+    epsilon: float = Field(gt=0)
+    limits: Literal["unlimited", "clipped", "8bit"]
+
+
+class Extractor(Section):
+    """What all extractors share."""
+
+    weights: Literal["untrained", "pretrained"]
+    seed: int = Field(ge=0)
+    batch_size: int = Field(ge=1)
+    whitening: Whitening
+
+
+class Inception(Extractor):
+    """Inception V3, per second."""
+
+    variant: Literal["keras", "youtube8m"]
+    keras: str
+    keras_sha256: str = Sha256
+    youtube8m: str
+    youtube8m_sha256: str = Sha256
+
+    @model_validator(mode="after")
+    def _whitening_fits(self) -> Inception:
+        if self.whitening.method == "published" and (self.weights, self.variant) != ("pretrained", "youtube8m"):
+            raise ValueError(
+                "whitening.method: published goes with weights: pretrained and variant: youtube8m alone, the network "
+                "that it was fitted for; set whitening.method: fitted"
+            )
+        return self
+
+
+class VGGish(Extractor):
+    """VGGish, per second."""
+
+    checkpoint: str
+    checkpoint_sha256: str = Sha256
+    hop_s: float = Field(ge=0.01)
+
+    @model_validator(mode="after")
+    def _whitening_fits(self) -> VGGish:
+        if self.whitening.method == "published" and self.weights != "pretrained":
+            raise ValueError(
+                "whitening.method: published goes with weights: pretrained alone, the network that it was fitted for; "
+                "set whitening.method: fitted"
+            )
+        return self
+
+
+class Torch(Extractor):
+    """SoundNet or I3D; nobody published a whitening for them."""
+
+    location: str
+    sha256: str = Sha256
+
+    @model_validator(mode="after")
+    def _whitening_exists(self) -> Torch:
+        if self.whitening.method == "published":
+            raise ValueError("there is no published whitening for this network; set whitening.method: fitted or none")
+        return self
+
+
+class Extractors(Section):
+    """Which feature sets are made, and how."""
+
+    sets: dict[str, Literal["inception", "vggish", "soundnet", "i3d"]] = Field(min_length=1)
+    inception: Inception
+    vggish: VGGish
+    soundnet: Torch
+    i3d: Torch
+
+    @model_validator(mode="after")
+    def _names_are_folders(self) -> Extractors:
+        for name in self.sets:
+            if not name.replace("_", "").isalnum():
+                raise ValueError(f"sets.{name}: a name may hold letters, digits and underscores only")
+        return self
+
+
+#: The extractors that there are.
+NAMES = tuple(name for name in Extractors.model_fields if name != "sets")

@@ -1,0 +1,314 @@
+"""Features of clips: one vector a second, in shards.
+
+**Conventions.** Samples hold ``id``, ``fold`` and ``video`` (a whole video file); fold -1 lies outside every fold.
+Features hold ``id``, the view (N, d) zero-padded, and ``n_frames``, the number of real rows; N is 10 for extractors
+that work by the second. While the network works on some clips a second thread decodes the next.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from unisono.closure import code_version
+from unisono.config.compute import Compute
+from unisono.config.extractors import Extractors
+from unisono.errors import ConfigError, DataError
+from unisono.features import clips, whitening
+from unisono.features.whitening import Whitening
+from unisono.io import parquet
+from unisono.parallel import Shard, map_shards
+
+# Clips decoded ahead of the network, and read at a time: bounds the memory (10 frames of 0.27 MB a clip).
+_AHEAD = 4
+
+
+class _Clip(NamedTuple):
+    """A decoded clip: its rows, or why it has none."""
+
+    id: str
+    rows: np.ndarray | None
+    reason: str = ""
+
+
+def _stored(source: Path, *, outside: bool) -> Iterator[tuple[str, bytes]]:
+    """Ids and video files of the clips outside every fold, or of the others."""
+    for batch in parquet.iterate(source, ["id", "fold", "video"], batch_size=_AHEAD):
+        wanted = np.flatnonzero((parquet.to_numpy(batch.column("fold")) < 0) == outside)
+        for row in wanted:
+            yield batch.column("id")[row].as_py(), batch.column("video")[row]["bytes"].as_py()
+
+
+def _decoded(decode: Callable[[bytes], np.ndarray], stored: Iterator[tuple[str, bytes]]) -> Iterator[_Clip]:
+    """Decode clips in a thread of their own, a few ahead of what is taken."""
+
+    def one(item: tuple[str, bytes]) -> _Clip:
+        try:
+            return _Clip(item[0], decode(item[1]))
+        except DataError as error:
+            return _Clip(item[0], None, str(error))
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting: deque[Future[_Clip]] = deque()
+        for item in stored:
+            waiting.append(pool.submit(one, item))
+            if len(waiting) > _AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def embed_clips(
+    extractor: clips.ClipExtractor, stored: Iterator[tuple[str, bytes]]
+) -> tuple[list[str], list[np.ndarray], list[tuple[str, str]]]:
+    """Decode and embed clips, the network in full batches across clips.
+
+    Parameters
+    ----------
+    extractor : ClipExtractor
+    stored : iterator of (str, bytes)
+        Ids and video files.
+
+    Returns
+    -------
+    ids : list of str
+        Of the clips that could be decoded.
+    vectors : list of np.ndarray [shape=(n_i, d), dtype=float32]
+    skipped : list of (str, str)
+        Ids of the others, with the reason.
+    """
+    ids, counts, skipped = [], [], []
+    waiting: list[np.ndarray] = []
+    done = [np.empty((0, extractor.dimensions), dtype=np.float32)]
+    for clip in _decoded(extractor.rows, stored):
+        if clip.rows is None:
+            skipped.append((clip.id, clip.reason))
+            continue
+        ids.append(clip.id)
+        counts.append(len(clip.rows))
+        waiting.append(clip.rows)
+        if sum(map(len, waiting)) >= extractor.batch_size:
+            rows = np.concatenate(waiting)
+            full = len(rows) // extractor.batch_size * extractor.batch_size
+            done.append(extractor.embed(rows[:full]))
+            waiting = [rows[full:]]
+    if waiting:
+        done.append(extractor.embed(np.concatenate(waiting)))
+    vectors = np.concatenate(done)
+    return ids, np.split(vectors, np.cumsum(counts)[:-1]) if ids else [], skipped
+
+
+def embed_outside(shard: Shard, destination: Path, params: Mapping[str, Any]) -> int:
+    """Write the network's output for the clips of a shard that lie outside every fold; for `map_shards`.
+
+    Parameters
+    ----------
+    shard : Shard
+        Its input holds ``id, fold, video``.
+    destination : Path
+        Parquet file with ``id`` and ``rows`` (L, d).
+    params : mapping
+        ``name`` of the extractor, its ``settings`` as JSON with local paths.
+
+    Returns
+    -------
+    int
+        Clips written.
+    """
+    extractor = _extractor(params["name"], params["settings"])
+    ids, vectors, _ = embed_clips(extractor, _stored(shard.inputs[0], outside=True))
+    parquet.write(
+        destination,
+        {"id": ids, "rows": vectors},
+        types={"id": pa.string(), "rows": parquet.matrix(None, extractor.dimensions)},
+    )
+    return len(ids)
+
+
+def extract(shard: Shard, destination: Path, params: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Write the features of the clips of a shard that lie in a fold; for `map_shards`.
+
+    Parameters
+    ----------
+    shard : Shard
+        Its inputs are a file with ``id, fold, video`` and the whitening.
+    destination : Path
+        Parquet file with ``id``, the view (N, d) and ``n_frames``.
+    params : mapping
+        ``name`` of the extractor, its ``settings`` as JSON with local paths, the ``view``, the ``metadata``.
+
+    Returns
+    -------
+    list of (str, str)
+        Clips that were left out, with the reason.
+    """
+    name, view = params["name"], params["view"]
+    extractor = _extractor(name, params["settings"])
+    limits = _settings(name, params["settings"]).whitening.limits
+    source, fitted = shard.inputs
+    after = Whitening.load(fitted)
+    ids, vectors, skipped = embed_clips(extractor, _stored(source, outside=False))
+    n_rows = clips.module(name).N_ROWS
+    features = np.zeros((len(ids), n_rows, after.components), dtype=np.float32)
+    for target, rows in zip(features, vectors, strict=True):
+        target[: len(rows)] = after.apply(rows, limits=limits)
+    parquet.write(
+        destination,
+        {"id": ids, view: features, "n_frames": [len(rows) for rows in vectors]},
+        types={"id": pa.string(), view: parquet.matrix(n_rows, after.components), "n_frames": pa.int32()},
+        metadata=params["metadata"],
+    )
+    return skipped
+
+
+def _settings(name: str, text: str) -> Any:
+    """Read an extractor's settings from JSON."""
+    return Extractors.model_fields[name].annotation.model_validate_json(text)  # type: ignore[union-attr]
+
+
+@lru_cache(maxsize=1)
+def _extractor(name: str, settings: str) -> clips.ClipExtractor:
+    """Build the network, once per process."""
+    made: clips.ClipExtractor = clips.module(name).create(_settings(name, settings))
+    return made
+
+
+def _params(name: str, settings: Any) -> dict[str, Any]:
+    """Parameters of both shard functions; the extractor is imported by name, so its code counts by its version."""
+    code = code_version(clips.module(name).__name__)
+    return {"name": name, "settings": settings.model_dump_json(), "code": code}
+
+
+def fit_whitening(
+    samples: Path, out: Path, *, name: str, settings: Any, compute: Compute, downloads: Path
+) -> Whitening:
+    """Write the whitening of an extractor: fitted on the clips outside every fold, published, or none.
+
+    Parameters
+    ----------
+    samples : Path
+        Folder of shards with ``id, fold, video``.
+    out : Path
+        Safetensors file.
+    name : str
+        Of the extractor.
+    settings : Extractor
+        Its section of ``params.yaml``.
+    compute : Compute
+    downloads : Path
+        Folder for published files.
+
+    Returns
+    -------
+    Whitening
+
+    Raises
+    ------
+    ConfigError
+        Too few clips lie outside the folds.
+    DataError, DownloadError
+        Bad input.
+    """
+    made = clips.module(name)
+    if settings.whitening.method == "published":
+        found = made.published(settings, downloads)
+    else:
+        settings = made.fetch(settings, downloads)
+        if settings.whitening.method == "none":
+            found = whitening.identity(made.create(settings).dimensions)
+        else:
+            vectors, ids = _outside(samples, name, settings, compute)
+            wanted = settings.whitening
+            found = whitening.fit(vectors, components=wanted.components, epsilon=wanted.epsilon)
+            found.facts["n_clips"] = len(ids)
+    found.save(out)
+    return found
+
+
+def _outside(samples: Path, name: str, settings: Any, compute: Compute) -> tuple[np.ndarray, Sequence[str]]:
+    """Embed the clips outside every fold: all their vectors (n, D), and their ids."""
+    shards = []
+    for path in parquet.shards(samples):
+        n_clips = int((parquet.to_numpy(parquet.read(path, ["fold"]).column("fold")) < 0).sum())
+        if n_clips:
+            shards.append(Shard(path.name, (path,), n_clips))
+    if not shards:
+        raise ConfigError(
+            f"{samples}: no clip lies outside the folds (fold -1), so that no whitening can be fitted; "
+            f"set vegas.features.{name}.whitening.method to published or none, or hold clips out"
+        )
+    folder = compute.scratch / f"outside-{name}"
+    params = _params(name, settings)
+    map_shards(embed_outside, shards, folder, params=params, compute=compute, description=f"{name}, for whitening")
+    table = parquet.read(folder)
+    vectors = np.concatenate(parquet.to_numpy(table.column("rows")))
+    shutil.rmtree(folder)
+    return vectors, table.column("id").to_pylist()
+
+
+def extract_folder(
+    samples: Path,
+    out: Path,
+    *,
+    view: str,
+    name: str,
+    settings: Any,
+    fitted: Path,
+    compute: Compute,
+    downloads: Path,
+) -> list[tuple[str, str]]:
+    """Write one view of a folder of clips.
+
+    Parameters
+    ----------
+    samples : Path
+        Folder of shards with ``id, fold, video``.
+    out : Path
+        Folder of shards with ``id``, `view` and ``n_frames``, under the same names.
+    view : str
+        Name of the column.
+    name : str
+        Of the extractor.
+    settings : Extractor
+        Its section of ``params.yaml``.
+    fitted : Path
+        The whitening, from `fit_whitening`.
+    compute : Compute
+    downloads : Path
+        Folder for published files.
+
+    Returns
+    -------
+    list of (str, str)
+        Clips that were left out, with the reason.
+
+    Raises
+    ------
+    DataError, DownloadError, ConfigError
+        Bad input, or no clip that can be decoded.
+    """
+    made = clips.module(name)
+    settings = made.fetch(settings, downloads)
+    facts = parquet.metadata(samples)
+    after = Whitening.load(fitted)
+    metadata = {key: facts[key] for key in ("dataset", "source") if key in facts} | made.describe(settings)
+    metadata |= {"components": after.components, "limits": settings.whitening.limits} | after.facts
+    paths = parquet.shards(samples)
+    shards = [Shard(path.name, (path, fitted), parquet.read(path, ["id"]).num_rows) for path in paths]
+    values = map_shards(
+        extract,
+        shards,
+        out,
+        params=_params(name, settings) | {"view": view, "metadata": metadata},
+        compute=compute,
+        description=f"{view} ({name})",
+    )
+    return [(item, reason) for skipped in values for item, reason in skipped]

@@ -1,0 +1,37 @@
+"""Fit the whitening of an extractor on the clips outside every fold, or convert the published one."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from unisono import config, errors
+from unisono.config.extractors import NAMES
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--samples", type=Path, required=True, help="folder of shards: id, fold, video")
+    parser.add_argument("--extractor", required=True, choices=NAMES, help="a key of vegas.features")
+    parser.add_argument("--out", type=Path, required=True, help="safetensors file to write")
+    parser.add_argument(
+        "--downloads",
+        type=Path,
+        default=Path("data/raw/extractors"),
+        help="folder for published files, if params.yaml asks for them (default: %(default)s)",
+    )
+    args = parser.parse_args()
+    from unisono.features import video_extraction
+
+    video_extraction.fit_whitening(
+        args.samples,
+        args.out,
+        name=args.extractor,
+        settings=getattr(config.load("vegas").features, args.extractor),
+        compute=config.load("compute"),
+        downloads=args.downloads,
+    )
+
+
+if __name__ == "__main__":
+    errors.run(main)
