@@ -95,8 +95,8 @@ def say(word: str, *, accent: str, variant: str, words_per_minute: int, pitch: i
     peak = float(np.abs(samples).max(initial=0))
     if rate != SAMPLE_RATE or peak < 1e-3:
         raise ProgramError(
-            f"{PROGRAM} {' '.join(arguments)}: expected {SAMPLE_RATE} Hz of sound, got {len(samples)} samples at {rate} "
-            f"Hz with peak {peak:.4f} ({programs.describe(done)}); install it again"
+            f"{PROGRAM} {' '.join(arguments)}: expected sound at {SAMPLE_RATE} Hz, got {len(samples)} samples at "
+            f"{rate} Hz with peak {peak:.4f} ({programs.describe(done)}); install it again"
         )
     loud = np.flatnonzero(np.abs(samples) > SILENCE * peak)
     return samples[loud[0] : loud[-1] + 1]

@@ -1,0 +1,172 @@
+"""Opening video files from outside in FFmpeg's libraries (PyAV), and reading one stream of them.
+
+**Conventions.** FFmpeg works inside this process, on one thread. What comes from outside is met with a list of formats
+(no playlists, which would name other files), with `Limits`, and with a `DataError` for all that FFmpeg objects to.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from unisono.errors import DataError
+
+#: Demuxers of FFmpeg that may read a file: formats that hold their streams themselves.
+FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,mpeg,mpegts,asf,ogg"
+#: Endings of the names of such files.
+SUFFIXES = (".mp4", ".m4v", ".mov", ".3gp", ".mkv", ".webm", ".avi", ".flv", ".mpg", ".mpeg", ".ts", ".wmv", ".ogv")
+#: A stream may end so much earlier than the file says before it counts as cut off, in seconds.
+TOLERANCE_S = 0.5
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a file may ask for.
+
+    Attributes
+    ----------
+    duration_s : float
+        Longest picture or sound track, in seconds.
+    pixels : int
+        Largest picture; the default is 8K.
+    memory_bytes : int
+        Of the pictures of one file together.
+    time_s : float
+        Longest time that reading one stream may take, in seconds.
+    """
+
+    duration_s: float = 600.0
+    pixels: int = 8192 * 4320
+    memory_bytes: int = 2 * 2**30
+    time_s: float = 120.0
+
+
+class Stream:
+    """The first video or audio stream of an open file: its packets, and what their time stamps say.
+
+    Attributes
+    ----------
+    packets : list of av.Packet
+        In the order of decoding.
+    stamps : list of int
+        When the packets that are shown begin, in units of `unit_s`, sorted.
+    unit_s : Fraction
+    start_s, length_s : Fraction
+        When the first packet begins, in the file's own time, and from there to the last one's end.
+    """
+
+    def __init__(self, container: Any, stream: Any, limits: Limits) -> None:
+        self.stream = stream
+        self.limits = limits
+        self.end_s = time.monotonic() + limits.time_s
+        self.packets: list[Any] = []
+        for packet in container.demux(stream):
+            self._check_time()
+            if packet.size:
+                self.packets.append(packet)
+        self.unit_s = Fraction(stream.time_base)
+        # Marked for discarding: the decoder needs them, but the file's edit list cuts them away.
+        kept = [(stamp, p.duration or 0) for p in self.packets if not p.is_discard and (stamp := _stamp(p)) is not None]
+        if not kept:
+            raise DataError(f"its {stream.type} track is empty; the file is damaged, or was cut to nothing")
+        self.stamps = sorted(stamp for stamp, _ in kept)
+        end: float = max(stamp + duration for stamp, duration in kept)
+        if end == self.stamps[-1]:  # without a duration: as long as the others on average
+            end += (end - self.stamps[0]) / max(len(kept) - 1, 1)
+        self.start_s = self.stamps[0] * self.unit_s
+        self.length_s = Fraction(end - self.stamps[0]) * self.unit_s
+        self._check_length()
+
+    def _check_length(self) -> None:
+        kind, limit_s = self.stream.type, self.limits.duration_s
+        if self.length_s > limit_s:
+            raise DataError(f"its {kind} is {float(self.length_s):.6g} s long, at most {limit_s:g} s are read")
+        claimed_s = Fraction(self.stream.duration or 0) * self.unit_s
+        if claimed_s - self.length_s > TOLERANCE_S:
+            raise DataError(
+                f"its {kind} ends after {float(self.length_s):.3f} of {float(claimed_s):.3f} s; the file was cut off, "
+                "get it again"
+            )
+
+    def _check_time(self) -> None:
+        if time.monotonic() > self.end_s:
+            raise DataError(
+                f"reading it takes longer than {self.limits.time_s:g} s; the file is huge, or made to do harm"
+            )
+
+    def decode(self, shown: Sequence[int] | None = None) -> Iterator[Any]:
+        """Decode the stream.
+
+        Parameters
+        ----------
+        shown : sequence of int, optional
+            Sorted stamps of the pictures that are wanted. Decoding then begins at the key frame before the first, and
+            pictures that no other one refers to are decoded only if wanted.
+
+        Yields
+        ------
+        av.VideoFrame or av.AudioFrame
+            In the order of showing.
+        """
+        context, first = self.stream.codec_context, 0
+        context.thread_count = 1
+        if shown is not None:
+            keys = (i for i, p in enumerate(self.packets) if p.is_keyframe and p.pts is not None and p.pts <= shown[0])
+            first = max(keys, default=0)
+        wanted = None if shown is None else frozenset(shown)
+        for packet in self.packets[first:]:
+            self._check_time()
+            if wanted is not None:
+                context.skip_frame = "NONREF" if packet.pts is not None and packet.pts not in wanted else "DEFAULT"
+            yield from context.decode(packet)
+        yield from context.decode(None)
+
+
+def _stamp(packet: Any) -> int | None:
+    """When a packet begins; some formats know only the order of decoding."""
+    stamp: int | None = packet.dts if packet.pts is None else packet.pts
+    return stamp
+
+
+@contextmanager
+def opened(source: bytes | Path, kind: str, limits: Limits) -> Iterator[Stream]:
+    """Open a file's first stream of a kind.
+
+    Parameters
+    ----------
+    source : bytes or Path
+        A video file.
+    kind : {"video", "audio"}
+    limits : Limits
+
+    Yields
+    ------
+    Stream
+
+    Raises
+    ------
+    DataError
+        Not a video file, no such stream, an empty or cut one, or beyond a limit; also for what FFmpeg objects to while
+        the stream is used.
+    """
+    import av
+
+    try:
+        with (
+            io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file,
+            av.open(file, container_options={"format_whitelist": FORMATS}, metadata_errors="replace") as container,
+        ):
+            cover = av.stream.Disposition.attached_pic
+            streams = [s for s in container.streams if s.type == kind and not s.disposition & cover]
+            if not streams or streams[0].codec_context is None:
+                raise DataError(f"it has no {kind} track that can be decoded")
+            yield Stream(container, streams[0], limits)
+    except (av.FFmpegError, OSError, ValueError, MemoryError) as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise DataError(f"not a video file, or damaged ({reason}); get it again") from None
