@@ -17,6 +17,8 @@ from unisono.io import parquet
 
 #: Folder of features that is not a view: single notes, which samples refer to.
 _NOT_VIEWS = frozenset({"notes"})
+#: Column with the number of real frames of zero-padded sequences.
+FRAMES = "n_frames"
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,8 @@ def load_dataset(name: str, *, root: Path | str = Path("data"), views: Mapping[s
     Returns
     -------
     Dataset
-        Items that have every view; the others are counted in `Dataset.dropped`.
+        Items that have every view; the others are counted in `Dataset.dropped`. Items outside every fold (fold -1)
+        are no part of it.
 
     Raises
     ------
@@ -135,12 +138,17 @@ def load_folder(folder: Path, *, views: Mapping[str, str] | None = None) -> Data
         arrays[view] = np.concatenate([part[0] for part in parts], axis=-1)
         if parts[0][1] is not None:
             lengths[view] = parts[0][1]
+        elif FRAMES in table.column_names:
+            lengths[view] = _real_frames(table.column(FRAMES), arrays[view], where=f"{source}: {FRAMES}")
         metadata[view] = parquet.metadata(source)
 
-    kept = np.ones(len(ids), dtype=bool)
+    in_folds = np.ones(len(ids), dtype=bool)
+    if "fold" in samples.column_names:
+        in_folds = to_labels(samples.column("fold"), f"{folder}/samples: fold") >= 0
+    kept = in_folds.copy()
     dropped = {}
     for view, present in rows.items():
-        missing = np.ones(len(ids), dtype=bool)
+        missing = in_folds.copy()
         missing[present] = False
         kept &= ~missing
         if missing.any():
@@ -177,6 +185,16 @@ def load_folder(folder: Path, *, views: Mapping[str, str] | None = None) -> Data
         metadata=metadata,
         dropped=dropped,
     )
+
+
+def _real_frames(column: pa.ChunkedArray, array: np.ndarray, *, where: str) -> np.ndarray:
+    """Check the numbers of real frames of zero-padded sequences (n, T, d)."""
+    counts = to_labels(column, where)
+    rows = array.shape[1] if array.ndim == 3 else 1
+    wrong = np.flatnonzero((counts < 1) | (counts > rows))
+    if len(wrong):
+        raise DataError(f"{where}: row {wrong[0]} claims {counts[wrong[0]]} real frames, expected 1 to {rows}")
+    return counts
 
 
 def _present(samples: Path) -> list[str]:
