@@ -19,8 +19,6 @@ from unisono.errors import DataError
 
 #: Demuxers of FFmpeg that may read a file: formats that hold their streams themselves.
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,mpeg,mpegts,asf,ogg"
-#: Endings of the names of such files.
-SUFFIXES = (".mp4", ".m4v", ".mov", ".3gp", ".mkv", ".webm", ".avi", ".flv", ".mpg", ".mpeg", ".ts", ".wmv", ".ogv")
 #: A stream may end so much earlier than the file says before it counts as cut off, in seconds.
 TOLERANCE_S = 0.5
 

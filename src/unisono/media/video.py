@@ -26,13 +26,15 @@ PIECE_FRAME_RATE = 25
 MAX_FRAME_RATE = 30
 
 
-def frames(source: bytes | Path, *, limits: Limits | None = None) -> np.ndarray:
+def frames(source: bytes | Path, *, rate: int = 1, limits: Limits | None = None) -> np.ndarray:
     """Decode the pictures shown at 0, 1, 2, ... seconds.
 
     Parameters
     ----------
     source : bytes or Path
         A video file.
+    rate : int
+        Pictures per second, at 0, 1, 2, ... / `rate`, whatever the file's own rate.
     limits : Limits, optional
 
     Returns
@@ -48,10 +50,10 @@ def frames(source: bytes | Path, *, limits: Limits | None = None) -> np.ndarray:
     """
     limits = limits or Limits()
 
-    def whole_seconds(stream: Stream) -> Sequence[Fraction]:
-        return [Fraction(second) for second in range(max(math.ceil(stream.length_s), 1))]
+    def moments(stream: Stream) -> Sequence[Fraction]:
+        return [Fraction(index, rate) for index in range(max(math.ceil(stream.length_s * rate), 1))]
 
-    return np.stack(list(_shown(source, whole_seconds, limits)))
+    return np.stack(list(_shown(source, moments, limits)))
 
 
 def sound(source: bytes | Path, sample_rate: int = 16_000, *, limits: Limits | None = None) -> np.ndarray:
