@@ -40,8 +40,8 @@ def frames(source: bytes | Path, *, rate: int = 1, limits: Limits | None = None)
     Returns
     -------
     np.ndarray [shape=(n, height, width, 3), dtype=uint8]
-        One for every whole second before the track's end: n is its length in seconds, rounded up. Pictures of another
-        size than the first are scaled to that.
+        One for each of these times before the track's end: n is its length in seconds times `rate`, rounded up.
+        Pictures of another size than the first are scaled to that.
 
     Raises
     ------
