@@ -268,7 +268,7 @@ def resize(frames: np.ndarray, variant: Variant) -> np.ndarray:
 
     output = np.empty((len(frames), SIZE, SIZE, 3), dtype=np.uint8)
     for target, frame in zip(output, frames, strict=True):
-        target[:] = Image.fromarray(frame).resize((SIZE, SIZE), Image.Resampling.BILINEAR)
+        target[:] = np.asarray(Image.fromarray(frame).resize((SIZE, SIZE), Image.Resampling.BILINEAR))
     return output
 
 
