@@ -170,8 +170,9 @@ class _Selection:
         if available < settings.min_available * len(pieces):
             write_status(status, statuses)
             raise DataError(
-                f"vegas: {available} of {len(pieces)} pieces are available, fewer than vegas.clips.youtube.min_available "
-                f"= {settings.min_available:g} of them; {status} says why: run again later, or lower it"
+                f"vegas: {available} of {len(pieces)} pieces are available, fewer than "
+                f"vegas.clips.youtube.min_available = {settings.min_available:g} of them; {status} says why: run "
+                "again later, or lower it"
             )
         for piece in pieces:
             state = found[piece.youtube_id]

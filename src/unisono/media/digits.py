@@ -212,8 +212,8 @@ def speak(
     while True:
         said = speech.say(
             word,
-            accent=accents[generator.integers(len(accents))],
-            variant=variants[generator.integers(len(variants))],
+            accent=accents[int(generator.integers(len(accents)))],
+            variant=variants[int(generator.integers(len(variants)))],
             words_per_minute=int(generator.integers(WORDS_PER_MINUTE[0], WORDS_PER_MINUTE[1] + 1)),
             pitch=int(generator.integers(PITCH[0], PITCH[1] + 1)),
         )

@@ -18,7 +18,8 @@ ENCODERS = {
     "libopenh264": {"threads": "1"},
     "mpeg4": {"qmin": "3", "qmax": "6", "threads": "1"},
 }
-AUDIO_BITS_PER_S = 48_000
+#: Of sound: 66 kbit/s at 22,050 Hz.
+AUDIO_BITS_PER_SAMPLE = 3
 
 
 @functools.cache
@@ -81,7 +82,7 @@ def encode(pictures: Iterable[np.ndarray], rate: int | Fraction, samples: np.nda
         for stream in filter(None, (video, audio)):
             stream.codec_context.flags |= av.codec.context.Flags.bitexact
         if audio is not None:
-            audio.bit_rate = AUDIO_BITS_PER_S
+            audio.bit_rate = AUDIO_BITS_PER_SAMPLE * sample_rate
         for index, picture in enumerate(pictures):
             if index == 0:
                 video.height, video.width = picture.shape[:2]

@@ -108,7 +108,7 @@ def _listed(kind: str) -> list[Sequence[str]]:
         done = programs.run(
             [programs.find(PROGRAM, PACKAGES), f"--voices={kind}"], cwd=Path(folder), timeout_s=TIMEOUT_S
         )
-    rows = []
+    rows: list[Sequence[str]] = []
     for line in io.StringIO(done.output):
         # " 5  variant         --/M      Mr_Serious         !v/Mr serious        (en-us 5)"
         match = re.match(r"\s*(\d+)\s+(\S+)\s+\S+\s+\S+\s+(\S+(?: [^\s(]+)*)", line)
