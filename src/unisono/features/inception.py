@@ -30,17 +30,14 @@ from typing import Any, Literal
 import numpy as np
 
 from unisono.errors import DataError
+from unisono.features import frozen_graph
 from unisono.features.tf_runtime import tensorflow
-from unisono.io import archive
 
 #: Height and width that the network sees.
 SIZE = 299
 DIMENSIONS = 2048
 #: Of the batch normalisation, which has an offset but no scale.
 EPSILON = 1e-3
-#: Tensors of the graph of 2015: where resized pictures (0 ... 255) go in, and where the features come out.
-GRAPH_INPUT, GRAPH_OUTPUT = "ResizeBilinear:0", "pool_3/_reshape:0"
-
 Variant = Literal["keras", "youtube8m"]
 
 _KINDS = {"kernel": "kernel", "beta": "beta", "moving_mean": "mean", "moving_variance": "variance"}
@@ -217,28 +214,6 @@ def load_h5(path: Path, shapes: list[tuple[int, int, int, int]] | None = None) -
     return weights
 
 
-def load_graph(path: Path) -> bytes:
-    """Read the frozen graph of 2015 (``inception-2015-12-05.tgz``, or the ``.pb`` inside it).
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    bytes
-        The serialised ``GraphDef``.
-
-    Raises
-    ------
-    DataError
-        The file is missing, damaged, or holds no ``.pb`` file.
-    """
-    for _, data in archive.members(path, suffixes=(".pb",)):
-        return data
-    raise DataError(f"{path}: holds no .pb file; give inception-2015-12-05.tgz, or set weights: untrained")
-
-
 def resize(frames: np.ndarray, variant: Variant) -> np.ndarray:
     """Bring frames to the size that the network sees; see the module's conventions.
 
@@ -262,8 +237,8 @@ def resize(frames: np.ndarray, variant: Variant) -> np.ndarray:
     if variant == "youtube8m":
         if len(frames) == 0:
             return np.empty((0, SIZE, SIZE, 3), dtype=np.float32)
-        resized = tensorflow().compat.v1.image.resize_bilinear(frames, (SIZE, SIZE))
-        return np.asarray(resized, dtype=np.float32)
+        # Of the defaults of 2015: corners are not aligned, pixels have no centre.
+        return np.asarray(tensorflow().raw_ops.ResizeBilinear(images=frames, size=(SIZE, SIZE)), dtype=np.float32)
     from PIL import Image
 
     output = np.empty((len(frames), SIZE, SIZE, 3), dtype=np.uint8)
@@ -333,7 +308,7 @@ class Extractor:
         Parameters
         ----------
         graph : bytes
-            From `load_graph`.
+            From `unisono.features.frozen_graph.read`.
         batch_size : int
 
         Raises
@@ -341,25 +316,7 @@ class Extractor:
         DataError
             It is no graph, or has not the expected tensors.
         """
-        tf = tensorflow()
-        remedy = "give inception-2015-12-05.tgz, or set weights: untrained"
-        definition = tf.compat.v1.GraphDef()
-        try:
-            definition.ParseFromString(graph)
-        except Exception as error:  # protobuf's own class, whose home differs between its versions
-            raise DataError(f"the frozen graph is damaged ({error}); {remedy}") from None
-
-        def network(pictures: Any) -> Any:
-            (pooled,) = tf.graph_util.import_graph_def(
-                definition, input_map={GRAPH_INPUT: pictures}, return_elements=[GRAPH_OUTPUT], name=""
-            )
-            # What goes into the reshape: the graph was made for one picture at a time.
-            return tf.reshape(pooled.op.inputs[0], (batch_size, -1))
-
-        try:
-            return cls(network, variant="youtube8m", batch_size=batch_size)
-        except (ValueError, KeyError, IndexError, TypeError, tf.errors.OpError) as error:
-            raise DataError(f"the frozen graph has no {GRAPH_INPUT} -> {GRAPH_OUTPUT} ({error}); {remedy}") from None
+        return cls(frozen_graph.network(graph, batch_size), variant="youtube8m", batch_size=batch_size)
 
     def resize(self, frames: np.ndarray) -> np.ndarray:
         """Bring frames to the size that the network sees; `unisono.features.inception.resize`."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from unisono.config.extractors import Inception
 from unisono.errors import ConfigError
-from unisono.features import inception
+from unisono.features import frozen_graph, inception
 from unisono.features.clips import SECONDS, fetch_file, origin
 from unisono.features.whitening import Whitening, load_youtube8m
 from unisono.io.download import fetch as fetch_url
@@ -56,7 +56,7 @@ def create(settings: Inception) -> Clips:
     if settings.weights == "untrained":
         weights = inception.untrained(settings.seed)
     elif settings.variant == "youtube8m":
-        graph = inception.load_graph(Path(settings.youtube8m))
+        graph = frozen_graph.read(Path(settings.youtube8m))
         return Clips(inception.Extractor.from_graph(graph, batch_size=settings.batch_size))
     else:
         weights = inception.load_h5(Path(settings.keras))
