@@ -73,14 +73,13 @@ def test_rows_have_published_numbers_beside_ours(entries: dict[str, Experiment],
     assert {row["published"] for row in rows if row["method"] == "GCCA"} == {""}
 
 
-def test_markdown_has_six_directions_and_groups_of_columns(entries: dict[str, Experiment], tmp_path: Path) -> None:
+def test_markdown_has_a_block_of_methods_per_direction(entries: dict[str, Experiment], tmp_path: Path) -> None:
     tables.write_tables(entries, tmp_path / "experiments", tmp_path / "tables", tmp_path / "metrics.json")
     text = (tmp_path / "tables" / "table_6_2.md").read_text(encoding="utf-8")
-    lines = [line.strip("| ").split("|") for line in text.splitlines() if line.startswith("|")]
-    assert len({line.count("|") for line in text.splitlines() if line.startswith("|")}) == 1
-    head = [cell.strip() for cell in lines[0] if cell.strip()]
-    assert head == ["Direction", "Random", "GCCA", "Chance", "D: DARLearning", "D: Random"]
-    assert [line[0].strip() for line in lines[3:]] == [
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
+    assert {len(line) for line in lines} == {7}
+    assert lines[0] == ["Direction", "Method", "R@1", "R@5", "R@10", "MedR", "MeanR"]
+    assert [line[0].strip("*") for line in lines[2:] if line[0]] == [
         "audio → lyrics",
         "lyrics → audio",
         "sheet → lyrics",
@@ -88,8 +87,17 @@ def test_markdown_has_six_directions_and_groups_of_columns(entries: dict[str, Ex
         "audio → sheet",
         "sheet → audio",
     ]
-    assert "| 30.06 | 33.98 | 35.02 | 352.4 | 600.3 |" in text
-    assert "source fabricated, 120 items, 84 for training, pool 18" in text
+    block = lines[2 + 4 * 5 : 2 + 5 * 5]
+    assert [line[1].strip("*") for line in block] == [
+        "Random",
+        "GCCA",
+        "chance in a pool of 18",
+        "D: DARLearning",
+        "D: Random",
+    ]
+    assert block[3][2:] == ["30.06", "33.98", "35.02", "352.4", "600.3"]
+    assert block[2][2] == f"{100 / 18:.2f}"
+    assert "source **fabricated**, 120 items, 84 of them for training, pool 18" in text
     assert "audio untrained" in text
     assert "exchanged between the published tables" in text
 

@@ -83,7 +83,8 @@ def draw_recall(found: list[dict[str, Any]], path: Path, *, title: str) -> None:
         panel.grid(alpha=0.3)
     for panel in panels.flat[len(directions) :]:
         panel.set_visible(False)
-    figure.supxlabel("k: the first so many of the ranking", fontsize=10)
+    for panel in panels[-1]:
+        panel.set_xlabel("k (the first k of the ranking)", fontsize=9)
     figure.supylabel("R@k, %", fontsize=10)
     figure.suptitle(title, fontsize=11)
     handles, labels = panels.flat[0].get_legend_handles_labels()

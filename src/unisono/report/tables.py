@@ -47,6 +47,8 @@ NOTES = {
         "The published Random R@1 of 2.8 % cannot be chance for one relevant item (0.007 % in that pool); "
         "the published Random R@10 lies above the published model's between audio and lyrics (7.6 % against "
         "6.3 %).",
+        "`sheet=sheet_plain`: sheet music printed without its lyrics. With them under the staff, finding lyrics by "
+        "sheet music and back is partly reading text.",
         "Lyrics-to-sheet and sheet-to-lyrics are exchanged between the published tables 6.2 and 6.3.",
         "The published sample counts (14,454, and a split of 19,135) contradict each other.",
         "Deviation over seeds: each seeds the method and deals the held-out songs anew into validation and "
@@ -149,9 +151,10 @@ def rows(number: str, experiments: Mapping[str, Any], results: Mapping[str, Any]
 
 
 def to_markdown(number: str, found: Sequence[Mapping[str, Any]], results: Mapping[str, Any]) -> str:
-    """Lay a table of rank measures out as in the dissertation.
+    """Lay a table of rank measures out in the dissertation's order of directions and measures.
 
-    One row per direction; one group of columns per method, then chance, then the published methods.
+    One block of rows per direction: ours, chance, then the published methods (the dissertation puts the methods
+    side by side, which with more than two of them no page is wide enough for).
 
     Parameters
     ----------
@@ -168,30 +171,31 @@ def to_markdown(number: str, found: Sequence[Mapping[str, Any]], results: Mappin
     reference = [row for row in published() if row["table"] == number]
     order = list(dict.fromkeys((row["query"], row["target"]) for row in [*reference, *found]))
     measures = [name for name in MEASURES if any(row["metric"] == MEASURES[name][0] for row in found)]
-    groups: dict[str, dict[tuple[str, str, str], str]] = {}
+    cells: dict[tuple[str, str, str], dict[str, str]] = {}
     for row in found:
-        at = (row["query"], row["target"], row["metric"])
-        label = row["method"] + (f" ({row['setting']})" if row["setting"] else "")
-        groups.setdefault(label, {})[at] = _cell(row["metric"], row["value"], row["std"])
-    chance = {(row["query"], row["target"], row["metric"]): _cell(row["metric"], row["chance"]) for row in found}
-    groups["Chance"] = chance
+        name = row["method"] + (f" ({row['setting']})" if row["setting"] else "")
+        cells.setdefault((row["query"], row["target"], name), {})[row["metric"]] = _cell(
+            row["metric"], row["value"], row["std"]
+        )
+    for row in found:
+        at = (row["query"], row["target"], f"*chance in a pool of {row['pool']}*")
+        cells.setdefault(at, {})[row["metric"]] = _cell(row["metric"], row["chance"])
     for row in reference:
-        at = (row["query"], row["target"], row["metric"])
-        groups.setdefault(f"D: {row['method']}", {})[at] = _cell(row["metric"], row["value"])
+        at = (row["query"], row["target"], f"*D: {row['method']}*")
+        cells.setdefault(at, {})[row["metric"]] = _cell(row["metric"], row["value"])
 
-    head, names = ["Direction"], [""]
-    for group in groups:
-        head += [group, *[""] * (len(measures) - 1)]
-        names += [MEASURES[name][1] for name in measures]
-    lines = [head, [":--", *["--:"] * (len(head) - 1)], names]
+    lines = [
+        ["Direction", "Method", *(MEASURES[name][1] for name in measures)],
+        [":--", ":--", *["--:"] * len(measures)],
+    ]
     for query, target in order:
-        cells = [f"{query} → {target}"]
-        for values in groups.values():
-            cells += [values.get((query, target, MEASURES[name][0]), "") for name in measures]
-        lines.append(cells)
+        block = [(name, values) for (q, t, name), values in cells.items() if (q, t) == (query, target)]
+        for position, (name, values) in enumerate(block):
+            first = f"**{query} → {target}**" if position == 0 else ""
+            lines.append([first, name, *(values.get(MEASURES[measure][0], "") for measure in measures)])
     table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     title = f"# Table {number}: {TITLES.get(number, '')}".rstrip(": ")
-    notes = "\n".join(f"- {note}" for note in [*_facts(found, results), *NOTES.get(number, ())])
+    notes = "\n".join(f"- {note}" for note in [*_facts(results), *NOTES.get(number, ())])
     return f"{title}\n\n{table}\n\n{notes}\n"
 
 
@@ -287,23 +291,26 @@ def _cell(metric: str, value: str, std: str | None = None) -> str:
     return text if std is None else f"{text} ± {float(std) * scale:.{digits}f}"
 
 
-def _facts(found: Sequence[Mapping[str, Any]], results: Mapping[str, Any]) -> list[str]:
-    """Say what the numbers were computed from."""
-    facts = [
-        "R@k and MAP in per cent, mean ± standard deviation; MedR and MeanR are ranks, 1 is best. "
-        "D: published in the dissertation."
-    ]
+def _facts(results: Mapping[str, Any]) -> list[str]:
+    """Say what the numbers were computed from, once for all experiments that share it."""
+    shared: dict[str, list[str]] = {}
     for key, result in results.items():
         weights = ", ".join(f"{view} {kind}" for view, kind in result["weights"].items() if kind)
         pools = sorted({result[f"{query}->{target}"]["pool"] for query, target in directions(result)})
         dropped = sum(result["n_dropped"].values())
-        facts.append(
-            f"`{key}`: source {result['source']}, {result['n_items']} items"
+        fact = (
+            f"source **{result['source']}**, {result['n_items']} items"
             + (f" ({dropped} more lack a view)" if dropped else "")
-            + f", {result['n_train']} for training, pool {', '.join(map(str, pools))}, "
+            + (f", {result['n_train']} of them for training" if result["n_train"] else "")
+            + f", pool {', '.join(map(str, pools))}, "
             + (f"{result['n_folds']} folds, " if result["n_folds"] > 1 else "")
             + f"{result['n_seeds']} seeds from {result['seed']}"
             + (f"; feature weights: {weights}" if weights else "")
             + "."
         )
-    return facts
+        shared.setdefault(fact, []).append(f"`{key}`")
+    return [
+        "R@k and MAP in per cent, mean ± standard deviation; MedR and MeanR are ranks, 1 is best. "
+        "*D*: published in the dissertation, on other data; not to be compared unless the source is its own.",
+        *(f"{', '.join(keys)}: {fact}" for fact, keys in shared.items()),
+    ]
