@@ -99,7 +99,7 @@ def embed_clips(
             rows = np.concatenate(waiting)
             full = len(rows) // extractor.batch_size * extractor.batch_size
             done.append(extractor.embed(rows[:full]))
-            waiting = [rows[full:]]
+            waiting = [rows[full:]] if full < len(rows) else []
     if waiting:
         done.append(extractor.embed(np.concatenate(waiting)))
     vectors = np.concatenate(done)
@@ -240,15 +240,15 @@ def _outside(samples: Path, name: str, settings: Any, compute: Compute) -> tuple
         n_clips = int((parquet.to_numpy(parquet.read(path, ["fold"]).column("fold")) < 0).sum())
         if n_clips:
             shards.append(Shard(path.name, (path,), n_clips))
-    if not shards:
-        raise ConfigError(
-            f"{samples}: no clip lies outside the folds (fold -1), so that no whitening can be fitted; "
-            f"set vegas.features.{name}.whitening.method to published or none, or hold clips out"
-        )
     folder = compute.scratch / f"outside-{name}"
     params = _params(name, settings)
     map_shards(embed_outside, shards, folder, params=params, compute=compute, description=f"{name}, for whitening")
-    table = parquet.read(folder)
+    table = parquet.read(folder) if shards else None
+    if not table:
+        raise ConfigError(
+            f"{samples}: no clip that can be decoded lies outside the folds (fold -1), so that no whitening can be "
+            f"fitted; set vegas.features.{name}.whitening.method to published or none, or hold clips out"
+        )
     vectors = np.concatenate(parquet.to_numpy(table.column("rows")))
     shutil.rmtree(folder)
     return vectors, table.column("id").to_pylist()
