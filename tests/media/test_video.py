@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Sequence
 from fractions import Fraction
@@ -144,8 +145,16 @@ def test_channels_are_averaged() -> None:
     np.testing.assert_allclose(video.sound(file.getvalue()), np.full(16_000, 0.125), atol=1e-4)
 
 
-def test_encoding_twice_gives_the_same_bytes(clip: bytes) -> None:
-    assert mp4.encode([grey(5 * i) for i in range(45)], 10, tone(4.5), 16_000) == clip
+def test_encoding_again_gives_the_same_bytes() -> None:
+    smooth = np.linspace(0, 1, 144 * 144 * 3).reshape(144, 144, 3)
+    pictures = [(np.sin(20 * smooth + i / 3) * 100 + 120).astype(np.uint8) for i in range(24)]
+    noise = np.random.default_rng(0)
+    kept, files = [], set()
+    for _ in range(8):
+        files.add(mp4.encode(pictures, 12, tone(2, 22_050), 22_050))
+        # Memory that was used before: an encoder that reads what it has not written shows itself.
+        kept.append(np.full(int(noise.integers(1, 50_000)), int(noise.integers(255)), dtype=np.uint8))
+    assert len(files) == 1
 
 
 def test_a_piece_is_cut_out(clip: bytes) -> None:
@@ -206,10 +215,8 @@ def test_noise_in_the_middle_never_crashes(clip: bytes) -> None:
         at = int(generator.integers(0, len(clip) - 200))
         damaged[at : at + 200] = generator.bytes(200)
         for function in (video.frames, video.sound):
-            try:
+            with contextlib.suppress(DataError):
                 assert len(function(bytes(damaged), limits=Limits(time_s=10)))
-            except DataError:
-                pass
 
 
 def test_missing_tracks_are_named(clip: bytes) -> None:
@@ -255,7 +262,7 @@ def test_what_is_huge_is_refused(clip: bytes, limits: Limits, message: str) -> N
 
 
 def test_long_sound_is_refused(clip: bytes) -> None:
-    with pytest.raises(DataError, match="audio is .* long, at most 2 s"):
+    with pytest.raises(DataError, match=r"audio is .* long, at most 2 s"):
         video.sound(clip, limits=Limits(duration_s=2))
 
 

@@ -13,8 +13,16 @@ import numpy as np
 from unisono.errors import ProgramError
 
 #: Encoders, best first, with their options: one thread, as more would make the bytes depend on the machine's cores.
+#: x264 looks ahead on small copies of the pictures, whose edges it reads without having set them: its bytes then differ
+#: from run to run (seen in core 165). So it does not look ahead here.
 ENCODERS = {
-    "libx264": {"crf": "23", "preset": "veryfast", "threads": "1"},
+    "libx264": {
+        "crf": "23",
+        "preset": "veryfast",
+        "threads": "1",
+        "tune": "zerolatency",
+        "x264-params": "scenecut=0:weightp=0",
+    },
     "libopenh264": {"threads": "1"},
     "mpeg4": {"qmin": "3", "qmax": "6", "threads": "1"},
 }
