@@ -258,7 +258,9 @@ def test_the_network_works_in_full_batches_across_clips() -> None:
 def test_no_clip_outside_the_folds(tmp_path: Path, made: dict[str, tuple[int, bytes]]) -> None:
     inside = {name: row for name, row in made.items() if row[0] >= 0}
     samples = write(tmp_path / "samples", inside)
-    with pytest.raises(ConfigError, match=r"no clip lies outside the folds .* vegas\.features\.vggish\.whitening"):
+    with pytest.raises(
+        ConfigError, match=r"no clip that can be decoded lies outside the folds .* vegas\.features\.vggish\.whitening"
+    ):
         run(samples, "vggish", "audio", settings("vggish"))
 
 
@@ -378,3 +380,27 @@ def test_empty_shard(tmp_path: Path) -> None:
     params = {"name": "vggish", "settings": settings("vggish").model_dump_json(), "view": "audio", "metadata": {}}
     assert video_extraction.extract(Shard(source.name, (source, tmp_path / "w")), tmp_path / "out", params) == []
     assert parquet.to_numpy(parquet.read(tmp_path / "out").column("audio")).shape == (0, 10, 128)
+
+
+def test_published_features_are_passed_on(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    views = {"audio": 128, "visual": 1024}
+    rows = {
+        view: [generator.normal(size=(n, width)).astype(np.float32) for n in (2, 7)] for view, width in views.items()
+    }
+    types = {view: parquet.matrix(None, width) for view, width in views.items()}
+    parquet.write(
+        tmp_path / "samples" / "part-00000.parquet",
+        {"id": ["a", "b"], "label": ["x", "y"], "fold": [0, 1], **rows},
+        types={"id": pa.string(), "label": pa.string(), "fold": pa.int32(), **types},
+        metadata={"dataset": "vegas", "source": "features", "layout": "D", "scales": {"audio": "8 bits"}},
+    )
+    assert run(tmp_path / "samples", "vggish", "audio", settings("vggish")) == []
+    assert run(tmp_path / "samples", "inception", "visual", settings("inception")) == []
+    data = load_folder(tmp_path)
+    assert data.views["visual"].shape == (2, 7, 1024)
+    assert data.lengths["audio"].tolist() == [2, 7]
+    np.testing.assert_array_equal(data.views["audio"][0, :2], rows["audio"][0])
+    assert data.metadata["audio"]["variant"] == "as published, layout D, 8 bits"
+    with pytest.raises(DataError, match="has neither videos nor a column 'i3d'; its columns: id, label, fold, audio"):
+        run(tmp_path / "samples", "i3d", "i3d", settings("i3d"))

@@ -3,6 +3,8 @@
 **Conventions.** Samples hold ``id``, ``fold`` and ``video`` (a whole video file); fold -1 lies outside every fold.
 Features hold ``id``, the view (N, d) zero-padded, and ``n_frames``, the number of real rows; N is 10 for extractors
 that work by the second. While the network works on some clips a second thread decodes the next.
+
+Samples of published features hold no ``video`` but the views themselves, (L, d) of L real rows: these are passed on.
 """
 
 from __future__ import annotations
@@ -169,6 +171,43 @@ def extract(shard: Shard, destination: Path, params: Mapping[str, Any]) -> list[
     return skipped
 
 
+def pass_on(shard: Shard, destination: Path, params: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Write the view that a shard of samples holds already; for `map_shards`.
+
+    Parameters
+    ----------
+    shard : Shard
+        Its input holds ``id`` and the view (L, d).
+    destination : Path
+        Parquet file with ``id``, the view (L, d) and ``n_frames``.
+    params : mapping
+        The ``view``, the ``metadata``.
+
+    Returns
+    -------
+    list of (str, str)
+        Empty: nothing is left out.
+    """
+    view = params["view"]
+    table = parquet.read(shard.inputs[0], ["id", view])
+    n_frames = [len(rows) for rows in parquet.to_numpy(table.column(view))]
+    parquet.write(
+        destination,
+        {"id": table.column("id"), view: table.column(view), "n_frames": n_frames},
+        types={"id": pa.string(), view: table.schema.field(view).type, "n_frames": pa.int32()},
+        metadata=params["metadata"],
+    )
+    return []
+
+
+def _has_videos(samples: Path, view: str = "") -> bool:
+    """Say whether samples are clips; if they are not, they must hold the view."""
+    names = next(iter(parquet.iterate(samples, batch_size=1)), pa.record_batch([], names=[])).schema.names
+    if "video" not in names and view and view not in names:
+        raise DataError(f"{samples}: has neither videos nor a column {view!r}; its columns: {', '.join(names)}")
+    return "video" in names
+
+
 def _settings(name: str, text: str) -> Any:
     """Read an extractor's settings from JSON."""
     return Extractors.model_fields[name].annotation.model_validate_json(text)  # type: ignore[union-attr]
@@ -191,6 +230,8 @@ def fit_whitening(
     samples: Path, out: Path, *, name: str, settings: Any, compute: Compute, downloads: Path
 ) -> Whitening:
     """Write the whitening of an extractor: fitted on the clips outside every fold, published, or none.
+
+    For samples without videos, whose features are published, it is empty.
 
     Parameters
     ----------
@@ -218,7 +259,9 @@ def fit_whitening(
         Bad input.
     """
     made = clips.module(name)
-    if settings.whitening.method == "published":
+    if not _has_videos(samples):
+        found = whitening.identity(0)
+    elif settings.whitening.method == "published":
         found = made.published(settings, downloads)
     else:
         settings = made.fetch(settings, downloads)
@@ -295,19 +338,26 @@ def extract_folder(
     DataError, DownloadError, ConfigError
         Bad input, or no clip that can be decoded.
     """
-    made = clips.module(name)
-    settings = made.fetch(settings, downloads)
     facts = parquet.metadata(samples)
-    after = Whitening.load(fitted)
-    metadata = {key: facts[key] for key in ("dataset", "source") if key in facts} | made.describe(settings)
-    metadata |= {"components": after.components, "limits": settings.whitening.limits} | after.facts
+    metadata: dict[str, Any] = {key: facts[key] for key in ("dataset", "source") if key in facts}
+    if _has_videos(samples, view):
+        made = clips.module(name)
+        settings = made.fetch(settings, downloads)
+        after = Whitening.load(fitted)
+        metadata |= made.describe(settings) | after.facts
+        metadata |= {"components": after.components, "limits": settings.whitening.limits}
+        function, params = extract, _params(name, settings)
+    else:
+        layout, scale = facts.get("layout", "unknown"), facts.get("scales", {}).get(view, "unknown scale")
+        metadata |= {"extractor": name, "variant": f"as published, layout {layout}, {scale}", "weights": "pretrained"}
+        function, params = pass_on, {}
     paths = parquet.shards(samples)
     shards = [Shard(path.name, (path, fitted), parquet.read(path, ["id"]).num_rows) for path in paths]
     values = map_shards(
-        extract,
+        function,
         shards,
         out,
-        params=_params(name, settings) | {"view": view, "metadata": metadata},
+        params=params | {"view": view, "metadata": metadata},
         compute=compute,
         description=f"{view} ({name})",
     )
