@@ -32,9 +32,7 @@ def substitute(value: Any, context: dict[str, Any]) -> Any:
     if isinstance(value, list):
         return [substitute(part, context) for part in value]
     if isinstance(value, str):
-        return re.sub(
-            r"\$\{([^}]+)\}", lambda m: str(context[m[1]] if m[1] in context else lookup(m[1])), value
-        )
+        return re.sub(r"\$\{([^}]+)\}", lambda m: str(context[m[1]] if m[1] in context else lookup(m[1])), value)
     return value
 
 
@@ -95,11 +93,7 @@ def test_params_exist(name: str) -> None:
 
 @pytest.mark.parametrize("name", STAGES)
 def test_inputs_are_made_by_a_stage_or_are_in_git(name: str) -> None:
-    made = [
-        Path(out)
-        for stage in STAGES.values()
-        for out in paths(stage.get("outs", []) + stage.get("metrics", []))
-    ]
+    made = [Path(out) for stage in STAGES.values() for out in paths(stage.get("outs", []) + stage.get("metrics", []))]
     for dep in map(Path, paths(STAGES[name]["deps"])):
         if dep.parts[0] == "data" and dep.parts[:2] != ("data", "raw"):
             assert any(dep == out or out in dep.parents or dep in out.parents for out in made), dep
@@ -114,9 +108,7 @@ def test_every_stage_says_what_it_does(name: str) -> None:
 
 
 def test_compute_invalidates_nothing() -> None:
-    assert not [
-        key for stage in STAGES.values() for key in stage.get("params", []) if key.startswith("compute")
-    ]
+    assert not [key for stage in STAGES.values() for key in stage.get("params", []) if key.startswith("compute")]
 
 
 def test_every_parameter_has_a_comment_above_it() -> None:

@@ -8,8 +8,10 @@ import os
 import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -73,6 +75,12 @@ class Clone:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.env = {
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(folder / "src"),
+            "DVC_NO_ANALYTICS": "1",
+        }
         listed = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
             cwd=ROOT,
@@ -88,14 +96,15 @@ class Clone:
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a command in the copy, on the copy's own code."""
-        env = {
-            **os.environ,
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "PYTHONPATH": str(self.folder / "src"),
-            "DVC_NO_ANALYTICS": "1",
-        }
         return subprocess.run(
-            words, cwd=self.folder, env=env, capture_output=True, text=True, timeout=540, check=False
+            words, cwd=self.folder, env=self.env, capture_output=True, text=True, timeout=540, check=False
+        )
+
+    def start(self, *words: str) -> subprocess.Popen[bytes]:
+        """Start a command in the copy, in a process group of its own."""
+        quiet = subprocess.DEVNULL
+        return subprocess.Popen(
+            words, cwd=self.folder, env=self.env, stdout=quiet, stderr=quiet, start_new_session=True
         )
 
     def repro(self) -> list[str]:
@@ -124,6 +133,8 @@ def make_tiny(params: dict[str, Any]) -> None:
     mtm["songs"]["shard_size"] = 8
     mtm["features"]["asmcmr"].update(snippets=2, steps=2, batch_size=4)
     mtm["features"]["skipgram"].update(epochs=2, dimensions=4)
+    params["mv10k"]["videos"]["simulated"].update(videos=60, rejected=4, tagged=40)
+    params["mv10k"]["emotion"]["epochs"] = 1
     for model in ("cca", "gcca"):
         params["models"][model]["n_components"] = 2
     for key in list(params["experiments"]):
@@ -144,9 +155,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
 def test_the_pipeline_makes_every_declared_output(clone: Clone) -> None:
     metrics = json.loads((clone.folder / "results/metrics.json").read_text(encoding="utf-8"))
     assert {"mtm_random", "mtm_cca", "mtm_gcca"} <= set(metrics)
-    experiment = json.loads(
-        (clone.folder / "results/experiments/mtm_cca/metrics.json").read_text(encoding="utf-8")
-    )
+    experiment = json.loads((clone.folder / "results/experiments/mtm_cca/metrics.json").read_text(encoding="utf-8"))
     assert experiment["source"] == "musicxml"
     assert 0 <= experiment["audio->sheet"]["recall_at_1"] <= 1
     assert experiment["audio->sheet"]["pool"] > 1
@@ -167,6 +176,24 @@ def test_a_removed_experiment_leaves_nothing_in_the_tables(clone: Clone) -> None
     assert set(clone.repro()) == {"tabulate"}
     assert "GCCA" not in clone.methods_in_table()
     assert "mtm_gcca" not in json.loads((clone.folder / "results/metrics.json").read_text(encoding="utf-8"))
+
+
+def test_a_killed_stage_goes_on_and_gives_the_same_bytes(clone: Clone) -> None:
+    made = clone.folder / "data/mtm/engraved/sheet"
+    expected = {path.name: path.read_bytes() for path in made.glob("*.parquet")}
+    command = ["python", "-m", "stages.engrave_sheet", "--samples", "data/mtm/samples", "--engraving", "sheet"]
+    command += ["--out", "again", "--skipped", "again.csv"]
+    process = clone.start(*command)
+    deadline = time.monotonic() + 120
+    while not list(clone.folder.glob(".unisono/scratch/again-*/**/part-*.parquet.json")):
+        assert process.poll() is None, "the stage ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (clone.folder / "again").exists()
+    assert clone.run(*command).returncode == 0
+    assert {path.name: path.read_bytes() for path in (clone.folder / "again").glob("*.parquet")} == expected
 
 
 def test_a_misspelt_parameter_stops_with_its_name(clone: Clone) -> None:
