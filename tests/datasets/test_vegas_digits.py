@@ -67,7 +67,7 @@ def test_the_seed_decides(numbers: np.ndarray) -> None:
 
 
 def test_counts_that_do_not_fit_are_refused(numbers: np.ndarray) -> None:
-    with pytest.raises(ConfigError, match="4 clips of 'zero' for vegas.folds.n = 5"):
+    with pytest.raises(ConfigError, match=r"4 clips of .zero. for vegas\.folds\.n = 5"):
         digits.plan(settings(clips_per_class=4), numbers, VOICES)
     with pytest.raises(ConfigError, match="0 clips of 'zero'"):
         digits.plan(settings(outside_per_class=500), numbers, VOICES)
