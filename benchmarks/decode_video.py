@@ -48,7 +48,7 @@ def ours(paths: list[Path]) -> int:
 
 
 def peer(paths: list[Path]) -> int:
-    """The same by the ffmpeg command line."""
+    """Do the same by the ffmpeg command line."""
     pictures = 0
     for path in paths:
         with av.open(path) as container:

@@ -160,22 +160,22 @@ def test_pieces_are_fetched_cut_and_noted(
     assert "private" in (tmp_path / "skipped.csv").read_text()
 
 
+@pytest.mark.parametrize("gone", ["This video has been removed", 404])
 def test_a_second_run_asks_only_for_what_failed(
-    tube: Tube, build: Callable[..., dict[str, Any]], tmp_path: Path, film: bytes
+    tube: Tube, build: Callable[..., dict[str, Any]], tmp_path: Path, film: bytes, gone: Any
 ) -> None:
     write_list(tmp_path, [row.replace("drum", "dog") for row in ROWS])
-    tube.answers = dict.fromkeys(IDS, film) | {IDS[1]: 503, IDS[2]: "This video has been removed", IDS[5]: 404}
+    tube.answers = dict.fromkeys(IDS, film) | {IDS[1]: 503, IDS[2]: gone}
     build(settings())
     assert {name: status for name, (status, _) in status_of(tmp_path).items() if status != "available"} == {
         IDS[1]: "failed",
         IDS[2]: "unavailable",
-        IDS[5]: "unavailable",
     }
     tube.asked.clear()
     tube.answers[IDS[1]] = film
     facts = build(settings())
     assert tube.asked == {IDS[1]: 1}
-    assert facts["classes"] == {"dog": 4}
+    assert facts["classes"] == {"dog": 5}
 
 
 def test_too_few_videos_are_an_error_that_says_which(
