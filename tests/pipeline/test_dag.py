@@ -45,7 +45,8 @@ def resolved() -> dict[str, dict[str, Any]]:
             continue
         items = lookup(stage["foreach"][2:-1])
         for key, item in items.items():
-            context = {"key": key, **{f"item.{k}": v for k, v in item.items()}}
+            fields = {f"item.{k}": v for k, v in item.items()} if isinstance(item, dict) else {"item": item}
+            context = {"key": key, **fields}
             stages[f"{name}@{key}"] = substitute(stage["do"], context)
     return stages
 
