@@ -1,0 +1,308 @@
+"""Data cards: what a built data set holds, where it is from, and what was left out, for a reader.
+
+**Conventions.** A card is one Markdown file, with counts, lengths, rejected items, source and licence; beside it a
+contact sheet, one picture of one item per class: a frame above, a spectrogram below.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from unisono.errors import DataError
+from unisono.features import logmel
+from unisono.io import parquet
+from unisono.io.files import replacing
+from unisono.media import video
+
+TITLES = {
+    "mtm": "MTM: songs as piano audio, sheet music and lyrics",
+    "vegas": "VEGAS: clips of one class each, seen and heard",
+    "mv10k": "MV-10K: music videos, labelled by mood",
+}
+#: What a source is, and under which licence it may be used.
+SOURCES = {
+    ("vegas", "digits"): (
+        "Handwritten digits that drift through a video, spoken by espeak-ng; a stand-in for VEGAS, whose videos are no "
+        "longer published: nothing computed from it compares with the dissertation's numbers",
+        "digits: UCI Optical Recognition of Handwritten Digits, as in scikit-learn, CC BY 4.0; the speech is made here",
+    ),
+    ("vegas", "archive"): ("Video files of your own, one folder per class", "as their makers state"),
+    ("vegas", "youtube"): (
+        "Pieces of YouTube videos",
+        "of their uploaders; for research under YouTube's terms, never redistribute",
+    ),
+    ("vegas", "features"): ("The authors' published features", "none stated; used, never redistributed"),
+    ("vegas", "parquet"): ("Ready-made shards of your own", "as their makers state"),
+    ("mv10k", "simulated"): (
+        "YouTube-8M files written from a documented random model; a stand-in: nothing computed from it compares with "
+        "the dissertation's numbers",
+        "made here",
+    ),
+    ("mv10k", "youtube8m"): ("YouTube-8M's public frame-level shards", "CC BY 4.0 (Google)"),
+    ("mv10k", "features"): ("The authors' published features", "none stated; used, never redistributed"),
+    ("mv10k", "parquet"): ("Ready-made shards of your own", "as their makers state"),
+}
+#: What a contact sheet shows.
+CAPTIONS = {
+    "mtm": "A few samples: printed music and log-mel spectrogram",
+    "vegas": "A clip of each class: the frame in its middle and its log-mel spectrogram",
+    "mv10k": "A video of each mood: the first 128 visual and the 128 audio features over time, 8 bits each",
+}
+#: Items on a contact sheet, at most.
+PANELS = 10
+#: So many reasons are listed, the most frequent ones.
+MAX_REASONS = 20
+
+
+class Panel(NamedTuple):
+    """One item of a contact sheet: two pictures, (h, w) of numbers or (h, w, 3) of uint8."""
+
+    title: str
+    upper: np.ndarray
+    lower: np.ndarray
+
+
+def write(name: str, folder: Path, skipped: Sequence[Path], *, out: Path, figure: Path) -> None:
+    """Write a card and its contact sheet.
+
+    Parameters
+    ----------
+    name : {"mtm", "vegas", "mv10k"}
+    folder : Path
+        The built data set.
+    skipped : sequence of Path
+        CSV files of what was left out, with a column ``reason``.
+    out : Path
+        Markdown file.
+    figure : Path
+        PNG file of the contact sheet.
+
+    Raises
+    ------
+    DataError
+        The data set is not built, or a file is damaged or cannot be written.
+    """
+    samples = folder / "samples"
+    facts = parquet.metadata(samples)
+    source = str(facts.get("source", "unknown"))
+    about, licence = SOURCES.get((name, source), ("", ""))
+    licences = facts.get("licences", {source: licence} if licence else {})
+    present = _columns(samples)
+    table = parquet.read(samples, [column for column in ("id", "label", "split", "fold") if column in present])
+    columns = {column: table.column(column).to_pylist() for column in table.column_names}
+    panels = list(_PANELS[name](folder))
+    lines = [f"# {TITLES[name]}", "", f"Source: `{source}`. {about}".rstrip(" .") + ".", ""]
+    lines += ["## Licence", "", *(f"- {key}: {value}" for key, value in sorted(licences.items())), ""]
+    lines += ["## Items", "", *_counts(columns), ""]
+    lengths = _lengths(name, folder, present)
+    if lengths is not None:
+        unit, values = lengths
+        numbers = (values.min(), values.mean(), np.median(values), values.max())
+        lines += ["## Lengths", "", "| | shortest | mean | median | longest |", "| :-- | --: | --: | --: | --: |"]
+        lines += [f"| {unit} | " + " | ".join(f"{number:.2f}" for number in numbers) + " |", ""]
+    lines += ["## Left out", "", *_left_out(facts.get("counts", {}), skipped), ""]
+    if panels:
+        lines += [
+            "## Contact sheet",
+            "",
+            f"![{CAPTIONS[name]}](../figures/{figure.name})",
+            "",
+            f"{CAPTIONS[name]}.",
+            "",
+        ]
+    draw(panels, figure, title=f"{name} ({source})")
+    with replacing(out) as temporary:
+        temporary.write_text("\n".join(lines), encoding="utf-8")
+
+
+def _columns(source: Path) -> list[str]:
+    """Names of the columns of a folder of shards."""
+    first = next(iter(parquet.iterate(source, batch_size=1)), None)
+    if first is None:
+        raise DataError(f"{source}: no rows; build it again with `dvc repro`")
+    return list(first.schema.names)
+
+
+def _counts(columns: Mapping[str, Sequence[Any]]) -> Iterator[str]:
+    """Count items by class (or all), and fold or part."""
+    part = next((name for name in ("fold", "split") if name in columns), None)
+    n = len(columns["id"])
+    labels = [str(label) for label in columns.get("label", ["all"] * n)]
+    parts = list(columns[part]) if part else ["all"] * n
+    order = sorted(set(parts)) if part == "fold" else list(dict.fromkeys(parts))
+    heads = ["outside" if value == -1 else f"fold {value}" if part == "fold" else str(value) for value in order]
+    counts = Counter(zip(labels, parts, strict=True))
+    yield "| class | " + " | ".join(heads) + " | all |"
+    yield "| :-- |" + " --: |" * (len(heads) + 1)
+    for label in sorted(set(labels)):
+        row = [counts[label, value] for value in order]
+        yield f"| {label} | " + " | ".join(map(str, row)) + f" | {sum(row)} |"
+    if len(set(labels)) > 1:
+        totals = [parts.count(value) for value in order]
+        yield "| all | " + " | ".join(map(str, totals)) + f" | {n} |"
+    if -1 in order:
+        yield ""
+        yield "Items outside every fold are never trained or tested on; the whitening of features is fitted on them."
+
+
+def _lengths(name: str, folder: Path, present: Sequence[str]) -> tuple[str, np.ndarray] | None:
+    """Length of every item, with its unit."""
+    if "duration_s" in present:
+        return "seconds", parquet.to_numpy(parquet.read(folder / "samples", ["duration_s"]).column("duration_s"))
+    if name == "mv10k" and "n_frames" in _columns(folder / "videos"):
+        return "frames", parquet.to_numpy(parquet.read(folder / "videos", ["n_frames"]).column("n_frames"))
+    if name == "mtm":
+        notes = parquet.to_numpy(parquet.read(folder / "samples", ["notes"]).column("notes"))
+        return "beats", notes[:, :, 1:].sum(axis=(1, 2))
+    return None
+
+
+def _left_out(counts: Mapping[str, int], skipped: Sequence[Path]) -> Iterator[str]:
+    """List what was left out: counts by reason from the metadata, and from the lists of every stage."""
+    reasons = {key: value for key, value in counts.items() if key not in ("seen", "accepted")}
+    if reasons:
+        yield f"Of {counts.get('seen', sum(counts.values()))} items of the source:"
+        yield ""
+        yield "| reason | items |"
+        yield "| :-- | --: |"
+        yield from (f"| {key.replace('_', ' ')} | {value} |" for key, value in reasons.items())
+        yield ""
+    for path in skipped:
+        rows = _skipped(path)
+        yield f"- `{path.name}`: {len(rows)} items" + (":" if rows else ".")
+        counted = Counter(rows)
+        for reason, n in counted.most_common(MAX_REASONS):
+            yield f"  - {n} x {reason}"
+        if len(counted) > MAX_REASONS:
+            yield f"  - {len(counted) - MAX_REASONS} more reasons"
+    if not reasons and not skipped:
+        yield "Nothing."
+
+
+def _skipped(path: Path) -> list[str]:
+    """Read the reasons in a list of what was left out."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return [" ".join(row["reason"].split()) for row in csv.DictReader(file)]
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}; run the stage that writes it") from None
+    except (KeyError, UnicodeDecodeError, csv.Error):
+        raise DataError(f"{path}: expected a column reason; run the stage that writes it") from None
+
+
+def _first_of_each(folder: Path) -> dict[str, str]:
+    """Id of the first item of each class inside the folds, by class."""
+    present = _columns(folder / "samples")
+    table = parquet.read(folder / "samples", [c for c in ("id", "label", "fold") if c in present])
+    folds = table.column("fold").to_pylist() if "fold" in present else [0] * len(table)
+    first: dict[str, str] = {}
+    for item, label, fold in zip(table.column("id").to_pylist(), table.column("label").to_pylist(), folds, strict=True):
+        if fold >= 0:
+            first.setdefault(str(label), item)
+    return dict(sorted(first.items())[:PANELS])
+
+
+def _rows(source: Path, columns: Sequence[str], wanted: Iterable[str]) -> dict[str, Any]:
+    """Rows of some ids, streamed."""
+    left, found = set(wanted), {}
+    for batch in parquet.iterate(source, ["id", *columns], batch_size=8):
+        for row, item in enumerate(batch.column("id").to_pylist()):
+            if item in left:
+                found[item] = [batch.column(column)[row] for column in columns]
+                left.remove(item)
+        if not left:
+            break
+    return found
+
+
+def _vegas_panels(folder: Path) -> Iterator[Panel]:
+    """Show the frame in the middle of a clip of each class, and its log-mel spectrogram."""
+    if "video" not in _columns(folder / "samples"):
+        return
+    first = _first_of_each(folder)
+    rows = _rows(folder / "samples", ["video"], first.values())
+    for label, item in first.items():
+        data = rows[item][0]["bytes"].as_py()
+        frames = video.frames(data)
+        sound = video.sound(data, logmel.SAMPLE_RATE)
+        # At least one frame of the spectrogram, whatever the length.
+        spectrum = logmel.log_mel(np.pad(sound, (0, max(0, logmel.WINDOW - len(sound)))))
+        yield Panel(f"{label}: {item}", frames[len(frames) // 2], spectrum.T[::-1])
+
+
+def _mv10k_panels(folder: Path) -> Iterator[Panel]:
+    """Show the 8-bit visual (first 128) and audio features of a video of each mood, over time."""
+    present = _columns(folder / "videos")
+    if "rgb" not in present:
+        return
+    first = _first_of_each(folder)
+    rows = _rows(folder / "videos", ["rgb", "audio"], first.values())
+    for label, item in first.items():
+        visual, audio = (np.stack(list(parquet.to_numpy(column.values))) for column in rows[item])
+        yield Panel(f"{label}: {item}", visual.T[:128].astype(float), audio.T.astype(float))
+
+
+def _mtm_panels(folder: Path) -> Iterator[Panel]:
+    """Show the printed music of a few samples, and the log-mel spectrogram of their sound."""
+    import io
+
+    from PIL import Image
+
+    from unisono.media import audio
+
+    # Lyrics stay out of the card: those of some sources may not be passed on.
+    engravings = sorted((folder / "engraved").glob("*"))
+    engraved = next((path for path in engravings if not parquet.metadata(path).get("engrave_lyrics", True)), None)
+    if engraved is None:
+        return
+    ids = parquet.read(parquet.shards(engraved)[0], ["id"]).column("id").to_pylist()
+    chosen = ids[:: max(len(ids) // PANELS, 1)][:PANELS]
+    pictures = _rows(engraved, ["picture"], chosen)
+    sounds = _rows(folder / "audio", ["audio"], chosen)
+    for item in chosen:
+        if item in pictures and item in sounds:
+            with Image.open(io.BytesIO(pictures[item][0]["bytes"].as_py())) as picture:
+                sheet = np.asarray(picture.convert("RGB"))[:, :600]
+            samples, rate = audio.decode(sounds[item][0]["bytes"].as_py())
+            yield Panel(item, sheet, logmel.log_mel(logmel.resample(samples, rate)).T[::-1])
+
+
+_PANELS = {"vegas": _vegas_panels, "mv10k": _mv10k_panels, "mtm": _mtm_panels}
+
+
+def draw(panels: Sequence[Panel], out: Path, *, title: str) -> None:
+    """Draw a contact sheet.
+
+    Parameters
+    ----------
+    panels : sequence of Panel
+        None at all makes an empty sheet: the source brings nothing to look at.
+    out : Path
+        PNG file.
+    title : str
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    n_columns = min(max(len(panels), 1), 5)
+    n_rows = max(-(-len(panels) // n_columns), 1)
+    with rc_context({"font.size": 7}):
+        figure = Figure(figsize=(2.2 * n_columns, 2.8 * n_rows + 0.4), layout="constrained")
+        figure.suptitle(title)
+        axes = figure.subplots(2 * n_rows, n_columns, squeeze=False)
+        for ax in axes.flat:
+            ax.axis("off")
+        for index, panel in enumerate(panels):
+            row, column = divmod(index, n_columns)
+            for offset, picture in enumerate((panel.upper, panel.lower)):
+                coloured = picture.ndim == 3
+                axes[2 * row + offset, column].imshow(picture, aspect="equal" if coloured else "auto", cmap="magma")
+            axes[2 * row, column].set_title(panel.title)
+        with replacing(out) as temporary:
+            figure.savefig(temporary, format="png", dpi=110, metadata={"Software": None})
