@@ -92,7 +92,7 @@ def write(name: str, folder: Path, skipped: Sequence[Path], *, out: Path, figure
     facts = parquet.metadata(samples)
     source = str(facts.get("source", "unknown"))
     about, licence = SOURCES.get((name, source), ("", ""))
-    licences = facts.get("licences", {source: licence} if licence else {})
+    licences = facts.get("licences", {source: facts.get("licence", licence)})
     present = _columns(samples)
     table = parquet.read(samples, [column for column in ("id", "label", "split", "fold") if column in present])
     columns = {column: table.column(column).to_pylist() for column in table.column_names}
