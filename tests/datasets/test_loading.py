@@ -130,3 +130,30 @@ def test_importing_unisono_imports_no_loader() -> None:
     assert done.stdout.strip() == "0"
     with pytest.raises(AttributeError, match="has no attribute 'load_datset'"):
         _ = unisono.load_datset
+
+
+def test_real_frames_of_padded_sequences_and_items_outside_the_folds(tmp_path: Path) -> None:
+    text, ids = pa.string(), ["a", "b", "c"]
+
+    def write(n_frames: list[int]) -> None:
+        parquet.write(
+            tmp_path / "features" / "audio" / "part-00000.parquet",
+            {"id": ids[:2], "audio": np.ones((2, 10, 3)), "n_frames": n_frames},
+            types={"id": text, "audio": parquet.matrix(10, 3), "n_frames": pa.int32()},
+        )
+
+    parquet.write(
+        tmp_path / "samples" / "part-00000.parquet",
+        {"id": ids, "label": ["x", "y", "x"], "fold": [0, 1, -1]},
+        types={"id": text, "label": text, "fold": pa.int32()},
+        metadata={"dataset": "vegas", "source": "test"},
+    )
+    write([4, 10])
+    data = load_folder(tmp_path)
+    assert data.ids.tolist() == ["a", "b"]
+    assert data.dropped == {}
+    assert data.lengths["audio"].tolist() == [4, 10]
+    for wrong in (0, 11):
+        write([4, wrong])
+        with pytest.raises(DataError, match=f"n_frames: row 1 claims {wrong} real frames, expected 1 to 10"):
+            load_folder(tmp_path)
