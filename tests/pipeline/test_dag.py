@@ -43,7 +43,7 @@ def resolved() -> dict[str, dict[str, Any]]:
         if "foreach" not in stage:
             stages[name] = substitute(stage, {})
             continue
-        items = lookup(stage["foreach"][2:-1])
+        items = stage["foreach"] if isinstance(stage["foreach"], dict) else lookup(stage["foreach"][2:-1])
         for key, item in items.items():
             fields = {f"item.{k}": v for k, v in item.items()} if isinstance(item, dict) else {"item": item}
             context = {"key": key, **fields}
