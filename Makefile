@@ -54,4 +54,4 @@ format: setup  ## Put the code in order.
 	ruff check --fix . && ruff format .
 
 clean:  ## Delete what can be made again: data, results not in Git, unfinished work.
-	rm -rf .unisono data/mtm results/experiments results/figures results/timing
+	rm -rf .unisono data/mtm data/vegas data/mv10k results/experiments results/figures results/timing

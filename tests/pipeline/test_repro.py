@@ -135,6 +135,9 @@ def make_tiny(params: dict[str, Any]) -> None:
     mtm["features"]["skipgram"].update(epochs=2, dimensions=4)
     params["mv10k"]["videos"]["simulated"].update(videos=60, rejected=4, tagged=40)
     params["mv10k"]["emotion"]["epochs"] = 1
+    params["vegas"]["clips"]["digits"].update(clips_per_class=5, outside_per_class=1)
+    for name in ("inception", "vggish"):
+        params["vegas"]["features"][name]["whitening"]["components"] = 8
     for model in ("cca", "gcca"):
         params["models"][model]["n_components"] = 2
     for key in list(params["experiments"]):

@@ -261,14 +261,14 @@ def _mtm_panels(folder: Path) -> Iterator[Panel]:
     engraved = next((path for path in engravings if not parquet.metadata(path).get("engrave_lyrics", True)), None)
     if engraved is None:
         return
-    ids = parquet.read(parquet.shards(engraved)[0], ["id"]).column("id").to_pylist()
+    ids = parquet.read(engraved, ["id"]).column("id").to_pylist()
     chosen = ids[:: max(len(ids) // PANELS, 1)][:PANELS]
     pictures = _rows(engraved, ["picture"], chosen)
     sounds = _rows(folder / "audio", ["audio"], chosen)
     for item in chosen:
         if item in pictures and item in sounds:
             with Image.open(io.BytesIO(pictures[item][0]["bytes"].as_py())) as picture:
-                sheet = np.asarray(picture.convert("RGB"))[:, :600]
+                sheet = np.asarray(picture.convert("RGB"))
             samples, rate = audio.decode(sounds[item][0]["bytes"].as_py())
             yield Panel(item, sheet, logmel.log_mel(logmel.resample(samples, rate)).T[::-1])
 
@@ -290,10 +290,13 @@ def draw(panels: Sequence[Panel], out: Path, *, title: str) -> None:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    n_columns = min(max(len(panels), 1), 5)
+    # A line of music is wide: two of them side by side, where five frames have room.
+    wide = any(panel.upper.shape[1] > 4 * panel.upper.shape[0] for panel in panels)
+    n_columns = min(max(len(panels), 1), 2 if wide else 5)
     n_rows = max(-(-len(panels) // n_columns), 1)
+    size = (5.5 * n_columns, 1.5 * n_rows + 0.4) if wide else (2.2 * n_columns, 2.8 * n_rows + 0.4)
     with rc_context({"font.size": 7}):
-        figure = Figure(figsize=(2.2 * n_columns, 2.8 * n_rows + 0.4), layout="constrained")
+        figure = Figure(figsize=size, layout="constrained")
         figure.suptitle(title)
         axes = figure.subplots(2 * n_rows, n_columns, squeeze=False)
         for ax in axes.flat:
