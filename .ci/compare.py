@@ -32,9 +32,7 @@ def main() -> int:
     """Print every difference beyond its tolerance; exit status 1 if there is one."""
     expected, actual = (leaves(json.loads(Path(name).read_text(encoding="utf-8"))) for name in sys.argv[1:3])
     faults = [f"{'/'.join(path)}: missing" for path in expected.keys() - actual.keys()]
-    faults += [
-        f"{'/'.join(path)}: new, not in the committed file" for path in actual.keys() - expected.keys()
-    ]
+    faults += [f"{'/'.join(path)}: new, not in the committed file" for path in actual.keys() - expected.keys()]
     largest: dict[str, float] = {}
     for path in sorted(expected.keys() & actual.keys()):
         absolute, relative = TOLERANCE.get(path[-1], (0.0, 0.0))

@@ -87,11 +87,11 @@ def test_missing_pieces_are_named(tmp_path: Path, params: dict[str, Any]) -> Non
     with pytest.raises(ConfigError, match="no such file; run from the project's folder"):
         config.load("mtm", tmp_path / "params.yaml")
     del params["mtm"]["audio"]["program"]
-    with pytest.raises(ConfigError, match="mtm.audio.program: missing parameter; add it"):
+    with pytest.raises(ConfigError, match=r"mtm\.audio\.program: missing parameter; add it"):
         config.load("mtm", written(tmp_path, params))
     config.load_all.cache_clear()
     del params["compute"]
-    with pytest.raises(ConfigError, match="compute: missing section"):
+    with pytest.raises(ConfigError, match=r"compute: missing section"):
         config.load("mtm", written(tmp_path, params))
 
 

@@ -110,14 +110,10 @@ def test_fixed_shape_tensors_of_users_are_read() -> None:
 
 def test_hugging_face_reads_it_as_it_is(file: Path, columns: dict, tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets")
-    loaded = datasets.load_dataset(
-        "parquet", data_files=str(file), split="train", cache_dir=str(tmp_path / "cache")
-    )
+    loaded = datasets.load_dataset("parquet", data_files=str(file), split="train", cache_dir=str(tmp_path / "cache"))
     assert loaded.features["audio"] == datasets.Audio(sampling_rate=16000)
     assert loaded.features["picture"] == datasets.Image()
-    assert loaded.features["notes"] == datasets.List(
-        datasets.List(datasets.Value("float32"), length=3), length=20
-    )
+    assert loaded.features["notes"] == datasets.List(datasets.List(datasets.Value("float32"), length=3), length=20)
     assert loaded.features["frames"] == datasets.List(datasets.List(datasets.Value("float32"), length=4))
     written_by_them = datasets.Features(loaded.features).arrow_schema.metadata[b"huggingface"]
     assert json.loads(written_by_them) == json.loads(pq.read_schema(file).metadata[b"huggingface"])
@@ -170,9 +166,7 @@ def test_media_are_not_compressed_twice_and_row_groups_are_small(tmp_path: Path)
 
 def test_a_folder_is_read_in_order(tmp_path: Path) -> None:
     for i in (10, 2, 0):
-        parquet.write(
-            tmp_path / parquet.shard_name(i), {"x": [i]}, types={"x": pa.int64()}, metadata={"i": i}
-        )
+        parquet.write(tmp_path / parquet.shard_name(i), {"x": [i]}, types={"x": pa.int64()}, metadata={"i": i})
     assert parquet.read(tmp_path)["x"].to_pylist() == [0, 2, 10]
     assert parquet.metadata(tmp_path) == {"i": 0}
     backwards = list(reversed(parquet.shards(tmp_path)))

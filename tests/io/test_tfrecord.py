@@ -27,9 +27,7 @@ def frames() -> dict[str, np.ndarray]:
 def shard(tmp_path: Path, frames: dict[str, np.ndarray]) -> Path:
     """Three records in a file."""
     path = tmp_path / "a.tfrecord"
-    assert (
-        tfrecord.write(path, [sequence_example.encode(f"v{i}", [14, 300 * i], frames) for i in range(3)]) == 3
-    )
+    assert tfrecord.write(path, [sequence_example.encode(f"v{i}", [14, 300 * i], frames) for i in range(3)]) == 3
     return path
 
 
@@ -191,9 +189,7 @@ def test_missing_features_are_named(frames: dict[str, np.ndarray]) -> None:
 
 
 def test_a_frame_of_another_width_is_named(frames: dict[str, np.ndarray]) -> None:
-    record = parse(
-        sequence_example.encode("vid7", [14], {"rgb": frames["rgb"][:, :1000], "audio": frames["audio"]})
-    )
+    record = parse(sequence_example.encode("vid7", [14], {"rgb": frames["rgb"][:, :1000], "audio": frames["audio"]}))
     with pytest.raises(DataError, match=r"id 'vid7'.*frame 0 of 'rgb' is 1000 bytes wide, expected 1024"):
         record.frames("rgb", 1024)
 

@@ -73,6 +73,7 @@ class Folds(Section):
     """Cross-validation, balanced by class."""
 
     n: int = Field(ge=2)
+    outside: float = Field(ge=0, lt=1)
     seed: int = Field(ge=0)
 
 

@@ -7,9 +7,7 @@ import numpy as np
 from unisono.errors import ConfigError
 
 
-def assign_folds(
-    n_items: int, labels: np.ndarray | None = None, *, n_folds: int = 5, seed: int = 0
-) -> np.ndarray:
+def assign_folds(n_items: int, labels: np.ndarray | None = None, *, n_folds: int = 5, seed: int = 0) -> np.ndarray:
     """Deal items into folds at random, classes evenly.
 
     Parameters

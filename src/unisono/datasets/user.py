@@ -51,9 +51,7 @@ def load_features(path: Path, *, views: Sequence[str] | None = None) -> Dataset:
         if view not in schema.names:
             raise DataError(f"{path}: no view {view!r}; {nearest(view, available)}")
         if view not in available:
-            raise DataError(
-                f"{path}: column {view!r} holds {schema.field(view).type}, expected lists of floats"
-            )
+            raise DataError(f"{path}: column {view!r} holds {schema.field(view).type}, expected lists of floats")
     if len(wanted) < 2:
         found = ", ".join(wanted) or "none"
         raise DataError(f"{path}: at least two views (columns of vectors) are needed, got {found}")
@@ -67,9 +65,7 @@ def load_features(path: Path, *, views: Sequence[str] | None = None) -> Dataset:
     arrays = {view: to_view(table.column(view), where=f"{path}: {view}") for view in wanted}
     labels = given.get("label")
     if labels is not None and len(np.unique(labels)) < 2:
-        raise DataError(
-            f"{path}: label: all rows are {labels[0]!s}; give two classes or more, or drop the column"
-        )
+        raise DataError(f"{path}: label: all rows are {labels[0]!s}; give two classes or more, or drop the column")
     return Dataset(
         name=path.stem,
         source=path.name,

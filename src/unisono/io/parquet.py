@@ -74,9 +74,7 @@ def shards(folder: Path) -> list[Path]:
         raise DataError(f"{folder}: no such folder; run the stage that writes it (`dvc repro`)")
     found = sorted(folder.glob("part-*.parquet"))
     if not found:
-        raise DataError(
-            f"{folder}: holds no part-*.parquet; run the stage that writes it again (`dvc repro`)"
-        )
+        raise DataError(f"{folder}: holds no part-*.parquet; run the stage that writes it again (`dvc repro`)")
     return found
 
 
@@ -257,9 +255,7 @@ def _files(source: Path | Sequence[Path]) -> list[Path]:
 def _opened(path: Path, columns: Sequence[str] | None = None) -> Iterator[pq.ParquetFile]:
     """Open a Parquet file; what is wrong with it, there or while it is read, becomes a `DataError`."""
     if not path.is_file():
-        raise DataError(
-            f"{path}: no such file; run the stage that writes it (`dvc repro`) or correct the path"
-        )
+        raise DataError(f"{path}: no such file; run the stage that writes it (`dvc repro`) or correct the path")
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             present = file.schema_arrow.names
@@ -303,9 +299,7 @@ def read(source: Path | Sequence[Path], columns: Sequence[str] | None = None) ->
             tables.append(table.select(columns) if columns is not None else table)
     for path, table in zip(files, tables, strict=True):
         if not table.schema.equals(tables[0].schema, check_metadata=False):
-            raise DataError(
-                f"{path}: columns differ from those of {files[0]}; both must come from one stage's run"
-            )
+            raise DataError(f"{path}: columns differ from those of {files[0]}; both must come from one stage's run")
     return pa.concat_tables(tables)
 
 
@@ -361,9 +355,7 @@ def metadata(source: Path) -> dict[str, Any]:
     try:
         return dict(json.loads(raw))
     except (ValueError, TypeError):
-        raise DataError(
-            f"{path}: its `unisono` metadata is not a JSON object; write the file again"
-        ) from None
+        raise DataError(f"{path}: its `unisono` metadata is not a JSON object; write the file again") from None
 
 
 def to_numpy(column: pa.Array | pa.ChunkedArray) -> Any:

@@ -150,9 +150,7 @@ def parse(data: bytes, *, where: str) -> SequenceExample:
                         context[key] = value
         id_key = next((name for name in ID_KEYS if name in context), None)
         if id_key is None:
-            raise DataError(
-                f"{where}: its context has no feature 'id' (or 'video_id'); not a YouTube-8M record"
-            )
+            raise DataError(f"{where}: its context has no feature 'id' (or 'video_id'); not a YouTube-8M record")
         identifier = _first_bytes(data, context[id_key]).decode("utf-8", errors="backslashreplace")
         if b"labels" not in context:
             raise DataError(
@@ -313,12 +311,9 @@ def encode(identifier: str, labels: Sequence[int], frames: Mapping[str, np.ndarr
         "id": _field(_BYTES_LIST, _field(1, identifier.encode())),
         "labels": _field(_INT64_LIST, _field(1, packed)),
     }
-    context = b"".join(
-        _field(1, _field(1, name.encode()) + _field(2, feature)) for name, feature in features.items()
-    )
+    context = b"".join(_field(1, _field(1, name.encode()) + _field(2, feature)) for name, feature in features.items())
     lists = b"".join(
-        _field(1, _field(1, name.encode()) + _field(2, _encode_frames(frames[name])))
-        for name in sorted(frames)
+        _field(1, _field(1, name.encode()) + _field(2, _encode_frames(frames[name]))) for name in sorted(frames)
     )
     return _field(_CONTEXT, context) + _field(_FEATURE_LISTS, lists)
 

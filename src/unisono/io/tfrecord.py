@@ -72,9 +72,7 @@ def records(stream: BinaryIO, *, name: str) -> Iterator[bytes]:
         length, checksum = _HEADER.unpack(header)
         if masked_crc32c(header[:8]) != checksum:
             if index == 0:
-                raise DataError(
-                    f"{name}: not a TFRecord file (it does not begin with a length and its checksum)"
-                )
+                raise DataError(f"{name}: not a TFRecord file (it does not begin with a length and its checksum)")
             raise DataError(f"{where}: wrong checksum of the length; the file is damaged, fetch it again")
         if length > MAX_RECORD_BYTES:
             raise DataError(f"{where}: claims {length} bytes, more than {MAX_RECORD_BYTES}; not a TFRecord")

@@ -41,9 +41,7 @@ def unit_rows(embeddings: np.ndarray, *, where: str) -> np.ndarray:
     """
     array = np.asarray(embeddings)
     if array.ndim != 2 or 0 in array.shape or array.dtype.kind not in "fiub":
-        raise DataError(
-            f"{where}: expected numbers of shape (n, d), got {array.dtype} of shape {array.shape}"
-        )
+        raise DataError(f"{where}: expected numbers of shape (n, d), got {array.dtype} of shape {array.shape}")
     rows = array.astype(np.float64)
     largest = np.abs(rows).max(axis=1, keepdims=True)
     if not np.isfinite(largest).all():

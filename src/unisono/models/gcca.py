@@ -79,14 +79,10 @@ class GCCA(Aligner):
         for view in names:
             R[rows[view]] = linalg.solve_triangular(L[view], R[rows[view]], lower=True, check_finite=False)
         for view in names:
-            R[:, rows[view]] = linalg.solve_triangular(
-                L[view], R[:, rows[view]].T, lower=True, check_finite=False
-            ).T
+            R[:, rows[view]] = linalg.solve_triangular(L[view], R[:, rows[view]].T, lower=True, check_finite=False).T
 
         last = len(R) - 1
-        values, vectors = linalg.eigh(
-            R, subset_by_index=(last - self.n_components + 1, last), check_finite=False
-        )
+        values, vectors = linalg.eigh(R, subset_by_index=(last - self.n_components + 1, last), check_finite=False)
         values, vectors = np.maximum(values[::-1], 0), vectors[:, ::-1]
         weights = [
             np.sqrt(values) * linalg.solve_triangular(L[view], vectors[rows[view]], lower=True, trans="T")

@@ -24,7 +24,8 @@ def deal(ids: Sequence[str], labels: Sequence[str], folds: Folds) -> list[int]:
     Returns
     -------
     list of int
-        Fold of each clip, from 0. Sizes of folds, and of a class within folds, differ by one at most.
+        Fold of each clip, from 0; -1 for the share ``folds.outside`` of each class, drawn by ``folds.seed``. Sizes of
+        folds, and of a class within folds, differ by one at most.
 
     Raises
     ------
@@ -32,14 +33,23 @@ def deal(ids: Sequence[str], labels: Sequence[str], folds: Folds) -> list[int]:
         An id occurs twice, or a class has fewer clips than there are folds.
     """
     check_ids(ids)
-    sizes = Counter(labels)
-    for label, size in sorted(sizes.items()):
+    classes = np.array(labels)
+    inside = np.ones(len(ids), dtype=bool)
+    draw = np.random.default_rng(folds.seed)
+    for label in np.unique(classes):
+        rows = np.flatnonzero(classes == label)
+        inside[draw.permutation(rows)[: round(folds.outside * len(rows))]] = False
+    sizes = Counter(classes[inside].tolist())
+    for label in sorted(set(labels)):
+        size = sizes[label]
         if size < folds.n:
             raise DataError(
-                f"vegas: class {label!r} has {size} clips, fewer than the {folds.n} folds; add clips, leave the class "
-                "out, or lower vegas.folds.n"
+                f"vegas: class {label!r} has {size} clips for folds, fewer than the {folds.n} folds; add clips, leave "
+                "the class out, or lower vegas.folds.n or vegas.folds.outside"
             )
-    return assign_folds(len(ids), np.array(labels), n_folds=folds.n, seed=folds.seed).tolist()
+    dealt = np.full(len(ids), -1)
+    dealt[inside] = assign_folds(int(inside.sum()), classes[inside], n_folds=folds.n, seed=folds.seed)
+    return dealt.tolist()
 
 
 def check_ids(ids: Sequence[str]) -> None:
