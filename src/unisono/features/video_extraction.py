@@ -290,7 +290,8 @@ def _outside(samples: Path, name: str, settings: Any, compute: Compute) -> tuple
     if not table:
         raise ConfigError(
             f"{samples}: no clip that can be decoded lies outside the folds (fold -1), so that no whitening can be "
-            f"fitted; set vegas.features.{name}.whitening.method to published or none, or keep clips outside by vegas.folds.outside"
+            f"fitted; keep some outside by vegas.folds.outside, or set vegas.features.{name}.whitening.method to "
+            "published or none"
         )
     vectors = np.concatenate(parquet.to_numpy(table.column("rows")))
     shutil.rmtree(folder)
