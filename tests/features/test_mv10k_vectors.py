@@ -204,8 +204,10 @@ def test_published_vectors_have_no_chunks(tmp_path: Path, compute: Compute) -> N
     out = tmp_path / "vectors"
     video_vectors.extract(config.features, compute, videos=videos.parent, model=tmp_path / "model", out=out)
     assert parquet.read(out).column_names == ["id", "label", "audio", "visual"]
-    with pytest.raises(DataError, match="holds no scores"):
-        chunk_scores.from_vectors(out, config, out=tmp_path / "figure")
+    # No scores: the pipeline goes on, with a figure that says why it is empty.
+    chunk_scores.from_vectors(out, config, out=tmp_path / "figure")
+    assert (tmp_path / "figure.csv").read_text(encoding="utf-8") == "start_s,score\n"
+    assert "no scores" in (tmp_path / "figure.svg").read_text(encoding="utf-8")
 
 
 def test_moods_need_a_trained_model(built: Path, tmp_path: Path, compute: Compute) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from unisono.config.mv10k import Mv10k
-from unisono.errors import DataError
 from unisono.features.chunk_attention import select_chunks
 from unisono.io import parquet
 from unisono.io.files import replacing
@@ -28,7 +27,7 @@ def draw(
     Parameters
     ----------
     scores : np.ndarray [shape=(n_chunks,)]
-        Of the 3-s chunks.
+        Of the 3-s chunks; none at all draws an empty figure, with its title.
     selections : sequence of (int, int, sequence of int)
         Chunks kept, chunks in all, and the numbers of those kept.
     chunk_s : int
@@ -61,7 +60,7 @@ def draw(
         lower.set_yticks(range(len(selections)), [f"{keep} of {chunks}" for keep, chunks, _ in selections])
         lower.invert_yaxis()
         lower.set_xlabel("time (s)")
-        lower.set_xlim(0, total)
+        lower.set_xlim(0, total or 1)
         for suffix in (".png", ".svg"):
             with replacing(out.with_suffix(suffix)) as temporary:
                 metadata = {"Date": None} if suffix == ".svg" else {"Software": None}
@@ -79,14 +78,15 @@ def from_vectors(vectors: Path, params: Mv10k, *, out: Path) -> None:
     out : Path
         As in `draw`.
 
-    Raises
-    ------
-    DataError
-        The vectors come from published features without sequences: there are no scores.
+    Notes
+    -----
+    Published features are vectors of whole audios, without scores: the figure then is empty and says so.
     """
-    first = parquet.read(parquet.shards(vectors)[:1])
-    if "scores" not in first.column_names:
-        raise DataError(f"{vectors}: holds no scores: the source brings whole-audio vectors, not sequences")
+    facts = parquet.metadata(vectors)
+    if "scores" not in parquet.read(parquet.shards(vectors)[:1]).column_names:
+        title = f"no scores: source {facts['source']} brings vectors of whole audios, not sequences"
+        draw(np.empty(0), [], chunk_s=1, title=title, out=out)
+        return
     table = parquet.read(vectors, ["id", "scores"])
     scores = parquet.to_numpy(table["scores"])
     spread = np.array([np.std(song) for song in scores])
@@ -94,7 +94,6 @@ def from_vectors(vectors: Path, params: Mv10k, *, out: Path) -> None:
     selections = [
         (s.keep, s.chunks, select_chunks(scores[row], keep=s.keep, chunks=s.chunks)) for s in params.features.selections
     ]
-    facts = parquet.metadata(vectors)
     draw(
         scores[row],
         selections,
