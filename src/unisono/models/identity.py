@@ -11,7 +11,7 @@ from unisono.models._base import Aligner
 
 
 class Identity(Aligner):
-    """Scores finished embeddings: each view is its own embedding, :math:`f_v(x) = x`.
+    """Scores finished embeddings: each view is its own embedding.
 
     All views must have the same width. A view with a time axis is averaged over its real frames.
 
