@@ -19,6 +19,7 @@ from unisono.features import logmel
 from unisono.io import parquet
 from unisono.io.files import replacing
 from unisono.media import video
+from unisono.report import separability
 
 TITLES = {
     "mtm": "MTM: songs as piano audio, sheet music and lyrics",
@@ -106,6 +107,9 @@ def write(name: str, folder: Path, skipped: Sequence[Path], *, out: Path, figure
         numbers = (values.min(), values.mean(), np.median(values), values.max())
         lines += ["## Lengths", "", "| | shortest | mean | median | longest |", "| :-- | --: | --: | --: | --: |"]
         lines += [f"| {unit} | " + " | ".join(f"{number:.2f}" for number in numbers) + " |", ""]
+    separable = list(separability.lines(folder))
+    if separable:
+        lines += ["## What a linear classifier makes of the features", "", *separable, ""]
     lines += ["## Left out", "", *_left_out(facts.get("counts", {}), skipped), ""]
     if panels:
         lines += [
