@@ -160,7 +160,7 @@ def test_a_run_that_stops_midway_leaves_the_old_samples_and_goes_on(
 
 def test_a_class_smaller_than_the_folds_is_refused(build: Build, tmp_path: Path) -> None:
     fill(tmp_path / "raw")
-    with pytest.raises(DataError, match="class 'dog' has 3 clips, fewer than the 4 folds"):
+    with pytest.raises(DataError, match="class 'dog' has 3 clips for folds, fewer than the 4 folds"):
         build(settings("archive", n_folds=4))
     assert not (tmp_path / "samples").exists()
 

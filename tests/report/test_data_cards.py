@@ -52,7 +52,7 @@ def mv10k(tmp_path: Path) -> Path:
     """Three videos of two moods."""
     folder = tmp_path / "data" / "mv10k"
     ids, lengths = ["v0", "v1", "v2"], [3, 4, 5]
-    facts = {"dataset": "mv10k", "source": "simulated", "counts": {"seen": 9, "accepted": 3, "too_short": 6}}
+    facts = {"dataset": "mv10k", "source": "simulated"}
     kind = {view: pa.list_(pa.list_(pa.uint8(), width)) for view, width in (("audio", 128), ("rgb", 1024))}
     parquet.write(
         folder / "videos" / "part-00000.parquet",
@@ -134,11 +134,12 @@ def test_contact_sheet_shows_a_clip_of_each_class_inside_the_folds(vegas: Path) 
 
 
 def test_card_of_music_videos(mv10k: Path, tmp_path: Path) -> None:
-    data_cards.write("mv10k", mv10k, [], out=tmp_path / "mv10k.md", figure=tmp_path / "sheet.png")
+    shards = tmp_path / "shards.csv"
+    shards.write_text("shard,seen,accepted,too_short\na,5,2,3\nb,4,1,3\n", encoding="utf-8")
+    data_cards.write("mv10k", mv10k, [shards], out=tmp_path / "mv10k.md", figure=tmp_path / "sheet.png")
     text = (tmp_path / "mv10k.md").read_text(encoding="utf-8")
-    assert "Of 9 items of the source:" in text
+    assert "of 9 items of the source, 3 were accepted" in text
     assert "| too short | 6 |" in text
-    assert "accepted" not in text
     assert "| frames | 3.00 | 4.00 | 4.00 | 5.00 |" in text
     assert "| calm | 1 | 1 | 2 |" in text
     assert [panel.upper.shape for panel in data_cards._mv10k_panels(mv10k)] == [(128, 3), (128, 4)]

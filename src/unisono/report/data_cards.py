@@ -78,7 +78,7 @@ def write(name: str, folder: Path, skipped: Sequence[Path], *, out: Path, figure
     folder : Path
         The built data set.
     skipped : sequence of Path
-        CSV files of what was left out, with a column ``reason``.
+        CSV files of what was left out: items with a column ``reason``, or shards with counts.
     out : Path
         Markdown file.
     figure : Path
@@ -110,7 +110,7 @@ def write(name: str, folder: Path, skipped: Sequence[Path], *, out: Path, figure
     separable = list(separability.lines(folder))
     if separable:
         lines += ["## What a linear classifier makes of the features", "", *separable, ""]
-    lines += ["## Left out", "", *_left_out(facts.get("counts", {}), skipped), ""]
+    lines += ["## Left out", "", *_left_out(skipped), ""]
     if panels:
         lines += [
             "## Contact sheet",
@@ -167,36 +167,47 @@ def _lengths(name: str, folder: Path, present: Sequence[str]) -> tuple[str, np.n
     return None
 
 
-def _left_out(counts: Mapping[str, int], skipped: Sequence[Path]) -> Iterator[str]:
-    """List what was left out: counts by reason from the metadata, and from the lists of every stage."""
-    reasons = {key: value for key, value in counts.items() if key not in ("seen", "accepted")}
-    if reasons:
-        yield f"Of {counts.get('seen', sum(counts.values()))} items of the source:"
-        yield ""
-        yield "| reason | items |"
-        yield "| :-- | --: |"
-        yield from (f"| {key.replace('_', ' ')} | {value} |" for key, value in reasons.items())
-        yield ""
+def _left_out(skipped: Sequence[Path]) -> Iterator[str]:
+    """Tell what was left out and why, from lists of items or from counts per shard."""
     for path in skipped:
-        rows = _skipped(path)
+        rows = _read_csv(path)
+        if rows and "seen" in rows[0]:
+            yield from _counted(path, rows)
+            continue
+        reasons = Counter(" ".join(row["reason"].split()) for row in rows)
         yield f"- `{path.name}`: {len(rows)} items" + (":" if rows else ".")
-        counted = Counter(rows)
-        for reason, n in counted.most_common(MAX_REASONS):
+        for reason, n in reasons.most_common(MAX_REASONS):
             yield f"  - {n} x {reason}"
-        if len(counted) > MAX_REASONS:
-            yield f"  - {len(counted) - MAX_REASONS} more reasons"
-    if not reasons and not skipped:
+        if len(reasons) > MAX_REASONS:
+            yield f"  - {len(reasons) - MAX_REASONS} more reasons"
+    if not skipped:
         yield "Nothing."
 
 
-def _skipped(path: Path) -> list[str]:
-    """Read the reasons in a list of what was left out."""
+def _counted(path: Path, rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    """Sum the counts of all shards."""
+    try:
+        totals = {name: sum(int(row[name]) for row in rows) for name in rows[0] if name != "shard"}
+    except ValueError:
+        raise DataError(f"{path}: expected whole numbers; run the stage that writes it") from None
+    yield f"`{path.name}`: of {totals.pop('seen')} items of the source, {totals.pop('accepted')} were accepted."
+    yield ""
+    yield "| reason | items |"
+    yield "| :-- | --: |"
+    yield from (f"| {name.replace('_', ' ')} | {total} |" for name, total in totals.items())
+
+
+def _read_csv(path: Path) -> list[dict[str, str]]:
+    """Read a list of what was left out: a row an item with a ``reason``, or a row a shard with ``seen`` items."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            return [" ".join(row["reason"].split()) for row in csv.DictReader(file)]
+            reader = csv.DictReader(file, restval="")
+            if not {"reason", "seen"} & set(reader.fieldnames or ()):
+                raise DataError(f"{path}: expected a column reason; run the stage that writes it")
+            return list(reader)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}; run the stage that writes it") from None
-    except (KeyError, UnicodeDecodeError, csv.Error):
+    except (UnicodeDecodeError, csv.Error):
         raise DataError(f"{path}: expected a column reason; run the stage that writes it") from None
 
 
