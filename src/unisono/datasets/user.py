@@ -12,6 +12,8 @@ from unisono.datasets.loading import Dataset, is_vectors, to_labels, to_view, un
 from unisono.errors import DataError
 from unisono.io import parquet
 
+#: First bytes of every Parquet file.
+_MAGIC = b"PAR1"
 _SPLITS = ("train", "validation", "test")
 
 
@@ -39,6 +41,13 @@ def load_features(path: Path, *, views: Sequence[str] | None = None) -> Dataset:
         Not a Parquet file, no ``id``, an id that occurs twice, fewer than two views, values that are missing
         or not finite, one class only, a split without test rows, ...
     """
+    if path.is_file():
+        with path.open("rb") as file:
+            if file.read(len(_MAGIC)) != _MAGIC:
+                raise DataError(
+                    f"{path}: not a Parquet file; give a table of id and one column of vectors per view, as "
+                    "pandas.DataFrame.to_parquet writes it"
+                )
     first = next(iter(parquet.iterate(path, batch_size=1)), None)
     if first is None:
         raise DataError(f"{path}: no rows")
