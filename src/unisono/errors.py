@@ -21,6 +21,10 @@ class DataError(UnisonoError):
     """A file or table is missing, damaged, or not what it claims to be."""
 
 
+class TrainingError(UnisonoError):
+    """A training diverged: a loss is NaN or infinite."""
+
+
 class DownloadError(UnisonoError):
     """A file could not be fetched, or arrived different from what was promised."""
 

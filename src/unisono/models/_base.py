@@ -37,6 +37,11 @@ class Aligner(abc.ABC):
         All that was learned; what `save` writes.
     history_ : list of dict of str to float
         Loss terms per epoch; empty for a closed form.
+    device : str
+        Where a network is trained: auto (CUDA when present), cpu, cuda or cuda:N. No hyper-parameter, like
+        `progress`: whoever runs the method sets it.
+    progress : bool
+        Whether a training shows a progress bar (on a terminal only).
     """
 
     #: How many views are aligned at once: 2, or None for any number from 2 on.
@@ -50,6 +55,8 @@ class Aligner(abc.ABC):
 
     def __init__(self, *, seed: int = 0) -> None:
         self.seed = seed
+        self.device = "auto"
+        self.progress = True
         self.widths_: dict[str, int] = {}
         self.arrays_: dict[str, np.ndarray] = {}
         self.history_: list[dict[str, float]] = []
