@@ -1,4 +1,4 @@
-"""Extract one vector per video and view: whole audio, selected and random chunks, visual (4.2.1, 4.2.4)."""
+"""Extract vectors per video and view (whole audio, selected and random chunks, visual) and sequences (4.2.1, 4.2.4)."""
 
 from __future__ import annotations
 

@@ -109,10 +109,21 @@ def test_visual_vector() -> None:
     assert video_vectors.visual_vector(rgb, "mean").tolist() == [2, 3]
 
 
+def test_sequence_averages_equal_parts() -> None:
+    frames = np.arange(7, dtype=np.float32)[:, None] * [1, 10]
+    found = video_vectors.sequence(frames, 3)
+    np.testing.assert_array_equal(found, [[1, 10], [3.5, 35], [5.5, 55]])  # frames 0-2, 3-4, 5-6
+    np.testing.assert_array_equal(video_vectors.sequence(frames, 7), frames)
+    with pytest.raises(DataError, match="7 frames cannot be cut into 8 parts"):
+        video_vectors.sequence(frames, 8)
+
+
 def test_vectors_of_simulated_videos(built: Path) -> None:
     table = parquet.read(built / "vectors")
     views = [f"{name}_{k}_{c}" for k, c in ((1, 3), (2, 6), (3, 9)) for name in ("audio", "random")]
-    assert set(table.column_names) == {"id", "tag", "audio", *views, "visual", "emotion", "moods", "scores"}
+    sequences = ("audio_sequence", "visual_sequence")
+    others = ("id", "tag", "audio", "visual", "emotion", "moods", "scores")
+    assert set(table.column_names) == {*views, *sequences, *others}
     video = simulated.World(0, min_frames=27, max_frames=30).video(40)
     row = table["id"].to_pylist().index(video.id)
     np.testing.assert_allclose(parquet.to_numpy(table["audio"])[row], dequantise(video.audio).mean(0), atol=1e-5)
@@ -123,7 +134,12 @@ def test_vectors_of_simulated_videos(built: Path) -> None:
     np.testing.assert_allclose(
         parquet.to_numpy(table["audio_2_6"])[row], dequantise(video.audio)[frames].mean(0), atol=1e-5
     )
+    for name, frames in zip(sequences, (video.audio, video.rgb), strict=True):
+        means = [dequantise(part).mean(0) for part in np.array_split(frames, 10)]
+        assert table.schema.field(name).type == parquet.matrix(10, frames.shape[1])
+        np.testing.assert_allclose(parquet.to_numpy(table[name])[row], means, atol=1e-5)
     facts = parquet.metadata(built / "vectors")
+    assert facts["sequence"] == 10
     assert (facts["source"], facts["extractor"], facts["weights"]) == ("simulated", "chunk attention", "trained")
 
 
@@ -135,6 +151,11 @@ def test_labels_folds_and_views(built: Path, tmp_path: Path) -> None:
     assert (len(data), data.source) == (N, "simulated")
     assert data.views["audio"].shape == (N, 128)
     assert data.views["visual"].shape == (N, 1024)
+    sequences = load_folder(tmp_path, views={"audio": "audio_sequence", "visual": "visual_sequence"})
+    assert sequences.views["audio"].shape == (N, 10, 128)
+    assert sequences.views["visual"].shape == (N, 10, 1024)
+    assert sequences.ids.tolist() == data.ids.tolist()
+    assert not sequences.lengths
     assert set(data.labels.tolist()) <= set(simulated.MOODS)
     assert np.ptp(np.bincount(data.folds)) <= 1
     for mood in set(data.labels.tolist()):
@@ -191,7 +212,7 @@ def test_a_published_class_smaller_than_the_folds(tmp_path: Path) -> None:
 
 
 def test_published_vectors_have_no_chunks(tmp_path: Path, compute: Compute) -> None:
-    """One frame per video: whole audio and visual alone, an untrained model, no figure of scores."""
+    """One frame per video: whole audio and visual, sequences of it, an untrained model, no figure of scores."""
     videos = tmp_path / "videos" / parquet.shard_name(0)
     columns = {"id": ["a", "b"], "audio": np.ones((2, 1, 128)), "rgb": np.ones((2, 1, 1024)), "label": ["x", "y"]}
     types = {"id": pa.string(), "audio": parquet.matrix(None, 128), "rgb": parquet.matrix(None, 1024)}
@@ -203,7 +224,10 @@ def test_published_vectors_have_no_chunks(tmp_path: Path, compute: Compute) -> N
     assert model.facts["weights"] == "untrained"
     out = tmp_path / "vectors"
     video_vectors.extract(config.features, compute, videos=videos.parent, model=tmp_path / "model", out=out)
-    assert parquet.read(out).column_names == ["id", "label", "audio", "visual"]
+    table = parquet.read(out)
+    assert table.column_names == ["id", "label", "audio", "visual", "audio_sequence", "visual_sequence"]
+    assert table.schema.field("visual_sequence").type == parquet.matrix(1, 1024)
+    assert parquet.metadata(out)["sequence"] == 1
     # No scores: the pipeline goes on, with a figure that says why it is empty.
     chunk_scores.from_vectors(out, config, out=tmp_path / "figure")
     assert (tmp_path / "figure.csv").read_text(encoding="utf-8") == "start_s,score\n"
@@ -240,6 +264,18 @@ def test_a_song_too_short_is_named(built: Path, tmp_path: Path, compute: Compute
             configured().features,
             compute,
             videos=videos.parent,
+            model=built / "model.safetensors",
+            out=tmp_path / "vectors",
+        )
+
+
+def test_a_video_shorter_than_its_sequence_is_named(built: Path, tmp_path: Path, compute: Compute) -> None:
+    config = configured(features__sequence=28, features__selections=[])
+    with pytest.raises(DataError, match=r"v\d+: 27 frames cannot be cut into 28 parts; leave it out or change mv10k"):
+        video_vectors.extract(
+            config.features,
+            compute,
+            videos=built / "videos",
             model=built / "model.safetensors",
             out=tmp_path / "vectors",
         )

@@ -102,9 +102,10 @@ class Selection(Section):
 
 
 class Features(Section):
-    """From sequences to one vector per video and view."""
+    """From frames to a vector and a short sequence per video and view."""
 
     visual: Literal["max", "mean"]
+    sequence: int = Field(ge=1)
     selections: tuple[Selection, ...]
     seed: int = Field(ge=0)
 

@@ -1,8 +1,9 @@
-"""From a video's frames to one vector per view (D 3.1.1, 4.2.1, 4.2.4).
+"""From a video's frames to a vector, and a short sequence, per view (D 3.1.1, 4.2.1, 4.2.4).
 
 **Conventions.** ``audio`` is the mean over the whole sound; ``audio_1_3`` the mean over the one of three chunks that
 chunk attention chose, ``audio_2_6`` and ``audio_3_9`` likewise; ``random_1_3`` and so on the same from as many chunks
-chosen at random, the control; ``visual`` the maximum (or mean) over the whole picture. 8-bit frames are dequantised.
+chosen at random, the control; ``visual`` the maximum (or mean) over the whole picture. ``audio_sequence`` and
+``visual_sequence`` are the means over equal parts of the video, in order. 8-bit frames are dequantised.
 """
 
 from __future__ import annotations
@@ -82,6 +83,29 @@ def visual_vector(rgb: np.ndarray, pooling: str) -> np.ndarray:
     return rgb.max(0) if pooling == "max" else _mean(rgb)
 
 
+def sequence(frames: np.ndarray, parts: int) -> np.ndarray:
+    """Cut a video into parts of equal length and average each.
+
+    Parameters
+    ----------
+    frames : np.ndarray [shape=(n_frames, d), dtype=float32]
+    parts : int
+        Where they do not divide the frames, the first parts are one frame longer.
+
+    Returns
+    -------
+    np.ndarray [shape=(parts, d), dtype=float32]
+
+    Raises
+    ------
+    DataError
+        Fewer frames than parts.
+    """
+    if len(frames) < parts:
+        raise DataError(f"{len(frames)} frames cannot be cut into {parts} parts")
+    return np.stack([_mean(part) for part in np.array_split(frames, parts)])
+
+
 def _mean(frames: np.ndarray) -> np.ndarray:
     return frames.mean(0, dtype=np.float64).astype(np.float32)
 
@@ -89,16 +113,18 @@ def _mean(frames: np.ndarray) -> np.ndarray:
 def extract_shard(shard: Shard, destination: Path, params: Mapping[str, Any]) -> int:
     """Extract one shard of videos; run by `unisono.parallel.map_shards`.
 
-    Videos of one frame (published vectors) have no chunks: they get ``audio`` and ``visual`` alone.
+    Videos of one frame (published vectors) have no chunks: they get ``audio`` and ``visual`` alone, and sequences of
+    that one frame.
 
     Parameters
     ----------
     shard : Shard
         Inputs: a shard of videos, the model.
     destination : Path
-        Columns: id, those of `FACTS` that exist, one vector per view, emotion, moods, scores (of the 3-s chunks).
+        Columns: id, those of `FACTS` that exist, one vector per view, the sequences, emotion, moods, scores (of the
+        3-s chunks).
     params : mapping
-        ``selections``, ``visual``, ``seed``.
+        ``selections``, ``visual``, ``sequence``, ``seed``.
 
     Returns
     -------
@@ -110,8 +136,10 @@ def extract_shard(shard: Shard, destination: Path, params: Mapping[str, Any]) ->
     table = parquet.read(source)
     ids = table["id"].to_pylist()
     audios = [real(frames) for frames in parquet.to_numpy(table["audio"])]
+    pictures = parquet.to_numpy(table["rgb"])
     sequences = not all(len(audio) == 1 for audio in audios)
     selections = [tuple(pair) for pair in params["selections"]] if sequences else []
+    parts = params["sequence"] if sequences else 1
     columns: dict[str, list[Any]] = {}
     if sequences:
         outputs = model.apply(audios)
@@ -120,25 +148,25 @@ def extract_shard(shard: Shard, destination: Path, params: Mapping[str, Any]) ->
             "moods": [output.moods for output in outputs],
             "scores": [output.scores for output in outputs],
         }
-    for row, (identifier, audio) in enumerate(zip(ids, audios, strict=True)):
+    for row, (identifier, audio, rgb) in enumerate(zip(ids, audios, map(real, pictures), strict=True)):
         seed = [params["seed"], int.from_bytes(hashlib.sha256(identifier.encode()).digest()[:8], "little")]
         scores = columns["scores"][row] if sequences else np.ones(1, np.float32)
         try:
-            vectors = audio_vectors(audio, scores, selections=selections, chunk_s=model.facts["chunk_s"], seed=seed)
+            views = audio_vectors(audio, scores, selections=selections, chunk_s=model.facts["chunk_s"], seed=seed)
+            views["visual"] = visual_vector(rgb, params["visual"])
+            views |= {"audio_sequence": sequence(audio, parts), "visual_sequence": sequence(rgb, parts)}
         except DataError as error:
             raise DataError(f"{source}: {identifier}: {error}; leave it out or change mv10k.features") from None
-        for name, vector in vectors.items():
-            columns.setdefault(name, []).append(vector)
-    columns["visual"] = [visual_vector(real(frames), params["visual"]) for frames in parquet.to_numpy(table["rgb"])]
-    types = {
-        name: pa.list_(pa.float32()) if name == "scores" else parquet.vector(len(columns[name][0])) for name in columns
-    }
+        for name, values in views.items():
+            columns.setdefault(name, []).append(values)
+    types = {name: _type(name, rows[0]) for name, rows in columns.items()}
     facts = {name: kind for name, kind in FACTS.items() if name in table.column_names}
     metadata = parquet.metadata(source) | {
         "extractor": "chunk attention",
         "weights": model.facts["weights"],
         "model": dict(model.facts),
         "visual": params["visual"],
+        "sequence": parts,
     }
     parquet.write(
         destination,
@@ -147,6 +175,13 @@ def extract_shard(shard: Shard, destination: Path, params: Mapping[str, Any]) ->
         metadata=metadata,
     )
     return len(ids)
+
+
+def _type(name: str, row: np.ndarray) -> pa.DataType:
+    """Type of a column, by its first row; videos differ in the number of scores alone."""
+    if name == "scores":
+        return pa.list_(pa.float32())
+    return parquet.vector(len(row)) if row.ndim == 1 else parquet.matrix(*row.shape)
 
 
 def extract(params: Features, compute: Compute, *, videos: Path, model: Path, out: Path) -> int:
@@ -172,6 +207,7 @@ def extract(params: Features, compute: Compute, *, videos: Path, model: Path, ou
     settings = {
         "selections": [[selection.keep, selection.chunks] for selection in params.selections],
         "visual": params.visual,
+        "sequence": params.sequence,
         "seed": params.seed,
     }
     return sum(map_shards(extract_shard, shards, out, params=settings, compute=compute, description="extract videos"))
