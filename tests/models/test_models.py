@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from safetensors.numpy import save
 from scipy import linalg
 
+from tests.models.small import SMALL
 from unisono import metrics, models
 from unisono.errors import ConfigError, DataError
-
-#: Small settings for methods whose defaults need more data than a test has.
-SMALL: dict[str, dict[str, Any]] = {"cca": {"n_components": 3}, "gcca": {"n_components": 3}}
 
 
 def paired_views(n: int = 90, *, views: int = 3, seed: int = 0, width: int | None = None) -> dict[str, np.ndarray]:
