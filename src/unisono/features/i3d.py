@@ -14,9 +14,14 @@ References
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from unisono.features import torch_weights
+
+if TYPE_CHECKING:
+    import torch
 
 SIZE, SHORTER_SIDE = 224, 256
 #: Pictures per second, and of one vector.
@@ -165,39 +170,12 @@ def cropped(frames: np.ndarray) -> np.ndarray:
     return output
 
 
-class Extractor:
-    """From seconds of 25 pictures to action scores.
-
-    Parameters
-    ----------
-    network : torch.nn.Module
-        From `build`, with weights.
-    batch_size : int
-        Seconds per step.
-    """
+class Extractor(torch_weights.Extractor):
+    """From seconds of 25 pictures, (n, 25, 224, 224, 3) uint8, to action scores, (n, 400)."""
 
     dimensions = ACTIONS
 
-    def __init__(self, network: Any, *, batch_size: int = 4) -> None:
-        self.network, self.batch_size = network, batch_size
-
-    def embed(self, pictures: np.ndarray) -> np.ndarray:
-        """Embed pictures.
-
-        Parameters
-        ----------
-        pictures : np.ndarray [shape=(n, t, 224, 224, 3), dtype=uint8]
-
-        Returns
-        -------
-        np.ndarray [shape=(n, 400), dtype=float32]
-        """
-        import torch
-
-        output = np.empty((len(pictures), ACTIONS), dtype=np.float32)
-        with torch.inference_mode():
-            for start in range(0, len(pictures), self.batch_size):
-                batch = torch.from_numpy(np.ascontiguousarray(pictures[start : start + self.batch_size]))
-                scaled = batch.permute(0, 4, 1, 2, 3).float() / 127.5 - 1
-                output[start : start + self.batch_size] = forward(self.network, scaled).numpy()
-        return output
+    def features(self, batch: torch.Tensor) -> torch.Tensor:
+        """Scale the pictures, put colours first, and apply the network."""
+        scores: torch.Tensor = forward(self.network, batch.permute(0, 4, 1, 2, 3).float() / 127.5 - 1)
+        return scores

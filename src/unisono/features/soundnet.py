@@ -13,9 +13,14 @@ References
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+
+from unisono.features import torch_weights
+
+if TYPE_CHECKING:
+    import torch
 
 SAMPLE_RATE = 22050
 #: What the network hears at a time.
@@ -113,38 +118,12 @@ def repeated(samples: np.ndarray) -> np.ndarray:
     return np.resize(samples, SAMPLES)
 
 
-class Extractor:
-    """From sounds of 20 s to scene scores.
-
-    Parameters
-    ----------
-    network : torch.nn.Module
-        From `build`, with weights.
-    batch_size : int
-        Sounds per step.
-    """
+class Extractor(torch_weights.Extractor):
+    """From sounds of 20 s, (n, 441000) float32, to scene scores, (n, 401)."""
 
     dimensions = SCENES
 
-    def __init__(self, network: Any, *, batch_size: int = 4) -> None:
-        self.network, self.batch_size = network, batch_size
-
-    def embed(self, sounds: np.ndarray) -> np.ndarray:
-        """Embed sounds.
-
-        Parameters
-        ----------
-        sounds : np.ndarray [shape=(n, 441000), dtype=float32]
-
-        Returns
-        -------
-        np.ndarray [shape=(n, 401), dtype=float32]
-        """
-        import torch
-
-        output = np.empty((len(sounds), SCENES), dtype=np.float32)
-        with torch.inference_mode():
-            for start in range(0, len(sounds), self.batch_size):
-                batch = torch.from_numpy(np.ascontiguousarray(sounds[start : start + self.batch_size]))
-                output[start : start + self.batch_size] = forward(self.network, batch)[1].mean(dim=2).numpy()
-        return output
+    def features(self, batch: torch.Tensor) -> torch.Tensor:
+        """Average the scene scores over time."""
+        scenes: torch.Tensor = forward(self.network, batch)[1].mean(dim=2)
+        return scenes

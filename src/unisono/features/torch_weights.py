@@ -1,15 +1,69 @@
-"""Weights of the torch networks: published state dicts, or random ones by a fixed seed."""
+"""The torch networks' weights (published state dicts, or random ones by a fixed seed), and applying them in batches."""
 
 from __future__ import annotations
 
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unisono.config.extractors import Torch
 from unisono.errors import DataError
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Extractor:
+    """A network with its weights, applied a batch at a time; a network's own class says how to a batch.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        With weights.
+    batch_size : int
+        Rows per step.
+    """
+
+    dimensions: int
+
+    def __init__(self, network: Any, *, batch_size: int = 4) -> None:
+        self.network, self.batch_size = network, batch_size
+
+    def features(self, batch: torch.Tensor) -> torch.Tensor:
+        """Apply the network: (n, ...) as `embed` takes them to (n, dimensions)."""
+        raise NotImplementedError
+
+    def embed(self, rows: np.ndarray) -> np.ndarray:
+        """Embed rows, each on its own.
+
+        Parameters
+        ----------
+        rows : np.ndarray [shape=(n, ...)]
+            Of the shape and type that the network's own class names.
+
+        Returns
+        -------
+        np.ndarray [shape=(n, dimensions), dtype=float32]
+        """
+        import torch
+
+        output = np.empty((len(rows), self.dimensions), dtype=np.float32)
+        with torch.inference_mode():
+            for start in range(0, len(rows), self.batch_size):
+                batch = slice(start, start + self.batch_size)
+                output[batch] = self.features(torch.from_numpy(np.ascontiguousarray(rows[batch]))).numpy()
+        return output
+
+
+def fill(network: Any, settings: Torch) -> None:
+    """Fill a network with the weights that the settings ask for: see `load` and `draw`."""
+    if settings.weights == "pretrained":
+        load(Path(settings.location), network)
+    else:
+        draw(network, settings.seed)
 
 
 def load(path: Path, network: Any) -> None:

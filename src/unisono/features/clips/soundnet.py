@@ -32,10 +32,7 @@ def fetch(settings: Torch, downloads: Path) -> Torch:
 def create(settings: Torch) -> Clips:
     """Build the network; see `unisono.features.clips`."""
     network = soundnet.build()
-    if settings.weights == "pretrained":
-        torch_weights.load(Path(settings.location), network)
-    else:
-        torch_weights.draw(network, settings.seed)
+    torch_weights.fill(network, settings)
     return Clips(network, batch_size=settings.batch_size)
 
 
