@@ -1,4 +1,4 @@
-"""From every source of MV-10K to shards of videos, through servers that misbehave and runs that are killed."""
+"""Public shards of YouTube-8M, through servers that misbehave and runs that are killed."""
 
 from __future__ import annotations
 
@@ -11,89 +11,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
-import pyarrow as pa
 import pytest
-import yaml
 
+from tests.datasets.mv10k import FRAMES, configured, content
 from unisono.config.compute import Compute
-from unisono.config.mv10k import Mv10k, parse
-from unisono.datasets.mv10k import build, quantisation, ready, simulated, tagged
+from unisono.config.mv10k import Mv10k
+from unisono.datasets.mv10k import build
 from unisono.errors import DataError, DownloadError
 from unisono.io import download, parquet, sequence_example, tfrecord
-
-PARAMS = Path(__file__).resolve().parents[2] / "params.yaml"
-FRAMES = (12, 15)
-
-
-def configured(**changes: Any) -> Mv10k:
-    """The section of params.yaml with small videos; `changes` by dotted name, dots as two underscores."""
-    raw = yaml.safe_load(PARAMS.read_text())["mv10k"]
-    small = {
-        "videos__min_frames": FRAMES[0],
-        "videos__max_frames": FRAMES[1],
-        "videos__shard_size": 8,
-        "videos__simulated__videos": 20,
-        "videos__simulated__rejected": 8,
-        "videos__simulated__tagged": 10,
-        "videos__youtube8m__max_videos": 10,
-        "videos__youtube8m__shards_per_group": 2,
-        "videos__youtube8m__partitions": ["train"],
-    }
-    for name, value in {**small, **changes}.items():
-        *path, key = name.split("__")
-        section = raw
-        for part in path:
-            section = section[part]
-        section[key] = value
-    return parse(raw)
-
-
-@pytest.fixture
-def compute(tmp_path: Path) -> Compute:
-    return Compute(executor="serial", scratch=tmp_path / "scratch")
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
-
-
-def test_simulated(tmp_path: Path, compute: Compute) -> None:
-    out, table = tmp_path / "videos", tmp_path / "shards.csv"
-    build.from_records(configured(), compute, out=out, table=table)
-    assert [path.name for path in parquet.shards(out)] == [parquet.shard_name(i) for i in range(3)]
-    videos = parquet.read(out)
-    assert videos.column_names == ["id", "n_frames", "audio", "rgb", "tag"]
-    assert sorted(videos["id"].to_pylist()) == [f"v{i:06d}" for i in range(20)]
-    assert sorted(videos["tag"].to_pylist()) == sorted(2 * simulated.MOODS)
-    world = simulated.World(0, min_frames=FRAMES[0], max_frames=FRAMES[1])
-    rgb, audio = parquet.to_numpy(videos["rgb"]), parquet.to_numpy(videos["audio"])
-    for row, identifier in enumerate(videos["id"].to_pylist()):
-        expected = world.video(int(identifier[1:]))
-        np.testing.assert_array_equal(rgb[row], expected.rgb)
-        np.testing.assert_array_equal(audio[row], expected.audio)
-        assert rgb[row].dtype == np.uint8
-        assert videos["n_frames"][row].as_py() == len(expected.rgb)
-    facts = parquet.metadata(out)
-    assert (facts["dataset"], facts["source"], facts["rule"]) == ("mv10k", "simulated", "only_label")
-    rejected = dict.fromkeys(simulated.FAILURES, 2)
-    assert facts["counts"] == {"seen": 28, "accepted": 20, **rejected, "duplicate_id": 0, "surplus": 0}
-    (row_,) = csv.DictReader(table.open())
-    assert row_["shard"] == "simulated0000.tfrecord"
-    assert {name: int(row_[name]) for name in facts["counts"]} == facts["counts"]
-    assert not list(compute.scratch.rglob("*.*"))
-
-
-def test_other_rule_and_workers_give_the_same_videos(tmp_path: Path, compute: Compute) -> None:
-    build.from_records(configured(), compute, out=tmp_path / "a", table=tmp_path / "a.csv")
-    two = Compute(workers=2, scratch=tmp_path / "other")
-    build.from_records(configured(), two, out=tmp_path / "b", table=tmp_path / "b.csv")
-    assert content(tmp_path / "a") == content(tmp_path / "b")
-    other = configured(videos__rule="no_other_vertical")
-    build.from_records(other, compute, out=tmp_path / "c", table=tmp_path / "c.csv")
-    assert (tmp_path / "a.csv").read_text() == (tmp_path / "c.csv").read_text()
-
 
 Answer = Callable[[BaseHTTPRequestHandler, bytes], None]
 
@@ -355,114 +281,3 @@ def test_vocabulary_is_fetched_for_its_rule(tmp_path: Path, compute: Compute, se
     config = server.config(videos__rule="no_other_vertical", videos__vocabulary=str(path))
     run(config, compute, tmp_path)
     assert parquet.read(tmp_path / "videos")["id"].to_pylist() == ["x"]
-
-
-def test_simulated_tagged_set_is_apart_from_the_videos(tmp_path: Path, compute: Compute) -> None:
-    assert tagged.build(configured(), compute, videos=tmp_path / "videos", out=tmp_path / "tagged") == 10
-    table = parquet.read(tmp_path / "tagged")
-    assert table.column_names == ["id", "audio", "tag"]
-    assert sorted(table["tag"].to_pylist()) == sorted(simulated.MOODS)
-    assert not any(identifier.startswith("v") for identifier in table["id"].to_pylist())
-
-
-def write_videos(folder: Path, **changes: Any) -> Path:
-    """Ready-made shards of three videos."""
-    columns: dict[str, Any] = {
-        "id": ["a", "b", "c"],
-        "audio": [np.full((n, 128), n, np.uint8) for n in (2, 3, 4)],
-        "rgb": [np.full((n, 1024), n, np.float32) for n in (2, 3, 4)],
-        "label": ["x", "y", "x"],
-        **changes,
-    }
-    types = {
-        "id": pa.string(),
-        "audio": pa.list_(pa.list_(pa.uint8(), 128)),
-        "rgb": parquet.matrix(None, 1024),
-        "label": pa.string(),
-    }
-    kept = {name: values for name, values in columns.items() if values is not None}
-    parquet.write(folder / "part-00000.parquet", kept, types={name: types[name] for name in kept})
-    return folder
-
-
-def test_tags_of_the_user(tmp_path: Path, compute: Compute) -> None:
-    videos = write_videos(tmp_path / "videos")
-    tags = tmp_path / "tags.csv"
-    tags.write_text("id,tag,more\nc,calm,1\na,angry,2\nelsewhere,calm,3\n")
-    config = configured(source="parquet", emotion__tags=str(tags))
-    assert tagged.build(config, compute, videos=videos, out=tmp_path / "tagged") == 2
-    table = parquet.read(tmp_path / "tagged")
-    assert table["id"].to_pylist() == ["a", "c"]
-    assert table["tag"].to_pylist() == ["angry", "calm"]
-    assert [len(audio) for audio in parquet.to_numpy(table["audio"])] == [2, 4]
-    tags.write_text("id,tag\nelsewhere,calm\n")
-    with pytest.raises(DataError, match="none of its 1 ids"):
-        tagged.build(config, compute, videos=videos, out=tmp_path / "none")
-    empty = configured(source="parquet")
-    assert tagged.build(empty, compute, videos=videos, out=tmp_path / "none") == 0
-    assert parquet.read(tmp_path / "none").num_rows == 0
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("a,b\n1,2\n", "has no column 'id'"),
-        ("id,tag\na,\n", "line 2: id or tag is empty"),
-        ("id,tag\na,x\na,y\n", "line 3: id 'a' occurs twice"),
-        ("id,tag\n", "names no id"),
-    ],
-)
-def test_damaged_tables_of_tags(tmp_path: Path, text: str, message: str) -> None:
-    path = tmp_path / "tags.csv"
-    path.write_text(text)
-    with pytest.raises(DataError, match=message):
-        tagged.read_pairs(path, ("id", "tag"))
-    with pytest.raises(DataError, match="cannot be read"):
-        tagged.read_pairs(tmp_path / "none.csv", ("id", "tag"))
-
-
-def test_ready_made_shards(tmp_path: Path, compute: Compute) -> None:
-    assert ready.from_parquet(write_videos(tmp_path / "own"), compute, out=tmp_path / "videos") == 3
-    table = parquet.read(tmp_path / "videos")
-    assert table["n_frames"].to_pylist() == [2, 3, 4]
-    assert table["label"].to_pylist() == ["x", "y", "x"]
-    assert parquet.to_numpy(table["audio"])[1].dtype == np.uint8
-    assert parquet.to_numpy(table["rgb"])[2].shape == (4, 1024)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"rgb": None}, "has no column 'rgb'"),
-        ({"id": ["a", "b", "a"]}, "id 'a' occurs 2 times"),
-        ({"rgb": [np.ones((n, 1024)) for n in (2, 3, 5)]}, "c: 4 frames of audio and 5 of rgb"),
-        ({"rgb": [np.full((n, 1024), np.nan) for n in (2, 3, 4)]}, "a: holds NaN"),
-    ],
-)
-def test_damaged_ready_made_shards(tmp_path: Path, compute: Compute, changes: dict[str, Any], message: str) -> None:
-    folder = write_videos(tmp_path / "own", **changes)
-    with pytest.raises(DataError, match=message):
-        ready.from_parquet(folder, compute, out=tmp_path / "videos")
-    assert not (tmp_path / "videos").exists()
-
-
-def test_published_features(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    with h5py.File(tmp_path / "mv10k.h5", "w") as file:
-        for part, n in (("train", 6), ("test", 3)):
-            file[f"audio_{part}"] = quantisation.dequantise(rng.integers(0, 256, (n, 128), np.uint8))
-            file[f"visual_{part}"] = rng.integers(0, 256, (n, 1024), np.uint8)
-            file[f"lab_{part}"] = np.arange(n) % 3
-    out = tmp_path / "videos"
-    assert ready.from_published(str(tmp_path / "mv10k.h5"), sha256="", out=out, shard_size=4) == 9
-    table = parquet.read(out)
-    assert len(parquet.shards(out)) == 3
-    assert table["split"].to_pylist() == ["train"] * 6 + ["test"] * 3
-    assert table["n_frames"].to_pylist() == [1] * 9
-    facts = parquet.metadata(out)
-    assert facts == {
-        "dataset": "mv10k",
-        "source": "features",
-        "layout": "A",
-        "scales": {"audio": "dequantised", "visual": "8-bit"},
-    }
