@@ -17,11 +17,16 @@ def main() -> None:
     parser.add_argument("--picture", type=Path, required=True, help="PNG file for the recall curves")
     args = parser.parse_args()
 
-    from unisono.report import curves, tables
+    from unisono.report import chunks, curves, index, layouts, orderings, tables
 
     experiments = config.load("experiments")
-    tables.write_tables(experiments, args.experiments, args.tables, args.metrics)
-    curves.write_recall(experiments, args.experiments, args.curves, args.picture)
+    runs = tables.read_results(experiments, args.experiments)
+    layouts.write(runs, args.tables)
+    orderings.write(runs, args.tables)
+    chunks.write(runs, args.tables)
+    index.write(runs, args.tables)
+    tables.write_headlines(runs, args.metrics)
+    curves.write_recall(runs, table=args.curves, picture=args.picture)
 
 
 if __name__ == "__main__":

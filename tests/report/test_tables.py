@@ -8,37 +8,62 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from unisono import experiments
+from tests.report.fabricated import Fabricated
 from unisono.config.experiments import Experiment
-from unisono.datasets.loading import load_folder
 from unisono.errors import DataError
-from unisono.report import data_tables, tables
+from unisono.report import data_tables, index, layouts, tables
 
 Build = Callable[..., Path]
 
 
+DIRECTIONS = [f"{a}->{b}" for a in ("audio", "sheet", "lyrics") for b in ("audio", "sheet", "lyrics") if a != b]
+RANKS = {"recall_at_1": 0.2, "recall_at_5": 0.4, "recall_at_10": 0.6, "median_rank": 7.0, "mean_rank": 9.123456}
+CHANCE = {"recall_at_1": 1 / 18, "recall_at_5": 5 / 18, "recall_at_10": 10 / 18, "median_rank": 9.5, "mean_rank": 9.5}
+
+
 def entry(model: str, **changes: Any) -> Experiment:
     """Return an experiment of table 6.2."""
-    return Experiment(**{"dataset": "mtm", "model": model, "title": model.upper(), "table": "6.2", **changes})
+    return Experiment(**{"dataset": "mtm", "model": model, "title": model.upper(), "tables": ["6.2"], **changes})
 
 
 @pytest.fixture
-def entries(make_mtm: Build, tmp_path: Path) -> dict[str, Experiment]:
-    """Three experiments, and their results in ``tmp_path/experiments``."""
+def entries(tmp_path: Path) -> dict[str, Experiment]:
+    """Three experiments that rank pairs, and their results in ``tmp_path/experiments``."""
     found = {
         "mtm_random": entry("random", title="Random", seeds=2),
         "mtm_gcca": entry("gcca"),
-        "mtm_gcca_plain": entry("gcca", views={"sheet": "sheet_plain"}, table=""),
+        "mtm_gcca_plain": entry("gcca", views={"sheet": "sheet_plain"}, tables=[]),
     }
-    folder = make_mtm()
-    for key, experiment in found.items():
-        data = load_folder(folder, views=experiments.feature_sets("mtm", experiment.views))
-        params = {} if experiment.model == "random" else {"n_components": 6}
-        result = experiments.run(data, experiment.model, params, n_seeds=experiment.seeds)
-        experiments.write(result, tmp_path / "experiments" / key)
+    for offset, key in enumerate(found):
+        scores = {name: value + offset / 8 for name, value in RANKS.items()}
+        scores |= {f"{name}_std": 0.03 for name in RANKS}
+        result = {
+            "dataset": "mtm", "source": "fabricated", "model": found[key].model, "params": {}, "seed": 0,
+            "n_seeds": 2, "n_items": 120, "n_dropped": {}, "n_train": 84, "n_folds": 1,
+            "weights": {"audio": "untrained", "lyrics": ""},
+        }  # fmt: skip
+        content = result | {direction: scores | {"pool": 18, "chance": CHANCE} for direction in DIRECTIONS}
+        (tmp_path / "experiments" / key).mkdir(parents=True)
+        (tmp_path / "experiments" / key / "metrics.json").write_text(json.dumps(content))
     return found
+
+
+def write(entries: dict[str, Experiment], folder: Path) -> list[tables.Run]:
+    """Write all tables below `folder`, as the stage does."""
+    runs = tables.read_results(entries, folder / "experiments")
+    layouts.write(runs, folder / "tables")
+    index.write(runs, folder / "tables")
+    tables.write_headlines(runs, folder / "metrics.json")
+    return runs
+
+
+def lines(text: str) -> list[list[str]]:
+    """Cells of the table in a Markdown text."""
+    rows = [line for line in text.splitlines() if line[:1] == "|"]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in rows]
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -56,7 +81,7 @@ def test_published_numbers_are_those_of_the_dissertation() -> None:
 
 
 def test_rows_have_published_numbers_beside_ours(entries: dict[str, Experiment], tmp_path: Path) -> None:
-    tables.write_tables(entries, tmp_path / "experiments", tmp_path / "tables", tmp_path / "metrics.json")
+    write(entries, tmp_path)
     rows = read(tmp_path / "tables" / "table_6_2.csv")
     assert list(rows[0]) == list(tables.COLUMNS)
     assert len(rows) == 2 * 6 * 5
@@ -65,21 +90,19 @@ def test_rows_have_published_numbers_beside_ours(entries: dict[str, Experiment],
         for row in rows
         if (row["method"], row["query"], row["target"], row["metric"]) == ("Random", "audio", "sheet", "recall@1")
     )
-    content = json.loads((tmp_path / "experiments" / "mtm_random" / "metrics.json").read_text())
-    assert float(row["value"]) == pytest.approx(content["audio->sheet"]["recall_at_1"], rel=1e-5)
-    assert float(row["std"]) == pytest.approx(content["audio->sheet"]["recall_at_1_std"], rel=1e-5)
+    assert (float(row["value"]), float(row["std"])) == (0.2, 0.03)
     assert (row["published"], row["source"], row["n_items"], row["pool"]) == ("0.0284", "fabricated", "120", "18")
     assert float(row["chance"]) == pytest.approx(1 / 18, rel=1e-5)
     assert {row["published"] for row in rows if row["method"] == "GCCA"} == {""}
 
 
 def test_markdown_has_a_block_of_methods_per_direction(entries: dict[str, Experiment], tmp_path: Path) -> None:
-    tables.write_tables(entries, tmp_path / "experiments", tmp_path / "tables", tmp_path / "metrics.json")
+    write(entries, tmp_path)
     text = (tmp_path / "tables" / "table_6_2.md").read_text(encoding="utf-8")
-    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
-    assert {len(line) for line in lines} == {7}
-    assert lines[0] == ["Direction", "Method", "R@1", "R@5", "R@10", "MedR", "MeanR"]
-    assert [line[0].strip("*") for line in lines[2:] if line[0]] == [
+    found = lines(text)
+    assert {len(line) for line in found} == {7}
+    assert found[0] == ["Direction", "Method", "R@1", "R@5", "R@10", "MedR", "MeanR"]
+    assert [line[0].strip("*") for line in found[2:] if line[0]] == [
         "audio → lyrics",
         "lyrics → audio",
         "sheet → lyrics",
@@ -87,7 +110,7 @@ def test_markdown_has_a_block_of_methods_per_direction(entries: dict[str, Experi
         "audio → sheet",
         "sheet → audio",
     ]
-    block = lines[2 + 4 * 5 : 2 + 5 * 5]
+    block = found[2 + 4 * 5 : 2 + 5 * 5]
     assert [line[1].strip("*") for line in block] == [
         "Random",
         "GCCA",
@@ -103,7 +126,7 @@ def test_markdown_has_a_block_of_methods_per_direction(entries: dict[str, Experi
 
 
 def test_headlines_are_plain_rounded_numbers(entries: dict[str, Experiment], tmp_path: Path) -> None:
-    tables.write_tables(entries, tmp_path / "experiments", tmp_path / "tables", tmp_path / "metrics.json")
+    write(entries, tmp_path)
     content = json.loads((tmp_path / "metrics.json").read_text())
     assert list(content) == list(entries)
     assert set(content["mtm_gcca"]["audio->sheet"]) == {"recall_at_1", "recall_at_10", "median_rank"}
@@ -114,7 +137,7 @@ def test_headlines_are_plain_rounded_numbers(entries: dict[str, Experiment], tmp
 
 def test_an_experiment_that_is_gone_from_params_leaves_nothing(entries: dict[str, Experiment], tmp_path: Path) -> None:
     remaining = {key: value for key, value in entries.items() if key != "mtm_random"}
-    tables.write_tables(remaining, tmp_path / "experiments", tmp_path / "tables", tmp_path / "metrics.json")
+    write(remaining, tmp_path)
     assert {row["method"] for row in read(tmp_path / "tables" / "table_6_2.csv")} == {"GCCA"}
     assert "mtm_random" not in (tmp_path / "tables" / "table_6_2.md").read_text()
     assert list(json.loads((tmp_path / "metrics.json").read_text())) == list(remaining)
@@ -130,19 +153,181 @@ def test_missing_or_damaged_results_raise(entries: dict[str, Experiment], tmp_pa
         tables.read_results(entries, tmp_path / "experiments")
 
 
-def test_setting_names_what_differs() -> None:
-    results = {
-        "plain": {
-            "dataset": "mtm",
-            "source": "x",
-            "n_items": 9,
-            "audio->sheet": {"recall_at_1": 0.5, "recall_at_1_std": 0.0, "pool": 9, "chance": {"recall_at_1": 1 / 9}},
-        }
-    }
-    plain = {"plain": entry("random", title="Random", views={"sheet": "sheet_plain"}, params={"n_components": 4})}
-    (row,) = tables.rows("6.2", plain, results)
-    assert row["setting"] == "sheet=sheet_plain;n_components=4"
-    assert row["published"] == ""
+def test_overrides_of_views_are_another_setting_those_of_parameters_are_not(fabricated: Fabricated) -> None:
+    plain = entry("random", dataset="vegas", title="CCA", tables=["5.2"], params={"n_components": 4})
+    fabricated.add("vegas_cca", plain, {"": [[0.2, 0.3]]})
+    fabricated.add("vegas_other", plain.model_copy(update={"views": {"audio": "other"}}), {"": [[0.2, 0.3]]})
+    first, second = tables.read_results(fabricated.experiments, fabricated.folder)
+    assert (first.setting, first.label) == ("n_components=4", "")
+    assert (second.setting, second.label) == ("audio=other;n_components=4", "audio=other")
+    assert [row["published"] for row in tables.rows("5.2", [first, second])] == ["0.3243", "0.3211", "", ""]
+    text = layouts.to_markdown("5.2", [first, second])
+    # On the published line, with its override in the notes; other features are a line of their own.
+    (line,) = (line for line in lines(text) if line[0] == "CCA")
+    assert (line[1].replace("\u00a0", " ").strip("*"), line[7]) == ("25.00 ± 7.07", "32.43")
+    assert any(line[0] == "CCA (audio=other)" for line in lines(text))
+    assert "`vegas_cca` (n_components=4)" in text
+
+
+SELECTIONS = ("batch-all", "batch-semi-hard", "batch-hard")
+
+
+@pytest.fixture
+def sweep(fabricated: Fabricated) -> Fabricated:
+    """A usual run that stands in three tables, and sweeps of it."""
+    tnn = {"dataset": "vegas", "model": "tnn_c_cca", "title": "TNN-C-CCA"}
+    usual = {"triplets": "batch-all", "distance": "cosine", "margin": 0.5}
+    ones = np.ones((2, 3))
+    fabricated.add(
+        "usual", Experiment(**tnn, tables=["5.2", "5.3", "5.4"]), {"": ones * 0.5}, params=usual, notes=("about right",)
+    )
+    variants = [{"setting": f"triplets={name}", "params": {"triplets": name}} for name in SELECTIONS[1:]]
+    fabricated.add(
+        "selections",
+        Experiment(**tnn, tables=["5.3"], variants=variants),
+        {variant["setting"]: ones * 0.4 for variant in variants},
+        params=usual,
+    )
+    margins = [f"margin={margin};batches=500" for margin in (0.1, 0.5)] + ["margin=0.5;batches=300"]
+    fabricated.add(
+        "margins",
+        Experiment(**tnn, tables=["5.5", "5.6"], variants=[{"setting": margin} for margin in margins]),
+        {margin: ones * value for margin, value in zip(margins, (0.3, 0.41, 0.35), strict=True)},
+        params=usual,
+    )
+    return fabricated
+
+
+def test_variants_are_runs_and_parts_are_read_by_setting(sweep: Fabricated) -> None:
+    runs = tables.read_results(sweep.experiments, sweep.folder)
+    assert [run.setting for run in runs if run.key == "selections"] == [
+        "triplets=batch-semi-hard",
+        "triplets=batch-hard",
+    ]
+    parts = runs[1].parts("map")
+    assert sorted(parts) == [(seed, fold) for seed in range(2) for fold in range(3)]
+    assert parts[1, 2] == {"audio->visual": 0.4, "visual->audio": 0.4}
+    with pytest.raises(DataError, match=r"selections/parts\.csv: no recall_at_1 of setting 'triplets=batch-semi-hard'"):
+        runs[1].parts("recall_at_1")
+    (sweep.folder / "usual" / "parts.csv").unlink()
+    with pytest.raises(DataError, match=r"usual/parts\.csv: no such file; run `dvc repro run_experiment@usual`"):
+        runs[0].parts("map")
+
+
+def test_a_run_stands_at_its_published_setting_in_each_table(sweep: Fabricated) -> None:
+    runs = tables.read_results(sweep.experiments, sweep.folder)
+
+    def settings(number: str) -> list[tuple[str, str]]:
+        rows = tables.rows(number, runs)
+        return [(row["setting"], row["published"]) for row in rows if row["query"] == "audio"]
+
+    assert settings("5.2") == [("", "0.7466")]
+    assert settings("5.3") == [
+        ("triplets=batch-all", "0.7466"),
+        ("triplets=batch-semi-hard", "0.7135"),
+        ("triplets=batch-hard", "0.6071"),
+    ]
+    assert settings("5.4") == [("distance=cosine", "0.7466")]
+    assert settings("5.5") == [("margin=0.1;batches=500", "0.6473"), ("margin=0.5;batches=500", "0.7531")]
+    assert settings("5.6") == [("margin=0.5;batches=500", "0.7451"), ("margin=0.5;batches=300", "0.7449")]
+
+
+def test_published_numbers_stand_beside_ours_and_missing_ones_are_empty(sweep: Fabricated) -> None:
+    runs = tables.read_results(sweep.experiments, sweep.folder)
+    text = layouts.to_markdown("5.3", runs)
+    found = {line[0]: line[1:] for line in lines(text)}
+    assert found["Method"][:4] == ["VEGAS a→v", "VEGAS v→a", "MV-10K a→v", "MV-10K v→a"]
+    assert found["Method"][4] == "D: VEGAS a→v"
+    assert found["TNN-C-CCA (batch-all)"] == [
+        "**50.00\u00a0±\u00a00.00**", "**50.00\u00a0±\u00a00.00**", "", "", "74.66", "73.77", "23.34", "21.32",
+    ]  # fmt: skip
+    assert found["TNN-C-CCA (random)"][:4] == [""] * 4
+    assert found["*chance*"] == ["14.50", "14.50", "", "", "10.15", "10.15", "10.32", "10.32"]
+    assert "TNN-C-CCA: about right" in text
+    assert "14.02 for TNN, semi-hard" in text
+
+
+def test_margins_and_batches_are_columns_with_the_published_below(sweep: Fabricated) -> None:
+    runs = tables.read_results(sweep.experiments, sweep.folder)
+    found = lines(layouts.to_markdown("5.5", runs))
+    assert found[0] == ["Method", *(f"{margin / 10}" for margin in range(1, 12))]
+    ours = dict(zip(found[0], found[2], strict=True))
+    assert ours["Method"] == "TNN-C-CCA audio → visual"
+    assert (ours["0.1"], ours["0.5"], ours["1.1"]) == ("30.00\u00a0±\u00a00.00", "**41.00\u00a0±\u00a00.00**", "")
+    published = next(line for line in found if line[0] == "*D: TNN-C-CCA visual → audio*")
+    assert (published[1], published[11]) == ("64.36", "58.47")
+
+    found = lines(layouts.to_markdown("5.6", runs))
+    assert (found[0][1], found[0][5], found[0][11]) == ("300 (75)", "500 (45)", "900 (25)")
+    assert found[-1] == ["*D: hours of training*", *["32", "27", "21", "16", "12", "9", "6", "4", "3", "2", "2"]]
+
+
+def test_table_5_2_has_the_mean_of_both_directions(fabricated: Fabricated) -> None:
+    scores = {"audio->visual": [[0.2, 0.4]], "visual->audio": [[0.4, 0.2]]}
+    fabricated.add("a", Experiment(dataset="mv10k", model="cca", title="CCA", tables=["5.2"]), {"": scores})
+    runs = tables.read_results(fabricated.experiments, fabricated.folder)
+    found = lines(layouts.to_markdown("5.2", runs))
+    line = dict(zip(found[0], next(line for line in found if line[0] == "CCA"), strict=True))
+    # Each direction varies, the mean of the two does not.
+    assert line["MV-10K a→v"] == "30.00\u00a0±\u00a014.14"
+    assert line["MV-10K average"] == "30.00\u00a0±\u00a00.00"
+    assert line["D: MV-10K average"] == f"{(18.38 + 18.17) / 2:.2f}"
+    assert (line["VEGAS a→v"], line["D: VEGAS average"]) == ("", "32.27")
+
+
+def test_table_4_1_shows_audio_queries_and_no_random_chunks(fabricated: Fabricated) -> None:
+    settings = ["k/chunks=1/3", "random k/chunks=1/3", "mean"]
+    experiment = Experiment(
+        dataset="mv10k", model="c_cca", title="C-CCA", tables=["4.1"], variants=[{"setting": name} for name in settings]
+    )
+    scores = {"audio->visual": [[0.3]], "visual->audio": [[0.9]]}
+    fabricated.add("a", experiment, dict.fromkeys(settings, scores))
+    runs = tables.read_results(fabricated.experiments, fabricated.folder)
+    found = lines(layouts.to_markdown("4.1", runs))
+    assert found[0] == ["Method", "1/3", "2/6", "3/9", "mean", "D: 1/3", "D: 2/6", "D: 3/9", "D: mean"]
+    (line,) = (line for line in found if line[0] == "C-CCA")
+    assert [cell.replace("\u00a0", " ") for cell in line[1:5]] == ["30.00 ± 0.00", "", "", "30.00 ± 0.00"]
+    assert line[5:] == ["18.51", "19.60", "19.73", "19.72"]
+
+
+def test_table_6_3_has_two_measures_in_a_cell(entries: dict[str, Experiment], tmp_path: Path) -> None:
+    entries["mtm_gcca"].tables.append("6.3")
+    write(entries, tmp_path)
+    found = lines((tmp_path / "tables" / "table_6_3.md").read_text(encoding="utf-8"))
+    assert found[0][1] == "audio → lyrics (R@1 / MedR)"
+    assert [line[0] for line in found[2:]] == [
+        "GCCA", "*chance*", "*D: Baseline*", "*D: Baseline-GAN*", "*D: DARLearning*",
+    ]  # fmt: skip
+    assert found[2][1].replace("\u00a0", " ") == "32.50 ± 3.00 / 7.1 ± 0.0"
+    assert found[3][1] == "5.56 / 9.5"
+    # The published median rank that could not be read is missing, not zero.
+    assert (found[4][1], found[4][6]) == ("3.69 / 838.0", "3.05")
+
+
+def test_headlines_of_variants_have_no_dot_in_their_key_and_only_the_task_s_measure(sweep: Fabricated) -> None:
+    found = tables.headlines(tables.read_results(sweep.experiments, sweep.folder))
+    assert next(iter(found)) == "usual"
+    assert found["margins/margin=0_1_batches=500"] == {"audio->visual": {"map": 0.3}, "visual->audio": {"map": 0.3}}
+    assert not any("." in key for key in found)
+    assert len(found) == 1 + 2 + 3
+
+
+def test_every_table_is_written_and_listed_also_without_experiments(tmp_path: Path) -> None:
+    write({}, tmp_path)
+    index_text = (tmp_path / "tables" / "README.md").read_text(encoding="utf-8")
+    for number in layouts.LAYOUTS:
+        stem = f"table_{number.replace('.', '_')}"
+        assert read(tmp_path / "tables" / f"{stem}.csv") == []
+        assert (tmp_path / "tables" / f"{stem}.md").read_text(encoding="utf-8").startswith(f"# Table {number}: ")
+        assert f"[Table {number}]({stem}.md)" in index_text
+    assert "[Orderings](orderings.md)" in index_text
+
+
+def test_a_table_that_the_dissertation_does_not_have(fabricated: Fabricated, tmp_path: Path) -> None:
+    fabricated.add("a", Experiment(dataset="vegas", model="cca", title="CCA", tables=["7.1", "fig5.9"]), {"": [[0.5]]})
+    runs = write(fabricated.experiments, tmp_path)
+    assert lines((tmp_path / "tables" / "table_7_1.md").read_text())[2] == ["CCA", *["50.00\u00a0±\u00a00.00"] * 2]
+    assert layouts.numbers(runs) == sorted([*layouts.LAYOUTS, "7.1"])
 
 
 def test_table_of_features(make_mtm: Build, tmp_path: Path) -> None:

@@ -1,9 +1,8 @@
-"""Result tables: as rows for a program (CSV) and in the dissertation's layout for a reader (Markdown).
+"""Results as rows: read what the experiments wrote, put the published numbers beside it, write CSV.
 
 **Conventions.** Which experiments stand in a table is read from ``params.yaml``, never from what lies in a
-folder. CSV values are fractions; Markdown shows recall and precision in per cent, as the dissertation does.
-Every table names the source of its data, the weights of its features, the size of the pool and the chance
-level.
+folder. Values are fractions and ranks; `unisono.report.layouts` turns them into per cents for a reader. A *run*
+is one setting of one experiment: an experiment without variants is one run.
 """
 
 from __future__ import annotations
@@ -11,7 +10,9 @@ from __future__ import annotations
 import csv
 import functools
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,27 +35,71 @@ MEASURES = {
     "mean_rank": ("mean_rank", "MeanR"),
 }
 
-#: Measures that stand in ``results/metrics.json``.
-HEADLINES = ("map", "recall_at_1", "recall_at_10", "median_rank")
+#: Rank measures that stand in ``results/metrics.json``; of items with a class it is their MAP.
+HEADLINES = ("recall_at_1", "recall_at_10", "median_rank")
 
-TITLES = {"6.2": "Cross-modal retrieval on the musical ternary data set: the pair of an item in six directions"}
+#: Hyper-parameters that the settings of the published tables name otherwise.
+PARAMETERS = {"components": "n_components"}
 
-#: What has to be said with a published table (the dissertation's own contradictions).
-NOTES = {
-    "6.2": (
-        "The dissertation does not state its pool. Its Random row (median rank about 7,312) fits a pool of "
-        "about 14,600; its model's audio-lyrics rows (about 716) are the chance median of a pool of 1,430.",
-        "The published Random R@1 of 2.8 % cannot be chance for one relevant item (0.007 % in that pool); "
-        "the published Random R@10 lies above the published model's between audio and lyrics (7.6 % against "
-        "6.3 %).",
-        "`sheet=sheet_plain`: sheet music printed without its lyrics. With them under the staff, finding lyrics by "
-        "sheet music and back is partly reading text.",
-        "Lyrics-to-sheet and sheet-to-lyrics are exchanged between the published tables 6.2 and 6.3.",
-        "The published sample counts (14,454, and a split of 19,135) contradict each other.",
-        "Deviation over seeds: each seeds the method and deals the held-out songs anew into validation and "
-        "test. Training songs are the same throughout, since features are learned from them.",
-    )
-}
+#: A random choice of chunks, as a setting: ours alone, beside "k/chunks=1/3" of Table 4.1.
+RANDOM_CHUNKS = "random k/chunks="
+
+
+@dataclass(frozen=True)
+class Run:
+    """One setting of an experiment, with its results.
+
+    Attributes
+    ----------
+    key : str
+        Of the experiment, in ``params.yaml``.
+    experiment : unisono.config.experiments.Experiment
+    setting : str
+        What it changes, as the tables say it: ``"margin=0.1;batches=500"``, ``"sheet=sheet_plain"`` or empty.
+    label : str
+        The setting of ``published.csv`` to which it is compared: `setting`, without the overrides of
+        hyper-parameters that an experiment makes for all its runs.
+    result : dict
+        Its part of ``metrics.json``.
+    folder : Path
+        Where the experiment's results lie.
+    """
+
+    key: str
+    experiment: Any
+    setting: str
+    label: str
+    result: Mapping[str, Any]
+    folder: Path
+
+    def parts(self, measure: str) -> dict[tuple[int, int], dict[str, float]]:
+        """Read one measure of every part.
+
+        Parameters
+        ----------
+        measure : str
+            As in ``metrics.json``, ``"map"``.
+
+        Returns
+        -------
+        dict of (int, int) to dict of str to float
+            By seed and fold, then by direction.
+
+        Raises
+        ------
+        DataError
+            ``parts.csv`` is missing, or has no row of this run.
+        """
+        path = self.folder / "parts.csv"
+        own = str(self.result.get("setting", ""))
+        found: dict[tuple[int, int], dict[str, float]] = {}
+        for row in _read_parts(path):
+            if row["setting"] == own and row["measure"] == measure:
+                part = (int(row["seed"]), int(row["fold"]))
+                found.setdefault(part, {})[row["direction"]] = float(row["value"])
+        if not found:
+            raise DataError(f"{path}: no {measure} of setting {own!r}; run experiment {self.key!r} again")
+        return found
 
 
 @functools.cache
@@ -64,36 +109,42 @@ def published() -> tuple[dict[str, str], ...]:
         return tuple(csv.DictReader(file))
 
 
-def read_results(experiments: Iterable[str], folder: Path) -> dict[str, dict[str, Any]]:
+def read_results(experiments: Mapping[str, Any], folder: Path) -> list[Run]:
     """Read the metrics of experiments.
 
     Parameters
     ----------
-    experiments : iterable of str
-        Keys of params.yaml.
+    experiments : mapping of str to unisono.config.experiments.Experiment
+        Of params.yaml.
     folder : Path
         Holds ``<key>/metrics.json``.
 
     Returns
     -------
-    dict of str to dict
-        In the given order.
+    list of Run
+        In the given order; of an experiment with variants, one for each.
 
     Raises
     ------
     DataError
         A file is missing or damaged.
     """
-    results = {}
-    for key in experiments:
+    runs = []
+    for key, experiment in experiments.items():
         path = folder / key / "metrics.json"
         try:
-            results[key] = json.loads(path.read_text(encoding="utf-8"))
+            content = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise DataError(f"{path}: no such file; run `dvc repro` so that experiment {key!r} is there") from None
         except ValueError as error:
             raise DataError(f"{path}: not JSON ({error}); run experiment {key!r} again") from None
-    return results
+        if "variants" not in content:
+            label = ";".join(f"{view}={name}" for view, name in experiment.views.items())
+            runs.append(Run(key, experiment, setting(experiment), label, content, path.parent))
+            continue
+        for result in content["variants"]:
+            runs.append(Run(key, experiment, result["setting"], result["setting"], result, path.parent))
+    return runs
 
 
 def directions(result: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -102,17 +153,78 @@ def directions(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(query, target) for query, target in pairs]
 
 
-def rows(number: str, experiments: Mapping[str, Any], results: Mapping[str, Any]) -> list[dict[str, Any]]:
+def measures(scores: Mapping[str, Any]) -> list[str]:
+    """Say which measures of a direction answer its task: MAP where items have classes, ranks where only pairs count."""
+    return ["map"] if "map" in scores else [name for name in MEASURES if name in scores]
+
+
+def setting(experiment: Any) -> str:
+    """Describe what an experiment changes against its method's usual setting (``"sheet=sheet_plain"``, or empty)."""
+    changes = {**experiment.views, **experiment.params}
+    return ";".join(f"{name}={value}" for name, value in changes.items())
+
+
+def standing(number: str, runs: Iterable[Run]) -> list[tuple[Run, str, str]]:
+    """Pick the runs of a table, and name their settings as the table does.
+
+    An experiment may stand in several tables. Of a sweep that it holds, a table shows the settings that the
+    dissertation's shows, and those that no published table has. A method's usual run is shown at the published
+    setting that its hyper-parameters are (``"triplets=batch-all"`` in Table 5.3).
+
+    Parameters
+    ----------
+    number : str
+        The dissertation's number of the table, ``"5.3"``.
+    runs : iterable of Run
+
+    Returns
+    -------
+    list of (Run, str, str)
+        With the setting to print and the published setting to compare with.
+    """
+    known: dict[str, set[str]] = {}
+    for row in published():
+        known.setdefault(row["table"], set()).add(row["setting"])
+    elsewhere = {name for table, names in known.items() if table != number for name in names} - {""}
+    own = known.get(number, set())
+    found = []
+    for run in runs:
+        if number not in run.experiment.tables:
+            continue
+        if run.label.startswith(RANDOM_CHUNKS) or (run.label in elsewhere and run.label not in own):
+            continue
+        usual = "" if run.label else _usual_setting(number, run)
+        found.append((run, run.setting or usual, run.label or usual))
+    return found
+
+
+def agrees(published_setting: str, params: Mapping[str, Any]) -> bool:
+    """Say whether hyper-parameters are those of a published setting.
+
+    Parameters
+    ----------
+    published_setting : str
+        ``"triplets=batch-all"``; one without a value (``"mean"``, the whole audio, or "") is what every method does
+        unless asked otherwise.
+    params : mapping of str to object
+
+    Returns
+    -------
+    bool
+    """
+    pairs = [part.split("=") for part in published_setting.split(";") if "=" in part]
+    return all(str(params.get(PARAMETERS.get(name, name))).replace("_", "-") == value for name, value in pairs)
+
+
+def rows(number: str, runs: Iterable[Run]) -> list[dict[str, Any]]:
     """Collect a table's numbers.
 
     Parameters
     ----------
     number : str
         The dissertation's number of the table, ``"6.2"``.
-    experiments : mapping of str to unisono.config.experiments.Experiment
-        Those of the table.
-    results : mapping of str to dict
-        Their metrics, from `read_results`.
+    runs : iterable of Run
+        From `read_results`; those of other tables are passed over.
 
     Returns
     -------
@@ -121,28 +233,25 @@ def rows(number: str, experiments: Mapping[str, Any], results: Mapping[str, Any]
     """
     known = {_key(row): row["value"] for row in published()}
     found = []
-    for key, experiment in experiments.items():
-        result = results[key]
-        for query, target in directions(result):
-            scores = result[f"{query}->{target}"]
-            for name, (metric, _) in MEASURES.items():
-                if name not in scores:
-                    continue
+    for run, shown, label in standing(number, runs):
+        for query, target in directions(run.result):
+            scores = run.result[f"{query}->{target}"]
+            for name in measures(scores):
                 row = {
                     "table": number,
-                    "dataset": result["dataset"],
-                    "method": experiment.title,
-                    "setting": setting(experiment),
+                    "dataset": run.result["dataset"],
+                    "method": run.experiment.title,
+                    "setting": shown,
                     "query": query,
                     "target": target,
-                    "metric": metric,
+                    "metric": MEASURES[name][0],
                 }
                 row |= {
                     "value": f"{scores[name]:.6g}",
                     "std": f"{scores[f'{name}_std']:.6g}",
-                    "published": known.get(_key(row), ""),
-                    "source": result["source"],
-                    "n_items": result["n_items"],
+                    "published": known.get(_key(row | {"setting": label}), ""),
+                    "source": run.result["source"],
+                    "n_items": run.result["n_items"],
                     "pool": scores["pool"],
                     "chance": f"{scores['chance'][name]:.6g}",
                 }
@@ -150,111 +259,38 @@ def rows(number: str, experiments: Mapping[str, Any], results: Mapping[str, Any]
     return found
 
 
-def to_markdown(number: str, found: Sequence[Mapping[str, Any]], results: Mapping[str, Any]) -> str:
-    """Lay a table of rank measures out in the dissertation's order of directions and measures.
-
-    One block of rows per direction: ours, chance, then the published methods (the dissertation puts the methods
-    side by side, which with more than two of them no page is wide enough for).
+def headlines(runs: Iterable[Run]) -> dict[str, dict[str, dict[str, float]]]:
+    """Pick the numbers of ``results/metrics.json``: per run and direction, rounded to what is meant.
 
     Parameters
     ----------
-    number : str
-    found : sequence of mapping
-        From `rows`.
-    results : mapping of str to dict
-        Metrics of the table's experiments, for the notes.
-
-    Returns
-    -------
-    str
-    """
-    reference = [row for row in published() if row["table"] == number]
-    order = list(dict.fromkeys((row["query"], row["target"]) for row in [*reference, *found]))
-    measures = [name for name in MEASURES if any(row["metric"] == MEASURES[name][0] for row in found)]
-    cells: dict[tuple[str, str, str], dict[str, str]] = {}
-    for row in found:
-        name = row["method"] + (f" ({row['setting']})" if row["setting"] else "")
-        cells.setdefault((row["query"], row["target"], name), {})[row["metric"]] = _cell(
-            row["metric"], row["value"], row["std"]
-        )
-    for row in found:
-        at = (row["query"], row["target"], f"*chance in a pool of {row['pool']}*")
-        cells.setdefault(at, {})[row["metric"]] = _cell(row["metric"], row["chance"])
-    for row in reference:
-        at = (row["query"], row["target"], f"*D: {row['method']}*")
-        cells.setdefault(at, {})[row["metric"]] = _cell(row["metric"], row["value"])
-
-    lines = [
-        ["Direction", "Method", *(MEASURES[name][1] for name in measures)],
-        [":--", ":--", *["--:"] * len(measures)],
-    ]
-    for query, target in order:
-        block = [(name, values) for (q, t, name), values in cells.items() if (q, t) == (query, target)]
-        for position, (name, values) in enumerate(block):
-            first = f"**{query} → {target}**" if position == 0 else ""
-            lines.append([first, name, *(values.get(MEASURES[measure][0], "") for measure in measures)])
-    table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    title = f"# Table {number}: {TITLES.get(number, '')}".rstrip(": ")
-    notes = "\n".join(f"- {note}" for note in [*_facts(results), *NOTES.get(number, ())])
-    return f"{title}\n\n{table}\n\n{notes}\n"
-
-
-def headlines(results: Mapping[str, Any]) -> dict[str, dict[str, dict[str, float]]]:
-    """Pick the numbers of ``results/metrics.json``: per experiment and direction, rounded to what is meant.
-
-    Parameters
-    ----------
-    results : mapping of str to dict
-        From `read_results`.
+    runs : iterable of Run
 
     Returns
     -------
     dict of str to dict of str to dict of str to float
-        Fractions with four digits, ranks with two.
+        By experiment, or experiment and setting (``"vegas_tnn_margins/margin=0_1_batches=500"``: DVC reads a dot as
+        another level). Fractions with four digits, ranks with two.
     """
-    return {
-        key: {
-            f"{query}->{target}": {
-                name: round(float(scores[name]), 2 if "rank" in name else 4)
-                for name in HEADLINES
-                if name in (scores := result[f"{query}->{target}"])
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for run in runs:
+        own = str(run.result.get("setting", ""))
+        name = "/".join(filter(None, (run.key, re.sub(r"[^0-9A-Za-z=]+", "_", own))))
+        found[name] = {}
+        for query, target in directions(run.result):
+            scores = run.result[f"{query}->{target}"]
+            found[name][f"{query}->{target}"] = {
+                measure: round(float(scores[measure]), 2 if "rank" in measure else 4)
+                for measure in measures(scores)
+                if measure in ("map", *HEADLINES)
             }
-            for query, target in directions(result)
-        }
-        for key, result in results.items()
-    }
+    return found
 
 
-def write_tables(experiments: Mapping[str, Any], folder: Path, tables: Path, metrics: Path) -> None:
-    """Write every table of `experiments`, and the headline numbers.
-
-    Parameters
-    ----------
-    experiments : mapping of str to unisono.config.experiments.Experiment
-        All of params.yaml; each stands in the table it names, or in none.
-    folder : Path
-        Results of the experiments.
-    tables : Path
-        Folder for ``table_6_2.csv`` and ``table_6_2.md``, likewise for other numbers.
-    metrics : Path
-        JSON file for the headline numbers.
-
-    Raises
-    ------
-    DataError
-        An experiment has not been run, or a file cannot be written.
-    """
-    results = read_results(experiments, folder)
-    for number in sorted({experiment.table for experiment in experiments.values()} - {""}):
-        entries = {key: entry for key, entry in experiments.items() if entry.table == number}
-        found = rows(number, entries, results)
-        path = tables / f"table_{number.replace('.', '_')}.csv"
-        write_csv(path, COLUMNS, found)
-        with replacing(path.with_suffix(".md")) as temporary:
-            text = to_markdown(number, found, {key: results[key] for key in entries})
-            temporary.write_text(text, encoding="utf-8")
-    with replacing(metrics) as temporary:
-        temporary.write_text(json.dumps(headlines(results), indent=2) + "\n", encoding="utf-8")
+def write_headlines(runs: Iterable[Run], path: Path) -> None:
+    """Write `headlines` as JSON."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(headlines(runs), indent=2) + "\n", encoding="utf-8")
 
 
 def write_csv(path: Path, columns: Sequence[str], found: Iterable[Mapping[str, Any]]) -> None:
@@ -273,44 +309,48 @@ def write_csv(path: Path, columns: Sequence[str], found: Iterable[Mapping[str, A
         writer.writerows(found)
 
 
+def rounded(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Format the floats of a row as the CSV tables print them."""
+    return {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in row.items()}
+
+
+def markdown(lines: Sequence[Sequence[str]], align: str) -> str:
+    """Lay cells out as a Markdown table.
+
+    Parameters
+    ----------
+    lines : sequence of sequence of str
+        The header, then the rows.
+    align : str
+        A letter per column: ``l`` left, ``r`` right.
+
+    Returns
+    -------
+    str
+        Without a newline at its end.
+    """
+    rule = [":--" if letter == "l" else "--:" for letter in align]
+    return "\n".join("| " + " | ".join(line) + " |" for line in (lines[0], rule, *lines[1:]))
+
+
+def _read_parts(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file; run `dvc repro run_experiment@{path.parent.name}`") from None
+
+
+def _usual_setting(number: str, run: Run) -> str:
+    """Find the published setting of a table whose values a run's hyper-parameters have, or nothing."""
+    labels = dict.fromkeys(
+        row["setting"]
+        for row in published()
+        if (row["table"], row["dataset"], row["method"]) == (number, run.result["dataset"], run.experiment.title)
+    )
+    return next((label for label in labels if agrees(label, run.result["params"])), "")
+
+
 def _key(row: Mapping[str, Any]) -> tuple[str, ...]:
     """Tell which published number a row is to be compared with."""
     return tuple(row[name] for name in ("table", "dataset", "method", "setting", "query", "target", "metric"))
-
-
-def setting(experiment: Any) -> str:
-    """Describe what an experiment changes against its method's usual setting (``"sheet=sheet_plain"``, or empty)."""
-    changes = {**experiment.views, **experiment.params}
-    return ";".join(f"{name}={value}" for name, value in changes.items())
-
-
-def _cell(metric: str, value: str, std: str | None = None) -> str:
-    """Format a number: fractions in per cent, ranks as they are."""
-    scale, digits = (1, 1) if "rank" in metric else (100, 2)
-    text = f"{float(value) * scale:.{digits}f}"
-    return text if std is None else f"{text} ± {float(std) * scale:.{digits}f}"
-
-
-def _facts(results: Mapping[str, Any]) -> list[str]:
-    """Say what the numbers were computed from, once for all experiments that share it."""
-    shared: dict[str, list[str]] = {}
-    for key, result in results.items():
-        weights = ", ".join(f"{view} {kind}" for view, kind in result["weights"].items() if kind)
-        pools = sorted({result[f"{query}->{target}"]["pool"] for query, target in directions(result)})
-        dropped = sum(result["n_dropped"].values())
-        fact = (
-            f"source **{result['source']}**, {result['n_items']} items"
-            + (f" ({dropped} more lack a view)" if dropped else "")
-            + (f", {result['n_train']} of them for training" if result["n_train"] else "")
-            + f", pool {', '.join(map(str, pools))}, "
-            + (f"{result['n_folds']} folds, " if result["n_folds"] > 1 else "")
-            + f"{result['n_seeds']} seeds from {result['seed']}"
-            + (f"; feature weights: {weights}" if weights else "")
-            + "."
-        )
-        shared.setdefault(fact, []).append(f"`{key}`")
-    return [
-        "R@k and MAP in per cent, mean ± standard deviation; MedR and MeanR are ranks, 1 is best. "
-        "*D*: published in the dissertation, on other data; not to be compared unless the source is its own.",
-        *(f"{', '.join(keys)}: {fact}" for fact, keys in shared.items()),
-    ]

@@ -1,0 +1,52 @@
+"""The list of all tables, for a reader who opens their folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from unisono.io.files import replacing
+from unisono.report import layouts, tables
+
+#: Tables that other stages write.
+DESCRIPTIVE = {
+    "3.1": "Features of the audio-visual data sets",
+    "3.2": "Features of the musical ternary data set",
+    "5.1": "Inputs and networks of the triplet methods",
+    "6.1": "Settings of DARLearning",
+}
+#: Tables that the dissertation does not have.
+FURTHER = {
+    "orderings": "The dissertation's orderings of methods, judged on ours",
+    "chunks": "Selected chunks of audio against the whole, and against chunks chosen at random",
+}
+
+
+def write(runs: Iterable[tables.Run], folder: Path) -> None:
+    """Write ``README.md``: every table with its title and links.
+
+    Parameters
+    ----------
+    runs : iterable of unisono.report.tables.Run
+        Of all experiments.
+    folder : Path
+        Of the tables.
+
+    Raises
+    ------
+    DataError
+        The file cannot be written.
+    """
+    titles = DESCRIPTIVE | {number: layout.title for number, layout in layouts.LAYOUTS.items()}
+    titles |= {number: "" for number in layouts.numbers(runs) if number not in titles}
+    entries = [(f"Table {number}", title, f"table_{number.replace('.', '_')}") for number, title in titles.items()]
+    entries.sort(key=lambda entry: entry[2])
+    entries += [(name.capitalize(), title, name) for name, title in FURTHER.items()]
+    lines = [["Table", "Title", "Data"]]
+    lines += [[f"[{name}]({stem}.md)", title, f"[CSV]({stem}.csv)"] for name, title, stem in entries]
+    text = (
+        "# Tables\n\nOf the dissertation, by its numbers, ours beside the published values; then our own. Written by "
+        "`dvc repro`.\n\n" + tables.markdown(lines, "lll") + "\n"
+    )
+    with replacing(folder / "README.md") as temporary:
+        temporary.write_text(text, encoding="utf-8")

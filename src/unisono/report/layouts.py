@@ -1,0 +1,389 @@
+"""Result tables for a reader: the dissertation's rows and columns, ours beside the published numbers.
+
+**Conventions.** Fractions are shown in per cent, ranks as they are, the best of ours in bold. An empty cell is
+a number that nobody measured. Chance stands beside every measure.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from unisono.io.files import replacing
+from unisono.report import notes, tables
+
+#: How a reader knows the data sets.
+DATASETS = {"vegas": "VEGAS", "mv10k": "MV-10K", "mtm": "MTM"}
+
+#: Chance MAP of the published pools, from their sizes and ten equal classes: 5,621 clips and 2,000 videos.
+PUBLISHED_CHANCE = {"vegas": 0.1015, "mv10k": 0.1032}
+
+#: Training items of one published fold of VEGAS: what makes a number of batches a batch size.
+PUBLISHED_TRAINING = 22_483
+
+Row = Mapping[str, Any]
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a table is laid out.
+
+    Attributes
+    ----------
+    title : str
+    lines, columns : tuple of str
+        The columns of `unisono.report.tables.COLUMNS` that tell its lines, and its columns, apart.
+    metrics : tuple of str
+        Those that share a cell.
+    average : bool
+        Whether a column for the mean of both directions follows those of each data set.
+    best : str
+        Where the best of ours is sought: in every "column", or in every "line".
+    beside : bool
+        Whether the published numbers stand to the right of ours, or below.
+    query : str
+        The only query modality shown; empty for all.
+    blocks : bool
+        Whether every direction is a block of lines instead, with a column per measure.
+    """
+
+    title: str
+    lines: tuple[str, ...] = ("method", "setting")
+    columns: tuple[str, ...] = ("dataset", "query", "target")
+    metrics: tuple[str, ...] = ("map",)
+    average: bool = False
+    best: str = "column"
+    beside: bool = True
+    query: str = ""
+    blocks: bool = False
+
+
+_DIRECTIONS = ("dataset", "method", "query", "target")
+
+#: The result tables, by the dissertation's number. All of them are written, also when nothing stands in one.
+LAYOUTS = {
+    "4.1": Layout("Music videos found by selected chunks of audio", ("method",), ("setting",), query="audio"),
+    "5.2": Layout("Audio-visual retrieval, all methods", average=True),
+    "5.3": Layout("Ways of selecting triplets"),
+    "5.4": Layout("Distances between embeddings in the triplet loss"),
+    "5.5": Layout("Margins of the triplet loss", _DIRECTIONS, ("setting",), best="line", beside=False),
+    "5.6": Layout("Numbers of batches", _DIRECTIONS, ("setting",), best="line", beside=False),
+    "6.2": Layout(
+        "Cross-modal retrieval on the musical ternary data set: the pair of an item in six directions", blocks=True
+    ),
+    "6.3": Layout(
+        "DARLearning and its baselines on the musical ternary data set",
+        columns=("query", "target"),
+        metrics=("recall@1", "median_rank"),
+        beside=False,
+    ),
+}
+
+
+def write(runs: Sequence[tables.Run], folder: Path) -> None:
+    """Write every result table as CSV and Markdown.
+
+    Parameters
+    ----------
+    runs : sequence of unisono.report.tables.Run
+        Of all experiments; each stands in the tables it names.
+    folder : Path
+        For ``table_6_2.csv`` and ``table_6_2.md``, likewise for other numbers.
+
+    Raises
+    ------
+    DataError
+        Results are damaged, or a file cannot be written.
+    """
+    for number in numbers(runs):
+        path = folder / f"table_{number.replace('.', '_')}.csv"
+        tables.write_csv(path, tables.COLUMNS, tables.rows(number, runs))
+        with replacing(path.with_suffix(".md")) as temporary:
+            temporary.write_text(to_markdown(number, runs), encoding="utf-8")
+
+
+def numbers(runs: Iterable[tables.Run]) -> list[str]:
+    """List the tables that are written: the dissertation's, and those that an experiment names beside them."""
+    asked = {number for run in runs for number in run.experiment.tables if not number.startswith("fig")}
+    return sorted({*LAYOUTS, *asked})
+
+
+def to_markdown(number: str, runs: Iterable[tables.Run]) -> str:
+    """Lay a table out for a reader, with its notes.
+
+    Parameters
+    ----------
+    number : str
+        The dissertation's number of the table; of one that it does not have, the lines are methods.
+    runs : iterable of unisono.report.tables.Run
+
+    Returns
+    -------
+    str
+    """
+    standing = tables.standing(number, runs)
+    shown = [run for run, _, _ in standing]
+    line_of = _line_settings(standing)
+    found: list[Row] = [
+        row | {"setting": line_of[row["dataset"], row["method"], row["setting"]]} for row in tables.rows(number, shown)
+    ]
+    reference: list[Row] = [row for row in tables.published() if row["table"] == number]
+    layout = LAYOUTS.get(number, Layout("", blocks=any(row["metric"] != "map" for row in found)))
+    if layout.blocks:
+        table = _blocks(number, found, reference)
+    else:
+        if layout.average:
+            found = [*found, *_averages(standing, line_of)]
+            reference = [*reference, *_published_averages(reference)]
+        table = _grid(number, layout, found, reference)
+    title = f"# Table {number}: {layout.title}".rstrip(": ")
+    return f"{title}\n\n{table}\n\n" + "\n".join(f"- {note}" for note in notes.under(number, shown)) + "\n"
+
+
+def _grid(number: str, layout: Layout, found: Sequence[Row], reference: Sequence[Row]) -> str:
+    """Lay out lines against columns."""
+    ours = [row for row in found if row["metric"] in layout.metrics and layout.query in ("", row["query"])]
+    theirs = [row for row in reference if row["metric"] in layout.metrics and layout.query in ("", row["query"])]
+    columns = _in_order(layout.columns, [*theirs, *ours])
+    their_columns = _in_order(layout.columns, theirs)
+    lines = _in_order(layout.lines, [*theirs, *ours])
+    cells = _cells(layout, ours)
+    published = _cells(layout, theirs)
+    best = _best(layout, cells)
+    # One line of chance, or one for each data set where data sets are in the lines.
+    groups = list(dict.fromkeys(row["dataset"] for row in ours)) if "dataset" in layout.lines else [""]
+    many = len({row["dataset"] for row in [*ours, *theirs]}) > 1
+    label = _line_label(number, layout, many)
+
+    def our_cells(line: Key) -> list[str]:
+        return [_joined(layout, cells.get((line, column), {}), best, line, column) for column in columns]
+
+    def their_cells(line: Key, at: Sequence[Key]) -> list[str]:
+        return [_joined(layout, published.get((line, column), {}), set(), line, column) for column in at]
+
+    heads, their_heads = ([_column_label(number, layout, column) for column in at] for at in (columns, their_columns))
+    printed: list[list[str]] = []
+    chances = [
+        [f"*chance, {DATASETS[group]}*" if many and group else "*chance*", *_chance(layout, ours, columns, group)]
+        for group in groups
+    ]
+    if layout.beside:
+        printed.append(["Method", *heads, *(f"D: {head}" for head in their_heads)])
+        printed += [[label(line), *our_cells(line), *their_cells(line, their_columns)] for line in lines]
+        printed += [[*line, *_published_chance(layout, theirs, their_columns)] for line in chances]
+    else:
+        printed.append(["Method", *heads])
+        printed += [[label(line), *our_cells(line)] for line in lines if any(our_cells(line))]
+        printed += chances if ours else []
+        printed += [
+            [f"*D: {label(line)}*", *their_cells(line, columns)] for line in lines if any(their_cells(line, columns))
+        ]
+        if layout.metrics == ("map",):
+            printed.append(["*D: chance*", *_published_chance(layout, theirs, columns)])
+        hours = {row["setting"]: row["value"] for row in reference if row["metric"] == "train_hours"}
+        if hours:
+            printed.append(["*D: hours of training*", *(hours.get(column[0], "") for column in columns)])
+    return tables.markdown(printed, "l" + "r" * (len(printed[0]) - 1))
+
+
+def _blocks(number: str, found: Sequence[Row], reference: Sequence[Row]) -> str:
+    """Lay out rank measures: a block of lines per direction (ours, chance, the published), a column per measure.
+
+    The dissertation puts the methods side by side, which with more than two of them no page is wide enough for.
+    """
+    rows = [*reference, *found]
+    measures = [name for _, (name, _) in tables.MEASURES.items() if any(row["metric"] == name for row in rows)]
+    layout = Layout("", ("query", "target", "method", "setting"), ("metric",), tuple(measures))
+    cells, published = _cells(layout, found), _cells(layout, reference)
+    titles = dict(tables.MEASURES.values())
+    printed = [["Direction", "Method", *(titles[name] for name in measures)]]
+    for query, target in _in_order(("query", "target"), rows):
+        own = [row for row in found if (row["query"], row["target"]) == (query, target)]
+        block: list[list[str]] = []
+        best = _best(layout, {at: cell for at, cell in cells.items() if at[0][:2] == (query, target)})
+        for line in _in_order(layout.lines, own):
+            values = [_joined(layout, cells.get((line, (name,)), {}), best, line, (name,)) for name in measures]
+            block.append([_method(number, line[2], line[3]), *values])
+        for pool in dict.fromkeys(row["pool"] for row in own):
+            chance = {row["metric"]: _number(row["metric"], row["chance"]) for row in own if row["pool"] == pool}
+            block.append([f"*chance in a pool of {pool}*", *(chance.get(name, "") for name in measures)])
+        for line in _in_order(
+            layout.lines, [row for row in reference if (row["query"], row["target"]) == (query, target)]
+        ):
+            values = [_joined(layout, published.get((line, (name,)), {}), set(), line, (name,)) for name in measures]
+            block.append([f"*D: {_method(number, line[2], line[3])}*", *values])
+        printed += [[f"**{query} → {target}**" if at == 0 else "", *line] for at, line in enumerate(block)]
+    return tables.markdown(printed, "ll" + "r" * len(measures))
+
+
+def _cells(layout: Layout, rows: Iterable[Row]) -> dict[tuple[Key, Key], dict[str, Row]]:
+    """Sort rows into cells, by metric."""
+    cells: dict[tuple[Key, Key], dict[str, Row]] = {}
+    for row in rows:
+        at = tuple(row[name] for name in layout.lines), tuple(row[name] for name in layout.columns)
+        cells.setdefault(at, {})[row["metric"]] = row
+    return cells
+
+
+def _in_order(names: Sequence[str], rows: Iterable[Row]) -> list[Key]:
+    """List the different values of some columns, the published order first."""
+    keys = list(dict.fromkeys(tuple(row[name] for name in names) for row in rows))
+    if "dataset" in names and "query" in names:
+        # An average is computed last, and stands behind the directions of its data set.
+        at = names.index("dataset")
+        datasets = list(dict.fromkeys(key[at] for key in keys))
+        keys.sort(key=lambda key: datasets.index(key[at]))
+    return keys
+
+
+def _best(layout: Layout, cells: Mapping[tuple[Key, Key], Mapping[str, Row]]) -> set[tuple[Key, Key, str]]:
+    """Find the best of ours in every column or line, where there are at least two to choose from."""
+    groups: dict[tuple[Key, str], list[tuple[float, Key, Key]]] = {}
+    for (line, column), rows in cells.items():
+        for metric, row in rows.items():
+            sign = -1.0 if "rank" in metric else 1.0
+            group = line if layout.best == "line" else column
+            groups.setdefault((group, metric), []).append((sign * float(row["value"]), line, column))
+    return {
+        (line, column, metric)
+        for (_, metric), candidates in groups.items()
+        for value, line, column in candidates
+        if len(candidates) > 1 and value == max(candidates)[0]
+    }
+
+
+def _joined(layout: Layout, rows: Mapping[str, Row], best: set[tuple[Key, Key, str]], line: Key, column: Key) -> str:
+    """Format one cell: its metrics, joined by a stroke."""
+    texts = []
+    for metric in layout.metrics:
+        if metric in rows:
+            text = _number(metric, rows[metric]["value"], rows[metric].get("std"))
+            texts.append(f"**{text}**" if (line, column, metric) in best else text)
+    return " / ".join(texts)
+
+
+def _number(metric: str, value: Any, std: Any = None) -> str:
+    """Format a number: fractions in per cent, ranks as they are; a line is not broken before its deviation."""
+    scale, digits = (1, 1) if "rank" in metric else (100, 2)
+    text = f"{float(value) * scale:.{digits}f}"
+    return text if std in (None, "") else f"{text}\u00a0±\u00a0{float(std) * scale:.{digits}f}"
+
+
+def _chance(layout: Layout, ours: Sequence[Row], columns: Sequence[Key], dataset: str) -> list[str]:
+    """Print the chance level of each column, of one data set where those are in the lines."""
+    printed = []
+    for column in columns:
+        levels = {
+            row["metric"]: _number(row["metric"], row["chance"])
+            for row in ours
+            if tuple(row[name] for name in layout.columns) == column and dataset in ("", row["dataset"])
+        }
+        printed.append(" / ".join(levels[metric] for metric in layout.metrics if metric in levels))
+    return printed
+
+
+def _published_chance(layout: Layout, theirs: Sequence[Row], columns: Sequence[Key]) -> list[str]:
+    """Print the chance level of each published column."""
+    datasets = {tuple(row[name] for name in layout.columns): row["dataset"] for row in theirs}
+    levels = (PUBLISHED_CHANCE.get(datasets.get(column, "")) for column in columns)
+    return ["" if level is None else _number("map", level) for level in levels]
+
+
+def _line_label(number: str, layout: Layout, many: bool) -> Callable[[Key], str]:
+    def label(line: Key) -> str:
+        at = dict(zip(layout.lines, line, strict=True))
+        text = _method(number, at["method"], at.get("setting", ""))
+        if "query" in at:
+            text += f" {_arrow(at['query'], at['target'])}"
+        return f"{DATASETS[at['dataset']]}, {text}" if many and "dataset" in at else text
+
+    return label
+
+
+def _column_label(number: str, layout: Layout, column: Key) -> str:
+    at = dict(zip(layout.columns, column, strict=True))
+    if "setting" in at:
+        return _short(number, at["setting"])
+    if "dataset" in at:
+        return f"{DATASETS[at['dataset']]} {_arrow(at['query'], at['target'], short=True)}"
+    return f"{_arrow(at['query'], at['target'])} (R@1 / MedR)"
+
+
+def _arrow(query: str, target: str, *, short: bool = False) -> str:
+    if not target:
+        return query
+    return f"{query[0]}→{target[0]}" if short else f"{query} → {target}"
+
+
+def _method(number: str, method: str, setting: str) -> str:
+    return f"{method} ({_short(number, setting)})" if setting else method
+
+
+def _short(number: str, setting: str) -> str:
+    """Shorten a setting to what varies in its table."""
+    values = dict(part.split("=", 1) for part in setting.split(";") if "=" in part)
+    if number == "5.5" and "margin" in values:
+        return values["margin"]
+    if number == "5.6" and values.get("batches", "").isdigit():
+        return f"{values['batches']} ({round(PUBLISHED_TRAINING / int(values['batches']))})"
+    if any(row["setting"] == setting for row in tables.published() if row["table"] == number):
+        return ", ".join(values.values()) or setting
+    return setting or "default"
+
+
+def _line_settings(standing: Iterable[tuple[tables.Run, str, str]]) -> dict[Key, str]:
+    """Say on which line a run stands: the published one that it is compared with, if no other run claims it.
+
+    An override of hyper-parameters (``"n_components=20"``) then stands in the notes, not in a line of its own.
+    """
+    claims: dict[Key, set[str]] = {}
+    for run, shown, label in standing:
+        claims.setdefault((run.result["dataset"], run.experiment.title, label), set()).add(shown)
+    return {
+        (dataset, method, shown): label if len(settings) == 1 else shown
+        for (dataset, method, label), settings in claims.items()
+        for shown in settings
+    }
+
+
+def _averages(standing: Iterable[tuple[tables.Run, str, str]], line_of: Mapping[Key, str]) -> list[Row]:
+    """Compute the mean of both directions, with the deviation of the parts' means."""
+    found: list[Row] = []
+    for run, shown, _ in standing:
+        means = [statistics.fmean(values.values()) for values in run.parts("map").values()]
+        scores = [run.result[f"{query}->{target}"] for query, target in tables.directions(run.result)]
+        found.append({
+            "dataset": run.result["dataset"],
+            "method": run.experiment.title,
+            "setting": line_of[run.result["dataset"], run.experiment.title, shown],
+            "query": "average",
+            "target": "",
+            "metric": "map",
+            "value": statistics.fmean(means),
+            "std": statistics.stdev(means) if len(means) > 1 else 0.0,
+            "chance": statistics.fmean(score["chance"]["map"] for score in scores),
+        })  # fmt: skip
+    return found
+
+
+def _published_averages(reference: Iterable[Row]) -> list[Row]:
+    """Compute the mean of both published directions."""
+    values: dict[Key, list[float]] = {}
+    for row in reference:
+        values.setdefault((row["dataset"], row["method"], row["setting"]), []).append(float(row["value"]))
+    return [
+        {
+            "dataset": dataset,
+            "method": method,
+            "setting": setting,
+            "query": "average",
+            "target": "",
+            "metric": "map",
+            "value": statistics.fmean(both),
+        }
+        for (dataset, method, setting), both in values.items()
+    ]

@@ -1,0 +1,370 @@
+"""The dissertation's main orderings of methods, judged on ours.
+
+**Conventions.** An ordering is judged on MAP, the mean of both directions, in pairs: both methods on the same
+test fold. Seeds are averaged within a fold first, since a seed is no new sample of clips; the 95 % t interval
+is that of the folds' differences. It *holds* when the interval is above zero, is *contradicted* when it is
+below, and *undecided* otherwise. The interval over all folds and seeds, narrower than it may be, stands beside.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from unisono.io.files import replacing
+from unisono.report import layouts, tables
+
+COLUMNS = (
+    "group", "ordering", "dataset", "source", "required", "verdict", "higher", "lower", "difference", "low", "high",
+    "low_all", "high_all", "n_folds", "n_seeds", "published_higher", "published_lower", "published_difference",
+)  # fmt: skip
+
+#: The source on which orderings must hold.
+REQUIRED_ON = "digits"
+
+#: MAP of one run by seed and fold, mean of both directions.
+Parts = Mapping[tuple[int, int], float]
+
+
+@dataclass(frozen=True)
+class Ordering:
+    """One statement of the dissertation: `higher` finds more than `lower`.
+
+    Attributes
+    ----------
+    group : str
+    higher, lower : str
+        Methods, of `unisono.models`.
+    settings : tuple of (str, str)
+        Their settings in ``published.csv``, the first pair that has been run; "" is a method's usual run.
+    required : bool
+        Whether it must hold on the digits; otherwise it is reported.
+    """
+
+    group: str
+    higher: str
+    lower: str
+    settings: tuple[tuple[str, str], ...] = (("", ""), ("mean", "mean"))
+    required: bool = False
+
+    def name(self) -> str:
+        """Say it: ``"C-CCA > CCA"``, with the settings where they differ."""
+        first, second = self.settings[0]
+        sides = (TITLES[self.higher], TITLES[self.lower])
+        if self.higher == self.lower:
+            sides = (f"{sides[0]} {first.partition('=')[2]}", first and second.partition("=")[2])
+        elif first:
+            sides = (sides[0], f"{sides[1]} ({first.partition('=')[2]})")
+        return " > ".join(sides)
+
+
+#: How the published numbers call the methods.
+TITLES = {
+    "cca": "CCA", "kcca": "KCCA", "dcca": "DCCA", "c_cca": "C-CCA", "c_kcca": "C-KCCA", "c_dcca": "C-DCCA",
+    "s_dcca": "S-DCCA", "tnn": "TNN", "tnn_c_cca": "TNN-C-CCA", "acmr": "ACMR", "ucal": "UCAL", "agah": "AGAH",
+    "ugach": "UGACH",
+}  # fmt: skip
+
+SUPERVISED = "labels help"
+
+#: Selections of triplets in the order of the published numbers.
+_TRIPLETS = tuple(f"triplets={name}" for name in ("batch-all", "batch-semi-hard", "random", "batch-hard"))
+
+ORDERINGS = (
+    Ordering(SUPERVISED, "c_cca", "cca", required=True),
+    Ordering(SUPERVISED, "c_kcca", "kcca", required=True),
+    Ordering(SUPERVISED, "c_dcca", "dcca", required=True),
+    Ordering("depth helps", "c_dcca", "c_cca", required=True),
+    Ordering("depth helps", "s_dcca", "c_cca", required=True),
+    Ordering("triplets help", "tnn_c_cca", "c_cca", (("", ""), (_TRIPLETS[0], "")), required=True),
+    Ordering("triplets need C-CCA", "tnn_c_cca", "tnn", ((_TRIPLETS[0], _TRIPLETS[0]),), required=True),
+    Ordering("distance", "tnn_c_cca", "tnn_c_cca", (("distance=cosine", "distance=euclidean"),)),
+    *(Ordering("selection of triplets", "tnn_c_cca", "tnn_c_cca", (pair,)) for pair in pairwise(_TRIPLETS)),
+    Ordering("depth without labels", "dcca", "cca"),
+    Ordering("adversarial methods", "acmr", "ucal"),
+    Ordering("adversarial methods", "agah", "ugach"),
+)
+
+#: Tables whose published numbers an ordering takes, the first that has both methods.
+_PUBLISHED_IN = ("5.2", "5.3", "5.4", "4.1")
+
+
+def judge(runs: Iterable[tables.Run]) -> list[dict[str, Any]]:
+    """Judge every ordering on every data set with classes.
+
+    Parameters
+    ----------
+    runs : iterable of unisono.report.tables.Run
+
+    Returns
+    -------
+    list of dict
+        Keys are `COLUMNS`; numbers are fractions. Where a method has not been run, ``verdict`` is ``"not run"``.
+
+    Raises
+    ------
+    DataError
+        The parts of a run are missing.
+    """
+    runs = [run for run in runs if run.result["dataset"] != "mtm"]
+    found = []
+    for dataset in dict.fromkeys(run.result["dataset"] for run in runs):
+        own = [run for run in runs if run.result["dataset"] == dataset]
+        source = own[0].result["source"]
+        supervised: dict[str, tables.Run] = {}
+        unsupervised: dict[str, tables.Run] = {}
+        for ordering in ORDERINGS:
+            first, second = _pair(ordering, own)
+            found.append(_row(ordering, dataset, source, first, second))
+            if ordering.group == SUPERVISED and first is not None and second is not None:
+                supervised[ordering.higher], unsupervised[ordering.lower] = first, second
+        at = max(index for index, row in enumerate(found) if row["group"] == SUPERVISED)
+        found.insert(at + 1, _summary(dataset, source, supervised, unsupervised))
+    return found
+
+
+def compare(higher: Parts, lower: Parts) -> dict[str, float | int | str]:
+    """Compare two methods in pairs of folds.
+
+    Parameters
+    ----------
+    higher, lower : mapping of (int, int) to float
+        MAP by seed and fold. A method of one seed (a closed form) is compared with every seed of the other.
+
+    Returns
+    -------
+    dict
+        ``difference``, ``low``, ``high`` (95 % over folds), ``low_all``, ``high_all`` (over folds and seeds),
+        ``n_folds``, ``n_seeds`` and ``verdict``. Without two folds in common it is undecided.
+    """
+    seeds = [sorted({seed for seed, _ in parts}) for parts in (higher, lower)]
+    pairs = [(seed, seed) for seed in seeds[0] if seed in seeds[1]]
+    if 1 in (len(seeds[0]), len(seeds[1])):
+        pairs = [(first, second) for first in seeds[0] for second in seeds[1]]
+    by_fold: dict[int, list[float]] = {}
+    for first, second in pairs:
+        for seed, fold in higher:
+            if seed == first and (second, fold) in lower:
+                by_fold.setdefault(fold, []).append(higher[first, fold] - lower[second, fold])
+    means = [statistics.fmean(values) for values in by_fold.values()]
+    every = [value for values in by_fold.values() for value in values]
+    low, high = interval(means)
+    low_all, high_all = interval(every)
+    verdict = "holds" if low > 0 else "contradicted" if high < 0 else "undecided"
+    difference = statistics.fmean(means) if means else math.nan
+    return {
+        "verdict": verdict, "difference": difference, "low": low, "high": high, "low_all": low_all,
+        "high_all": high_all, "n_folds": len(means), "n_seeds": len(pairs),
+    }  # fmt: skip
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """Compute the 95 % t interval of a mean; unbounded for fewer than two values."""
+    from scipy.stats import t
+
+    if len(values) < 2:
+        return -math.inf, math.inf
+    half = float(t.ppf(0.975, len(values) - 1)) * statistics.stdev(values) / math.sqrt(len(values))
+    return statistics.fmean(values) - half, statistics.fmean(values) + half
+
+
+def write(runs: Sequence[tables.Run], folder: Path) -> None:
+    """Write ``orderings.csv`` and ``orderings.md``.
+
+    Parameters
+    ----------
+    runs : sequence of unisono.report.tables.Run
+        Of all experiments.
+    folder : Path
+
+    Raises
+    ------
+    DataError
+        The parts of a run are missing, or a file cannot be written.
+    """
+    found = judge(runs)
+    tables.write_csv(folder / "orderings.csv", COLUMNS, map(tables.rounded, found))
+    with replacing(folder / "orderings.md") as temporary:
+        temporary.write_text(to_markdown(found), encoding="utf-8")
+
+
+def to_markdown(found: Sequence[Mapping[str, Any]]) -> str:
+    """Lay the orderings out for a reader, one table per data set.
+
+    Parameters
+    ----------
+    found : sequence of mapping
+        From `judge`.
+
+    Returns
+    -------
+    str
+    """
+    pieces = ["# The dissertation's orderings of methods, judged on ours"]
+    for dataset in dict.fromkeys(row["dataset"] for row in found):
+        own = [row for row in found if row["dataset"] == dataset]
+        pieces.append(f"## {layouts.DATASETS[dataset]} (source: {own[0]['source']})")
+        lines = [
+            [
+                "",
+                "Ordering",
+                "Ours",
+                "Difference",
+                "95 %, folds",
+                "95 %, folds × seeds",
+                "Verdict",
+                "D",
+                "D: difference",
+            ]
+        ]
+        group = ""
+        for row in own:
+            lines.append([
+                row["group"] if row["group"] != group else "",
+                row["ordering"],
+                _two(row["higher"], row["lower"]),
+                _points(row["difference"]),
+                span(row["low"], row["high"]),
+                span(row["low_all"], row["high_all"]),
+                f"**{row['verdict']}**" + (" (required)" if row["required"] == "yes" else ""),
+                _two(row["published_higher"], row["published_lower"]),
+                _points(row["published_difference"]),
+            ])  # fmt: skip
+            group = row["group"]
+        pieces.append(tables.markdown(lines, "lllrrrllr"))
+    pieces.append("\n".join([
+        "- MAP in per cent, mean of both directions; differences in points, in pairs of the same test fold.",
+        "- The first interval is over folds, each the mean of its seeds: a seed is no new sample of clips. It decides: "
+        "*holds* above zero, *contradicted* below, else *undecided*. Folds share training items, so that no interval "
+        "of this kind is exact.",
+        "- *required*: must hold on the default source, `digits`. All others, and everything on another source, are "
+        "only reported.",
+        "- The worst and the best of several methods are picked by their means: ours by ours, *D*'s by the published.",
+        "- A method without chance (a closed form) has one seed, with which every seed of the other is compared.",
+        "- *D*: published (Tables 5.2, 5.3, 5.4; S-DCCA on MV-10K: Table 4.1, audio → visual), on other data.",
+    ]))  # fmt: skip
+    return "\n\n".join(pieces) + "\n"
+
+
+def _pair(ordering: Ordering, runs: Sequence[tables.Run]) -> tuple[tables.Run | None, tables.Run | None]:
+    """Find the runs of both sides of an ordering."""
+    found = [
+        (_find(ordering.higher, first, runs), _find(ordering.lower, second, runs))
+        for first, second in ordering.settings
+    ]
+    return next((pair for pair in found if None not in pair), found[0])
+
+
+def _find(model: str, setting: str, runs: Iterable[tables.Run]) -> tables.Run | None:
+    """Find a run by method and published setting, or by the hyper-parameters that the setting stands for."""
+    candidates = [
+        run
+        for run in runs
+        if run.experiment.model == model
+        and (run.label == setting or (not run.label and tables.agrees(setting, run.result["params"])))
+    ]
+    # An experiment without overrides of its own is the method's usual one.
+    candidates.sort(key=lambda run: (run.label != setting, bool(run.experiment.params)))
+    return candidates[0] if candidates else None
+
+
+def _parts(run: tables.Run) -> Parts:
+    return {part: statistics.fmean(values.values()) for part, values in run.parts("map").items()}
+
+
+def _mean(run: tables.Run) -> float:
+    return statistics.fmean(_parts(run).values())
+
+
+def _row(
+    ordering: Ordering, dataset: str, source: str, higher: tables.Run | None, lower: tables.Run | None
+) -> dict[str, Any]:
+    required = "yes" if ordering.required and source == REQUIRED_ON else "no"
+    row: dict[str, Any] = dict.fromkeys(COLUMNS, "") | {
+        "group": ordering.group, "ordering": ordering.name(), "dataset": dataset, "source": source,
+        "required": required, "verdict": "not run",
+    }  # fmt: skip
+    if higher is not None and lower is not None:
+        row |= {"higher": _mean(higher), "lower": _mean(lower), **compare(_parts(higher), _parts(lower))}
+    else:
+        row |= {name: _mean(run) for name, run in (("higher", higher), ("lower", lower)) if run is not None}
+    return row | _published(dataset, ordering)
+
+
+def _summary(
+    dataset: str, source: str, supervised: Mapping[str, tables.Run], unsupervised: Mapping[str, tables.Run]
+) -> dict[str, Any]:
+    """Compare the worst method with labels to the best without, each picked by its mean."""
+    pairs = [ordering for ordering in ORDERINGS if ordering.group == SUPERVISED]
+    with_labels = [TITLES[ordering.higher] for ordering in pairs]
+    without = [TITLES[ordering.lower] for ordering in pairs]
+    row: dict[str, Any] = dict.fromkeys(COLUMNS, "") | {
+        "group": SUPERVISED,
+        "ordering": f"worst of {', '.join(with_labels)} > best of {', '.join(without)}",
+        "dataset": dataset,
+        "source": source,
+        "required": "yes" if source == REQUIRED_ON else "no",
+        "verdict": "not run",
+    }
+    if len(supervised) == len(unsupervised) == len(pairs):
+        worst = min(supervised.values(), key=_mean)
+        best = max(unsupervised.values(), key=_mean)
+        row |= {"higher": _mean(worst), "lower": _mean(best), **compare(_parts(worst), _parts(best))}
+        row["ordering"] += f" (here {TITLES[worst.experiment.model]} and {TITLES[best.experiment.model]})"
+    known = _published_means("5.2", dataset)
+    if known:
+        low, high = min(known[name, ""] for name in with_labels), max(known[name, ""] for name in without)
+        row |= {"published_higher": low, "published_lower": high, "published_difference": low - high}
+    return row
+
+
+def _published(dataset: str, ordering: Ordering) -> dict[str, float]:
+    """Find the published MAP of both sides in one table, mean of the directions that it has."""
+    for number in _PUBLISHED_IN:
+        known = _published_means(number, dataset)
+        for settings in ordering.settings:
+            first, second = (
+                known.get((TITLES[model], setting))
+                for model, setting in zip((ordering.higher, ordering.lower), settings, strict=True)
+            )
+            if first is not None and second is not None:
+                return {"published_higher": first, "published_lower": second, "published_difference": first - second}
+    return {}
+
+
+def _published_means(number: str, dataset: str) -> dict[tuple[str, str], float]:
+    values: dict[tuple[str, str], list[float]] = {}
+    for row in tables.published():
+        if (row["table"], row["dataset"], row["metric"]) == (number, dataset, "map"):
+            values.setdefault((row["method"], row["setting"]), []).append(float(row["value"]))
+    return {key: statistics.fmean(found) for key, found in values.items()}
+
+
+def percent(value: Any) -> str:
+    """Format a fraction in per cent; nothing where there is none."""
+    return "" if value == "" else f"{100 * value:.2f}"
+
+
+def difference(value: Any, low: Any, high: Any) -> str:
+    """Format a difference in points with its interval: ``"+1.20 (-0.30 … +2.70)"``; nothing where there is none."""
+    bounds = span(low, high)
+    return _points(value) + (f" ({bounds})" if bounds else "")
+
+
+def span(low: Any, high: Any) -> str:
+    """Format an interval in points; nothing where there is none."""
+    return "" if low == "" or math.isinf(low) else f"{_points(low)}\u00a0…\u00a0{_points(high)}"
+
+
+def _points(value: Any) -> str:
+    return "" if value == "" or math.isnan(value) else f"{100 * value:+.2f}"
+
+
+def _two(first: Any, second: Any) -> str:
+    """Format the MAP of both sides; nothing where neither is known."""
+    return "" if first == second == "" else f"{percent(first) or '?'} / {percent(second) or '?'}"
