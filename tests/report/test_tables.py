@@ -189,9 +189,10 @@ def sweep(fabricated: Fabricated) -> Fabricated:
         params=usual,
     )
     margins = [f"margin={margin};batches=500" for margin in (0.1, 0.5)] + ["margin=0.5;batches=300"]
+    sizes = [{"setting": margin, "params": {"batch_size": 75 if "300" in margin else 40}} for margin in margins]
     fabricated.add(
         "margins",
-        Experiment(**tnn, tables=["5.5", "5.6"], variants=[{"setting": margin} for margin in margins]),
+        Experiment(**tnn, tables=["5.5", "5.6"], variants=sizes),
         {margin: ones * value for margin, value in zip(margins, (0.3, 0.41, 0.35), strict=True)},
         params=usual,
     )
@@ -259,6 +260,9 @@ def test_margins_and_batches_are_columns_with_the_published_below(sweep: Fabrica
 
     found = lines(layouts.to_markdown("5.6", runs))
     assert (found[0][1], found[0][5], found[0][11]) == ("300 (75)", "500 (45)", "900 (25)")
+    text = layouts.to_markdown("5.6", runs)
+    assert "Batches of ours hold 40 items (`margin=0.5;batches=500`), 75 items (`margin=0.5;batches=300`)." in text
+    assert "Batches of ours hold 40 items." in layouts.to_markdown("5.5", runs)
     assert found[-1] == ["*D: hours of training*", *["32", "27", "21", "16", "12", "9", "6", "4", "3", "2", "2"]]
 
 

@@ -150,7 +150,12 @@ def _width(source: Path, column: str) -> int:
     schema = _schema(source)
     if column not in schema.names:
         raise DataError(f"{source}: has no column {column!r}; its columns: {', '.join(schema.names)}")
-    kind, width = schema.field(column).type, 0
+    return vector_width(schema.field(column).type)
+
+
+def vector_width(kind: pa.DataType) -> int:
+    """Tell the width of the vectors of a column by its type; 0 where it holds none."""
+    width = 0
     while pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind):
         width = kind.list_size if pa.types.is_fixed_size_list(kind) else 0
         kind = kind.value_type

@@ -17,7 +17,7 @@ _REPEATED = (
 )
 _BATCHES = (
     "The dissertation counts batches per epoch, not items per batch: of its 22,483 training items 300 batches hold 75 "
-    "each, 900 hold 25. On fewer items the size is kept, and stands in brackets behind the published number of batches."
+    "each, 900 hold 25. On fewer items it is the size that can be kept (Table 5.6: in brackets)."
 )
 _TWICE = (
     "The published columns `mean` of Table 4.1 and MV-10K audio → visual of Table 5.2 agree within 0.03 for five "
@@ -117,6 +117,7 @@ def under(number: str, runs: Iterable[tables.Run]) -> list[str]:
         "dissertation, on other data; not to be compared unless the source is its own.",
         *_facts(runs),
         *_remarks(runs),
+        *(_batches(runs) if number in ("5.5", "5.6") else ()),
         *NOTES.get(number, ()),
     ]
 
@@ -146,6 +147,26 @@ def _facts(runs: Iterable[tables.Run]) -> list[str]:
         overrides = "" if "setting" in result or not run.setting else f" ({run.setting})"
         shared.setdefault(f"{result['dataset']}, {fact}", {})[f"`{run.key}`{overrides}"] = None
     return [f"{', '.join(keys)}: {fact}" for fact, keys in shared.items()]
+
+
+def _batches(runs: Iterable[tables.Run]) -> list[str]:
+    """Say how many items the batches of ours hold."""
+    sizes: dict[str, dict[str, None]] = {}
+    for run in runs:
+        params, n_train = run.result["params"], run.result["n_train"]
+        size = (
+            n_train // params["batches"] if params.get("batches") else min(params.get("batch_size", n_train), n_train)
+        )
+        sizes.setdefault(str(size), {})[run.setting] = None
+    if len(sizes) == 1:
+        return [f"Batches of ours hold {next(iter(sizes))} items."]
+    return (
+        [f"Batches of ours hold {', '.join(f'{n} items ({_listed(of)})' for n, of in sizes.items())}."] if sizes else []
+    )
+
+
+def _listed(settings: Iterable[str]) -> str:
+    return ", ".join(f"`{setting}`" for setting in settings)
 
 
 def _remarks(runs: Iterable[tables.Run]) -> list[str]:
