@@ -6,5 +6,13 @@ from typing import Any
 
 SMALL: dict[str, dict[str, Any]] = {
     "cca": {"n_components": 3},
+    "c_cca": {"n_components": 2},
+    "c_kcca": {"n_components": 2},
     "gcca": {"n_components": 3},
+    "kcca": {"n_components": 3},
+    "multi_view": {"n_components": 3},
+    "c_dcca": {"n_components": 3, "layers": {"other": [16, 6]}, "epochs": 2, "batch": 45},
+    "dcca": {"n_components": 3, "layers": {"other": [16, 6]}, "epochs": 2, "batch": 45},
+    "lstm_c_cca": {"n_components": 3, "layers": {"other": [6, 5, 4]}, "outputs": 6, "epochs": 2, "batch": 45},
+    "s_dcca": {"n_components": 3, "layers": {"other": [16, 6]}, "epochs": 2, "batch": 45},
 }

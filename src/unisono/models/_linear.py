@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
-from scipy import linalg
+from scipy import linalg, sparse
+from scipy.linalg import blas
 
 from unisono.errors import ConfigError
+
+#: Rows converted to float64 at a time, so that no copy of a whole view is made.
+BLOCK = 1024
+#: Widest matrix of which all singular vectors are computed; of a wider one only those asked for.
+DENSE = 512
+#: Singular values below this fraction of the largest are rounding errors of zero.
+NOTHING = 1e-10
+
+#: From rows of a view, or of its features.
+Map = Callable[[np.ndarray], np.ndarray]
 
 
 def centre(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -33,7 +48,7 @@ def cholesky(covariance: np.ndarray, ridge: float, *, where: str) -> np.ndarray:
     Parameters
     ----------
     covariance : np.ndarray [shape=(d, d), dtype=float64]
-        Not changed.
+        Its lower triangle counts; it is not changed.
     ridge : float
     where : str
         Method and view, for the message.
@@ -48,7 +63,7 @@ def cholesky(covariance: np.ndarray, ridge: float, *, where: str) -> np.ndarray:
     ConfigError
         The sum is not positive definite.
     """
-    regularised = covariance.copy()
+    regularised = covariance.copy(order="K")
     regularised[np.diag_indices_from(regularised)] += ridge * np.mean(np.diag(covariance))
     message = (
         f"{where}: the covariance is singular with ridge {ridge} (constant or dependent columns, or fewer "
@@ -71,3 +86,202 @@ def fix_signs(*weights: np.ndarray) -> None:
     signs[signs == 0] = 1
     for matrix in weights:
         matrix *= signs
+
+
+@dataclass(frozen=True)
+class Covariances:
+    """Second moments of two views around their weighted means.
+
+    Attributes
+    ----------
+    means : tuple of np.ndarray [shape=(d,), dtype=float64]
+        Sum of w_i x_i.
+    within : tuple of np.ndarray [shape=(d, d), dtype=float64]
+        Sum of w_i x_i x_i^T of either view, centred; the lower triangle.
+    own : np.ndarray [shape=(d_x, d_y), dtype=float64]
+        Mean of x_i y_i^T over all items, centred.
+    sums : tuple of np.ndarray [shape=(C, d), dtype=float64]
+        Sums of the centred rows of every class.
+    """
+
+    means: tuple[np.ndarray, np.ndarray]
+    within: tuple[np.ndarray, np.ndarray]
+    own: np.ndarray
+    sums: tuple[np.ndarray, np.ndarray]
+
+
+def covariances(
+    views: tuple[np.ndarray, np.ndarray],
+    *,
+    maps: tuple[Map, Map] = (np.asarray, np.asarray),
+    weights: np.ndarray | None = None,
+    classes: np.ndarray | None = None,
+) -> Covariances:
+    """Sum up two views in one pass, a block of rows at a time: memory does not grow with the rows.
+
+    Parameters
+    ----------
+    views : tuple of np.ndarray [shape=(n, d), dtype=any real]
+        Paired rows.
+    maps : tuple of callable
+        What is applied to the rows of either view first.
+    weights : np.ndarray [shape=(n,), dtype=float64], optional
+        w, with sum 1; 1/n by default.
+    classes : np.ndarray [shape=(n,), dtype=int], optional
+        From 0; all items are one class by default.
+
+    Returns
+    -------
+    Covariances
+    """
+    n = len(views[0])
+    w = np.full(n, 1 / n) if weights is None else weights
+    members = np.zeros(n, dtype=np.intp) if classes is None else classes
+    # Moments around a point near the mean, moved to the mean afterwards.
+    shifts = [_near_mean(function(view[:BLOCK])) for function, view in zip(maps, views, strict=True)]
+    widths = [len(shift) for shift in shifts]
+    buffers = [np.empty((min(BLOCK, n), width)) for width in widths]
+    within = [np.zeros((width, width), order="F") for width in widths]
+    own = np.zeros((widths[0], widths[1]), order="F")
+    # Columns: the plain sum, the weighted sum, the sum of each class.
+    totals = [np.zeros((width, 2 + members.max() + 1), order="F") for width in widths]
+    for start in range(0, n, BLOCK):
+        part = slice(start, min(start + BLOCK, n))
+        rows = part.stop - start
+        blocks = []
+        for function, view, shift, buffer in zip(maps, views, shifts, buffers, strict=True):
+            blocks.append(np.subtract(function(view[part]), shift, out=buffer[:rows], dtype=np.float64))
+        own = blas.dgemm(1.0, blocks[0].T, blocks[1].T, beta=1.0, c=own, trans_b=True, overwrite_c=True)
+        kinds = np.zeros((rows, totals[0].shape[1]))
+        kinds[:, 0], kinds[:, 1], kinds[np.arange(rows), 2 + members[part]] = 1, w[part], 1
+        for index, block in enumerate(blocks):
+            totals[index] = blas.dgemm(1.0, block.T, kinds.T, beta=1.0, c=totals[index], trans_b=True, overwrite_c=True)
+            if weights is not None:
+                block *= np.sqrt(w[part])[:, None]
+            within[index] = blas.dsyrk(1.0, block.T, beta=1.0, c=within[index], lower=True, overwrite_c=True)
+    away = [total[:, 1] for total in totals]
+    plain = [total[:, 0] / n for total in totals]
+    for matrix, delta in zip(within, away, strict=True):
+        if weights is None:
+            matrix /= n
+        matrix -= np.outer(delta, delta)
+    own /= n
+    own += np.outer(away[0] - plain[0], away[1] - plain[1]) - np.outer(plain[0], plain[1])
+    counts = np.bincount(members)
+    sums = [(total[:, 2:] - np.outer(delta, counts)).T for total, delta in zip(totals, away, strict=True)]
+    return Covariances(
+        means=(shifts[0] + away[0], shifts[1] + away[1]),
+        within=(within[0], within[1]),
+        own=own,
+        sums=(sums[0], sums[1]),
+    )
+
+
+def canonical(L1: np.ndarray, L2: np.ndarray, cross: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    r"""Solve CCA given the factors of both covariances and the cross-covariance.
+
+    .. math:: L_1^{-1} \Sigma_{12} L_2^{-T} = U S V^T, \quad A = L_1^{-T} U_k, \quad B = L_2^{-T} V_k
+
+    Parameters
+    ----------
+    L1, L2 : np.ndarray [shape=(d, d), dtype=float64]
+        From `cholesky`.
+    cross : np.ndarray [shape=(d_x, d_y), dtype=float64]
+        Sigma_12.
+    k : int
+
+    Returns
+    -------
+    correlations : np.ndarray [shape=(k,), dtype=float64]
+        Falling.
+    A, B : np.ndarray [shape=(d, k), dtype=float64]
+        Signs as `fix_signs` leaves them.
+    """
+    U, S, V = leading(_whiten(L1, cross, L2), k)
+    return S, *_weights(L1, U, L2, V)
+
+
+def class_canonical(
+    L1: np.ndarray, L2: np.ndarray, found: Covariances, n_pairs: float, k: int, *, name: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    r"""Solve CCA over all pairs of items of one class, from class sums.
+
+    The cross-covariance :math:`\frac{1}{L} \sum_c s_x^c (s_y^c)^T` has at most C-1 singular values above zero.
+    Components beyond them are those that correlate the items' own pairs most among what is uncorrelated with
+    the first ones: the limit of ever less weight on own pairs, so that their order does not depend on
+    rounding. Their correlation is 0.
+
+    Parameters
+    ----------
+    L1, L2 : np.ndarray [shape=(d, d), dtype=float64]
+        From `cholesky`.
+    found : Covariances
+    n_pairs : float
+        L.
+    k : int
+    name : str
+        Method, for the warning.
+
+    Returns
+    -------
+    correlations, A, B
+        As from `canonical`.
+
+    Warns
+    -----
+    UserWarning
+        There are fewer components with class covariance than `k`.
+    """
+    s_x, s_y = found.sums
+    P, Q = (_solve(L, s.T / np.sqrt(n_pairs)) for L, s in ((L1, s_x), (L2, s_y)))
+    (P, R1), (Q, R2) = (linalg.qr(matrix, mode="economic", check_finite=False) for matrix in (P, Q))
+    U, S, Vt = linalg.svd(R1 @ R2.T, check_finite=False)
+    most = min(k, len(s_x) - 1)
+    rank = int(np.sum(S[:most] > NOTHING * S[0]))
+    U, S, V = P @ U[:, :rank], np.concatenate([S[:rank], np.zeros(k - rank)]), Q @ Vt[:rank].T
+    if rank < k:
+        warnings.warn(
+            f"{name}: only {rank} of {k} components carry covariance of the {len(s_x)} classes; "
+            "the others follow the items' own pairs",
+            stacklevel=4,
+        )
+        rest_x, rest_y = (linalg.qr(matrix, check_finite=False)[0][:, rank:] for matrix in (U, V))
+        more_x, _, more_y = leading(rest_x.T @ _whiten(L1, found.own, L2) @ rest_y, k - rank)
+        U, V = np.hstack([U, rest_x @ more_x]), np.hstack([V, rest_y @ more_y])
+    return S, *_weights(L1, U, L2, V)
+
+
+def _near_mean(rows: np.ndarray) -> np.ndarray:
+    """Mean of some rows; of a constant column its value, so that it becomes exactly zero."""
+    mean: np.ndarray = rows.mean(axis=0, dtype=np.float64)
+    constant = (rows == rows[0]).all(axis=0)
+    mean[constant] = rows[0, constant]
+    return mean
+
+
+def _solve(L: np.ndarray, matrix: np.ndarray, *, transposed: bool = False) -> np.ndarray:
+    solved: np.ndarray = linalg.solve_triangular(
+        L, matrix, lower=True, trans="T" if transposed else "N", check_finite=False
+    )
+    return solved
+
+
+def _whiten(L1: np.ndarray, cross: np.ndarray, L2: np.ndarray) -> np.ndarray:
+    return _solve(L2, _solve(L1, cross).T).T
+
+
+def _weights(L1: np.ndarray, U: np.ndarray, L2: np.ndarray, V: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    A, B = _solve(L1, U, transposed=True), _solve(L2, V, transposed=True)
+    fix_signs(A, B)
+    return A, B
+
+
+def leading(matrix: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the k largest singular values with their vectors: U, S, V."""
+    if min(matrix.shape) <= max(DENSE, 4 * k):
+        U, S, Vt = linalg.svd(matrix, full_matrices=False, check_finite=False)
+    else:
+        # A fixed start makes the iteration deterministic.
+        U, S, Vt = sparse.linalg.svds(matrix, k, v0=np.ones(min(matrix.shape)))
+        U, S, Vt = U[:, ::-1], S[::-1], Vt[::-1]
+    return U[:, :k], S[:k], Vt[:k].T

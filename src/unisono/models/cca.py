@@ -1,16 +1,16 @@
-"""Canonical correlation analysis of two views, in closed form."""
+"""Canonical correlation analysis of two views, in closed form or as scikit-learn reads it."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
-from scipy import linalg
 
+from unisono.errors import ConfigError
 from unisono.models._base import Aligner, check_components
-from unisono.models._linear import centre, cholesky, fix_signs
+from unisono.models._linear import canonical, centre, cholesky, covariances, fix_signs
 
 
 class CCA(Aligner):
@@ -24,19 +24,24 @@ class CCA(Aligner):
     the first and the second view. Any other square root of the covariances gives the same A and B. All in
     float64.
 
+    With ``solver="nipals"`` the same is sought without a ridge, on standardised columns and by power iteration
+    with deflation: ``sklearn.cross_decomposition.CCA``, which the author's published code calls "CCA".
+
     Parameters
     ----------
     n_components : int
         Width k of the shared space, at most min(d_x, d_y, n-1).
     ridge : float
-        r, relative to the mean of the covariance's diagonal.
+        r, relative to the mean of the covariance's diagonal; not used by nipals.
+    solver : str
+        svd (the formula above) or nipals.
     seed : int
         Not used: nothing is random.
 
     Attributes
     ----------
     correlations_ : np.ndarray [shape=(k,), dtype=float64]
-        S.
+        S; for nipals the correlation of each pair of training scores.
 
     References
     ----------
@@ -51,11 +56,13 @@ class CCA(Aligner):
         *,
         n_components: Annotated[int, Field(ge=1)] = 10,
         ridge: Annotated[float, Field(ge=0)] = 0.1,
+        solver: Literal["svd", "nipals"] = "svd",
         seed: int = 0,
     ) -> None:
         super().__init__(seed=seed)
         self.n_components = n_components
         self.ridge = ridge
+        self.solver = solver
 
     @property
     def correlations_(self) -> np.ndarray:
@@ -71,25 +78,49 @@ class CCA(Aligner):
     ) -> None:
         check_components(self.name, self.n_components, views)
         (first, x), (second, y) = views.items()
-        X, mean_x = centre(x)
-        Y, mean_y = centre(y)
-        factor = 1 / (len(X) - 1)
-        L1 = cholesky((X.T @ X) * factor, self.ridge, where=f"cca, view {first!r}")
-        L2 = cholesky((Y.T @ Y) * factor, self.ridge, where=f"cca, view {second!r}")
-        T = linalg.solve_triangular(L1, (X.T @ Y) * factor, lower=True, check_finite=False)
-        T = linalg.solve_triangular(L2, T.T, lower=True, check_finite=False).T
-        U, S, Vt = linalg.svd(T, full_matrices=False, check_finite=False)
-        k = self.n_components
-        A = linalg.solve_triangular(L1, U[:, :k], lower=True, trans="T", check_finite=False)
-        B = linalg.solve_triangular(L2, Vt[:k].T, lower=True, trans="T", check_finite=False)
-        fix_signs(A, B)
+        if self.solver == "nipals":
+            (mean_x, mean_y), S, A, B = self._nipals(views)
+        else:
+            found = covariances((x, y))
+            mean_x, mean_y = found.means
+            unbiased = len(x) / (len(x) - 1)
+            L1, L2 = (
+                cholesky(unbiased * within, self.ridge, where=f"cca, view {view!r}")
+                for view, within in zip(views, found.within, strict=True)
+            )
+            S, A, B = canonical(L1, L2, unbiased * found.own, self.n_components)
         self.arrays_ = {
-            "correlations": S[:k],
+            "correlations": S,
             f"{first}.mean": mean_x,
             f"{second}.mean": mean_y,
             f"{first}.weights": A,
             f"{second}.weights": B,
         }
+
+    def _nipals(
+        self, views: dict[str, np.ndarray]
+    ) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray, np.ndarray, np.ndarray]:
+        from sklearn.cross_decomposition import CCA as Peer
+
+        columns, means, deviations = [], [], []
+        for view, array in views.items():
+            centred, mean = centre(array)
+            deviation = centred.std(axis=0, ddof=1)
+            if not deviation.any():
+                raise ConfigError(f"cca, view {view!r}: every column is constant; remove the view or repair it")
+            deviation[deviation == 0] = 1
+            columns.append(centred / deviation)
+            means.append(mean)
+            deviations.append(deviation)
+        peer = Peer(n_components=self.n_components, scale=False).fit(*columns)
+        A, B = peer.x_rotations_, peer.y_rotations_
+        fix_signs(A, B)
+        X, Y = columns[0] @ A, columns[1] @ B
+        # Scores of a component beyond the rank are zero.
+        lengths = np.linalg.norm(X, axis=0) * np.linalg.norm(Y, axis=0)
+        S = np.sum(X * Y, axis=0) / np.where(lengths, lengths, 1)
+        # Dividing by the deviations becomes part of the weights.
+        return (means[0], means[1]), S, A / deviations[0][:, None], B / deviations[1][:, None]
 
     def _transform(self, view: str, array: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
         centred = np.subtract(array, self.arrays_[f"{view}.mean"], dtype=np.float64)
