@@ -179,7 +179,11 @@ def sweep(fabricated: Fabricated) -> Fabricated:
     usual = {"triplets": "batch-all", "distance": "cosine", "margin": 0.5}
     ones = np.ones((2, 3))
     fabricated.add(
-        "usual", Experiment(**tnn, tables=["5.2", "5.3", "5.4"]), {"": ones * 0.5}, params=usual, notes=("about right",)
+        "usual",
+        Experiment(**tnn, tables=["5.2", "5.3", "5.4"]),
+        {"": ones * 0.5},
+        params=usual,
+        notes=("tnn_c_cca: about right",),
     )
     variants = [{"setting": f"triplets={name}", "params": {"triplets": name}} for name in SELECTIONS[1:]]
     fabricated.add(
@@ -244,7 +248,7 @@ def test_published_numbers_stand_beside_ours_and_missing_ones_are_empty(sweep: F
     ]  # fmt: skip
     assert found["TNN-C-CCA (random)"][:4] == [""] * 4
     assert found["*chance*"] == ["14.50", "14.50", "", "", "10.15", "10.15", "10.32", "10.32"]
-    assert "TNN-C-CCA: about right" in text
+    assert "- TNN-C-CCA: about right.\n" in text
     assert "14.02 for TNN, semi-hard" in text
 
 

@@ -174,5 +174,6 @@ def _remarks(runs: Iterable[tables.Run]) -> list[str]:
     shared: dict[str, dict[str, None]] = {}
     for run in runs:
         for remark in run.result.get("notes", ()):
-            shared.setdefault(remark, {})[run.experiment.title] = None
-    return [f"{', '.join(titles)}: {remark}" for remark, titles in shared.items()]
+            said = remark.removeprefix(f"{run.experiment.model}: ").rstrip(".")
+            shared.setdefault(said, {})[run.experiment.title] = None
+    return [f"{', '.join(titles)}: {remark}." for remark, titles in shared.items()]
