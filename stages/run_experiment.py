@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 from pathlib import Path
 
 from unisono import config, errors
@@ -21,17 +22,29 @@ def main() -> None:
     experiment = entries[args.key]
     defaults = config.load("models").get(experiment.model, {})
 
+    compute = config.load("compute")
+
     from unisono import experiments
     from unisono.datasets.loading import load_folder
 
-    params = {**defaults, **experiment.params}
-    views = experiments.feature_sets(experiment.dataset, experiment.views)
-    result = experiments.run(
-        load_folder(args.data, views=views),
+    experiments.warn_in_a_line()
+    experiments.prepare(experiment.model, compute)
+    load = functools.cache(lambda views: load_folder(args.data, views=dict(views)))
+    settings = [
+        experiments.Setting(
+            each.setting,
+            load(tuple(experiments.feature_sets(experiment.dataset, each.views).items())),
+            {**defaults, **each.params},
+        )
+        for each in experiment.settings
+    ]
+    result = experiments.run_settings(
+        settings,
         experiment.model,
-        params,
         seed=experiment.seed,
         n_seeds=experiment.seeds,
+        compute=compute,
+        scratch=compute.scratch / "experiments" / args.key,
     )
     experiments.write(result, args.out)
     experiments.write_times(result, args.times)

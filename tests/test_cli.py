@@ -43,7 +43,7 @@ def test_evaluate_writes_metrics_embeddings_and_model(tmp_path: Path, capsys: py
     path, out = written(tmp_path / "f.parquet"), tmp_path / "out"
     main(["evaluate", str(path), "--model", "cca", "--param", "n_components=3", "ridge=1e-2", "--out", str(out)])
     content = json.loads((out / "metrics.json").read_text())
-    assert content["params"] == {"n_components": 3, "ridge": 0.01}
+    assert (content["params"]["n_components"], content["params"]["ridge"]) == (3, 0.01)
     assert content["n_folds"] == 5
     assert content["audio->visual"]["map"] > content["audio->visual"]["chance"]["map"]
     assert pq.read_table(out / "embeddings.parquet").column_names == ["id", "label", "fold", "audio", "visual"]
@@ -87,7 +87,7 @@ def test_views_are_chosen_and_seed_and_folds_obeyed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "changes, options, message",
     [
-        ({}, "--model ccca", "model 'ccca': unknown method; did you mean 'cca'?"),
+        ({}, "--model gccaa", "model 'gccaa': unknown method; did you mean 'gcca'?"),
         ({}, "--model cca --param rigde=1", "--param.rigde: unknown parameter; did you mean 'ridge'?"),
         ({}, "--model cca --param ridge", "--param: got 'ridge', expected NAME=VALUE"),
         ({}, "--model cca --param ridge=1 ridge=2", "--param: 'ridge' is given twice"),

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import signal
+import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,10 +17,16 @@ import numpy as np
 import pytest
 
 from stages import run_experiment
-from unisono import config, experiments, metrics, models
+from tests.models.small import SMALL
+from unisono import config, experiments, jobs, metrics, models
+from unisono.closure import import_closure
+from unisono.config.compute import Compute
 from unisono.datasets.loading import Dataset, load_folder
 from unisono.errors import ConfigError, DataError
+from unisono.experiments.fitting import arrays_of
+from unisono.experiments.measuring import cutoffs
 from unisono.io import parquet
+from unisono.models._base import average
 
 Build = Callable[..., Path]
 SETS = {"audio": "audio", "sheet": "sheet", "lyrics": "lyrics"}
@@ -78,7 +88,9 @@ def test_measures_are_those_of_the_metrics_module(make_mtm: Build) -> None:
     assert scores["median_rank"] == metrics.median_rank(*pair)
     assert scores["mean_rank"] == metrics.mean_rank(*pair)
     assert scores["mean_rank_std"] == 0
-    np.testing.assert_allclose(result.recall["sheet->lyrics"], metrics.recall_curve(*pair))
+    rows = [row for row in result.tables["recall"].rows if row[1] == "sheet->lyrics"]
+    assert [row[2] for row in rows] == list(range(1, 19))
+    np.testing.assert_allclose([float(row[3]) for row in rows], metrics.recall_curve(*pair), atol=1e-6)
     assert result.embeddings["id"].tolist() == data.ids[test].tolist()
     np.testing.assert_array_equal(result.embeddings["sheet"], embedded["sheet"])
 
@@ -158,19 +170,272 @@ def test_impossible_divisions_raise() -> None:
         experiments.run(clips(splits=np.array(["train"] + ["test"] * 59)), "cca")
 
 
+def read_csv(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """All files below a folder."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def test_files_are_complete_and_byte_identical(tmp_path: Path) -> None:
     for run in ("one", "two"):
         experiments.write(experiments.run(clips(), "cca", {"n_components": 3}), tmp_path / run)
-    for name in ("metrics.json", "embeddings.parquet", "recall.csv", "model/model.safetensors"):
-        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
-    with (tmp_path / "one" / "recall.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    assert rows[0].keys() == {"direction", "k", "recall"}
+    files = contents(tmp_path / "one")
+    assert files == contents(tmp_path / "two")
+    assert sorted(files) == [
+        "embeddings.parquet",
+        "metrics.json",
+        "model/model.safetensors",
+        "parts.csv",
+        "precision_recall.csv",
+        "recall.csv",
+    ]
+    rows = read_csv(tmp_path / "one" / "recall.csv")
+    assert rows[0].keys() == {"setting", "direction", "k", "recall"}
     assert [row["k"] for row in rows if row["direction"] == "audio->visual"] == [str(k) for k in range(1, 13)]
     assert float(rows[11]["recall"]) == 1
     embedded = parquet.read(tmp_path / "one" / "embeddings.parquet")
     assert embedded.column_names == ["id", "label", "fold", "audio", "visual"]
     assert parquet.metadata(tmp_path / "one" / "embeddings.parquet")["source"] == "fabricated"
+
+
+def test_parts_give_the_means_and_curves_those_of_the_metrics_module(tmp_path: Path) -> None:
+    data = clips()
+    result = experiments.run(data, "cca", {"n_components": 3}, n_seeds=2, n_folds=3)
+    experiments.write(result, tmp_path)
+    rows = read_csv(tmp_path / "parts.csv")
+    assert rows[0].keys() == {"setting", "seed", "fold", "direction", "measure", "value"}
+    chosen = [row for row in rows if (row["direction"], row["measure"]) == ("visual->audio", "map")]
+    assert [(row["seed"], row["fold"]) for row in chosen] == [(s, f) for s in "01" for f in "012"]
+    assert np.mean([float(row["value"]) for row in chosen]) == result.metrics["visual->audio"]["map"]
+    assert np.std([float(row["value"]) for row in chosen], ddof=1) == result.metrics["visual->audio"]["map_std"]
+    first = result.embeddings["fold"] == 0
+    vectors = [result.embeddings[view][first] for view in ("visual", "audio")]
+    labels = result.embeddings["label"][first]
+    expected = metrics.mean_average_precision(*vectors, labels, labels)
+    assert float(chosen[0]["value"]) == expected
+    curves = []
+    for part in experiments.divide(data, n_folds=3) + experiments.divide(data, n_folds=3, seed=1):
+        model = models.create("cca", n_components=3).fit({v: a[part.train] for v, a in data.views.items()})
+        embedded = model.transform({view: array[part.test] for view, array in data.views.items()})
+        of_test = np.asarray(data.labels)[part.test]
+        curves.append(metrics.precision_recall_curve(embedded["visual"], embedded["audio"], of_test, of_test))
+    found = [row for row in read_csv(tmp_path / "precision_recall.csv") if row["direction"] == "visual->audio"]
+    assert [int(row["k"]) for row in found] == list(range(1, 21))
+    for column, means in zip(("precision", "recall"), np.mean(curves, axis=0), strict=True):
+        np.testing.assert_allclose([float(row[column]) for row in found], means, atol=1e-6)
+
+
+def test_cut_offs_of_a_large_pool_are_thinned() -> None:
+    assert cutoffs(200).tolist() == list(range(1, 201))
+    for pool in (201, 5621, 28103):
+        chosen = cutoffs(pool)
+        assert chosen[:10].tolist() == list(range(1, 11))
+        assert chosen[-1] == pool
+        assert 100 < len(chosen) <= 200
+        assert (np.diff(chosen) > 0).all()
+
+
+def test_tables_of_an_earlier_experiment_go(tmp_path: Path) -> None:
+    experiments.write(experiments.run(clips(), "cca", {"n_components": 3}), tmp_path)
+    (tmp_path / "history.csv").write_text("of an earlier run")
+    experiments.write(experiments.run(clips(labels=None), "cca", {"n_components": 3}), tmp_path)
+    assert not {"history.csv", "precision_recall.csv"} & {path.name for path in tmp_path.iterdir()}
+
+
+def test_variants_equal_separate_runs(tmp_path: Path) -> None:
+    data, other = clips(), clips()
+    other.views["audio"] = other.views["audio"][:, :5]
+    settings = [
+        experiments.Setting("k=3", data, {"n_components": 3}),
+        experiments.Setting("k=2", data, {"n_components": 2}),
+        experiments.Setting("audio=other", other, {"n_components": 3}),
+    ]
+    result = experiments.run_settings(settings, "cca", n_seeds=2, n_folds=3)
+    alone = [experiments.run(s.dataset, "cca", s.params, n_seeds=2, n_folds=3) for s in settings]
+    assert result.metrics == {
+        "variants": [{"setting": s.label, **a.metrics} for s, a in zip(settings, alone, strict=True)]
+    }
+    for name, table in result.tables.items():
+        expected = [(s.label, *row[1:]) for s, a in zip(settings, alone, strict=True) for row in a.tables[name].rows]
+        assert table.rows == expected
+    experiments.write(result, tmp_path / "sweep")
+    experiments.write(alone[0], tmp_path / "alone")
+    for name in ("embeddings.parquet", "model/model.safetensors"):
+        assert (tmp_path / "sweep" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()
+
+
+def is_deep(name: str) -> bool:
+    """Whether a method trains networks."""
+    return any(path.name == "_deep.py" for path in import_closure(f"unisono.models.{name}"))
+
+
+#: Two closed forms, and the first method that trains networks.
+PARITY = ["cca", "gcca", *[name for name in models.available() if is_deep(name)][:1]]
+
+
+@pytest.mark.parametrize("name", PARITY)
+def test_the_same_files_for_any_executor(
+    name: str, make_mtm: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Closed forms go to a pool as well.
+    monkeypatch.setattr(jobs, "POOL_PAYS_S", -1)
+    data = load_folder(make_mtm(), views=SETS)
+    if models.method(name).supervised:
+        data = clips()
+    ways = ({"executor": "serial"}, {"workers": 1}, {"workers": 2})
+    for number, way in enumerate(ways):
+        compute = Compute(scratch=tmp_path / "scratch", **way)
+        settings = [experiments.Setting(f"seed={seed}", data, SMALL.get(name, {})) for seed in (0, 1)]
+        result = experiments.run_settings(
+            settings, name, n_seeds=2, compute=compute, scratch=compute.scratch / f"{number}"
+        )
+        experiments.write(result, tmp_path / str(number))
+    assert contents(tmp_path / "0") == contents(tmp_path / "1") == contents(tmp_path / "2")
+    assert ("history.csv" in contents(tmp_path / "0")) == is_deep(name)
+    assert not any((tmp_path / "scratch").iterdir())
+
+
+def test_sequences_are_averaged_once_as_the_method_does() -> None:
+    generator = np.random.default_rng(0)
+    array = generator.standard_normal((2500, 4, 3)).astype("f4")
+    lengths = generator.integers(1, 5, 2500)
+    data = Dataset("d", "s", np.arange(2500).astype(str), {"audio": array}, lengths={"audio": lengths})
+    found = arrays_of(data, sequential=False)
+    assert list(found) == ["views/audio"]
+    np.testing.assert_array_equal(found["views/audio"], average(array, lengths))
+    kept = arrays_of(data, sequential=True)
+    assert kept["views/audio"] is array
+    assert kept["lengths/audio"] is lengths
+
+
+def test_notes_and_warnings_are_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    cls = models.method("cca")
+    fit = cls._fit
+
+    def warning(self: models.Aligner, views: dict[str, np.ndarray], *rest: Any) -> None:
+        warnings.warn("few  rows", stacklevel=2)  # as a method does
+        warnings.warn("of another package", stacklevel=1)
+        fit(self, views, *rest)
+
+    monkeypatch.setattr(cls, "_fit", warning)
+    monkeypatch.setattr(cls, "note_", "approximated", raising=False)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = experiments.run(clips(), "cca", {"n_components": 3}, n_seeds=2)
+    assert [str(each.message) for each in caught] == ["few rows", "of another package"]
+    assert result.metrics["notes"] == ["approximated", "few rows"]
+    assert "notes" not in experiments.run(clips(), "gcca", {"n_components": 3}).metrics
+
+
+PATIENT = '''
+"""A method whose epochs are counted in its checkpoint."""
+
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+
+from unisono.models._base import Aligner
+
+
+class Patient(Aligner):
+    def _fit(self, views, labels, lengths, checkpoint):
+        first = next(iter(views.values()))
+        done = int(checkpoint.read_text()) if checkpoint.exists() else 0
+        rows = f"{len(first)}-from-{first[0, 0]:.0f}"
+        for epoch in range(done, 3):
+            with open(os.environ["PATIENT_LOG"], "a") as stream:
+                stream.write(f"{rows}:{epoch} ")
+            if epoch == 2 and rows == os.environ["PATIENT_KILL"]:
+                os.kill(os.getpid(), signal.SIGKILL)
+            checkpoint.parent.mkdir(parents=True, exist_ok=True)
+            checkpoint.write_text(str(epoch + 1))
+        checkpoint.unlink()
+        self.arrays_ = {"mean": np.concatenate([array.mean(axis=0) for array in views.values()])}
+
+    def _transform(self, view, array, lengths):
+        return array[:, :3] - self.arrays_["mean"][:3]
+
+
+MODEL = Patient
+'''
+
+MAIN = """
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from unisono import errors, experiments, jobs, models
+from unisono.config.compute import Compute
+from unisono.datasets.loading import Dataset
+from unisono.experiments import fitting
+
+# Seen by workers too, which import this file.
+models.__path__.append(str(Path(__file__).parent / "methods"))
+fitting.code_version = experiments.planning.code_version = lambda module: "1"
+experiments.running.import_closure = lambda module: set()
+fitting.KEEP_S = -1
+jobs.POOL_PAYS_S = -1
+
+
+def main():
+    generator = np.random.default_rng(0)
+    views = {name: generator.standard_normal((20, 4)) for name in ("a", "b")}
+    views["a"][:, 0] = np.arange(20)
+    data = Dataset("d", "s", np.arange(20).astype(str), views, folds=np.arange(20) % 4)
+    compute = Compute(workers=2, executor=sys.argv[2])
+    result = experiments.run(data, "patient", compute=compute, scratch=Path("scratch") / "key")
+    experiments.write(result, Path(sys.argv[1]))
+
+
+if __name__ == "__main__":
+    errors.run(main)
+"""
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_files(tmp_path: Path) -> None:
+    (tmp_path / "methods").mkdir()
+    (tmp_path / "methods" / "patient.py").write_text(PATIENT)
+    (tmp_path / "main.py").write_text(MAIN)
+    log = tmp_path / "log"
+
+    def run(out: str, executor: str, kill: str = "") -> subprocess.CompletedProcess[str]:
+        log.unlink(missing_ok=True)
+        return subprocess.run(
+            [sys.executable, "main.py", out, executor],
+            cwd=tmp_path,
+            env={**os.environ, "PATIENT_LOG": str(log), "PATIENT_KILL": kill, "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    # The fit on all rows comes first and is killed, here with the whole process, at its third epoch.
+    assert run("one", "serial", kill="20-from-0").returncode == -signal.SIGKILL
+    assert log.read_text().split() == ["20-from-0:0", "20-from-0:1", "20-from-0:2"]
+    assert run("one", "serial").returncode == 0
+    assert log.read_text().split()[0] == "20-from-0:2"
+    assert len(log.read_text().split()) == 1 + 4 * 3
+    assert not (tmp_path / "scratch" / "key").exists()
+
+    ended = run("two", "process", kill="15-from-1")  # fold 0, in a worker
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines()[-1].startswith("error: a worker process was killed (out of memory?)")
+    assert not (tmp_path / "two").exists()
+    folder = tmp_path / "scratch" / "key"
+    assert not (folder / "arrays").exists()
+    assert list(folder.glob("*/checkpoint.safetensors"))
+    n_finished = len(list(folder.glob("*/outcome.json")))
+    assert run("two", "process").returncode == 0
+    assert len({entry.partition(":")[0] for entry in log.read_text().split()}) <= 5 - n_finished
+    assert contents(tmp_path / "two") == contents(tmp_path / "one")
+    assert not folder.exists()
 
 
 def test_a_failed_write_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,6 +460,8 @@ def test_a_failed_write_leaves_what_was_there(tmp_path: Path, monkeypatch: pytes
         "metrics.json",
         "mine.txt",
         "model",
+        "parts.csv",
+        "precision_recall.csv",
         "recall.csv",
     }
 
@@ -202,7 +469,7 @@ def test_a_failed_write_leaves_what_was_there(tmp_path: Path, monkeypatch: pytes
 def test_feature_sets_of_a_data_set() -> None:
     plain = {"audio": "audio", "sheet": "sheet_plain", "lyrics": "lyrics"}
     assert experiments.feature_sets("mtm", {"sheet": "sheet_plain"}) == plain
-    assert experiments.feature_sets("vegas", {}) is None
+    assert experiments.feature_sets("mv10k", {"audio": "audio_1_3"}) == {"audio": "audio_1_3", "visual": "visual"}
     with pytest.raises(ConfigError, match="'shet' is no view of mtm; did you mean 'sheet'"):
         experiments.feature_sets("mtm", {"shet": "sheet_plain"})
 
@@ -232,7 +499,7 @@ def test_stage_runs_an_experiment_of_params_yaml(
     ridge = config.load("models")["gcca"]["ridge"]
     assert content["params"] == {"n_components": 4, "ridge": ridge}
     assert content["n_seeds"] == 2
-    assert set(json.loads(Path("times.json").read_text())) == {"fit_s", "transform_s", "measure_s"}
+    assert set(json.loads(Path("times.json").read_text())) == {"fit_s", "transform_s", "measure_s", "wall_s"}
     monkeypatch.setattr(sys, "argv", [*command, "tny"])
     with pytest.raises(ConfigError, match=r"experiments\.tny: no such experiment; did you mean 'tiny'"):
         run_experiment.main()
@@ -241,8 +508,22 @@ def test_stage_runs_an_experiment_of_params_yaml(
 @pytest.mark.parametrize(
     "entry, message",
     [
-        ("model: ccca", r"experiments\.tiny\.model: unknown method 'ccca'; did you mean 'cca'"),
+        ("model: gccaa", r"experiments\.tiny\.model: unknown method 'gccaa'; did you mean 'gcca'"),
         ("model: cca, params: {rigde: 1}", r"experiments\.tiny\.params\.rigde: .*did you mean 'ridge'"),
+        ("model: cca, views: {sheat: s}", r"tiny\.views: the data set has no view 'sheat'; did you mean 'sheet'"),
+        ("model: cca, variants: [{params: {}}]", r"tiny\.variants\.0\.setting: missing parameter"),
+        ('model: cca, variants: [{setting: ""}]', r"tiny\.variants\.0\.setting: got ''; every variant needs a label"),
+        ("model: cca, variants: [{setting: a}, {setting: a}]", r"tiny\.variants\.1\.setting: got 'a'; every variant"),
+        (
+            "model: cca, variants: [{setting: a, params: {rigde: 1}}]",
+            r"tiny\.variants\.0\.params\.rigde: unknown .*did you mean 'ridge'",
+        ),
+        (
+            "model: cca, variants: [{setting: a, views: {sheat: s}}]",
+            r"tiny\.variants\.0\.views: the data set has no view 'sheat'",
+        ),
+        ("model: cca, variants: [{setting: a, seeds: 2}]", r"variants\.0\.seeds: unknown parameter; .*setting"),
+        ('model: cca, table: "6.2"', r"tiny\.table: unknown parameter; did you mean 'tables'"),
         ("model: cca, sedes: 3", r"experiments\.tiny\.sedes: unknown parameter; did you mean 'seeds'"),
     ],
 )
@@ -253,3 +534,36 @@ def test_wrong_experiments_fail_when_read(params_file: Path, entry: str, message
     config.load_all.cache_clear()
     with pytest.raises(ConfigError, match=message):
         config.load("compute")
+
+
+def test_stage_runs_the_variants_of_an_experiment(
+    make_mtm: Build, params_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = params_file.read_text(encoding="utf-8")
+    head = text[: text.index("\nexperiments:")]
+    params_file.write_text(
+        f"""{head}
+experiments:
+  sweep:
+    dataset: mtm
+    model: gcca
+    title: GCCA
+    tables: ["6.2", "6.3"]
+    params: {{n_components: 4}}
+    variants:
+      - {{setting: usual}}
+      - {{setting: k=2, params: {{n_components: 2}}}}
+      - {{setting: plain, views: {{sheet: sheet_plain}}}}
+""",
+        encoding="utf-8",
+    )
+    command = ["run", "--data", str(make_mtm()), "--out", "out", "--times", "times.json", "--key", "sweep"]
+    monkeypatch.setattr(sys, "argv", command)
+    run_experiment.main()
+    found = json.loads(Path("out/metrics.json").read_text())["variants"]
+    assert [each["setting"] for each in found] == ["usual", "k=2", "plain"]
+    assert [each["params"]["n_components"] for each in found] == [4, 2, 4]
+    assert found[0]["audio->lyrics"] != found[1]["audio->lyrics"]
+    assert found[0]["audio->sheet"] != found[2]["audio->sheet"]
+    assert {row["setting"] for row in read_csv(Path("out/parts.csv"))} == {"usual", "k=2", "plain"}
+    assert not any(config.load("compute").scratch.rglob("*.npy"))

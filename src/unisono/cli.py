@@ -71,18 +71,25 @@ def _parser() -> argparse.ArgumentParser:
 
 def _evaluate(args: argparse.Namespace) -> None:
     from unisono import experiments, models
+    from unisono.config.compute import Compute
     from unisono.datasets.user import load_features
 
     if args.seed < 0:
         raise ConfigError(f"--seed: got {args.seed}, expected 0 or more")
     # All that can be wrong in the command, before the data are read.
     params = models.check_params(args.model, _parameters(args.param), where="--param")
+    experiments.warn_in_a_line()
+    experiments.prepare(args.model, Compute())
     views = [view.strip() for view in args.views.split(",") if view.strip()]
     dataset = load_features(args.features, views=views)
-    result = experiments.run(dataset, args.model, params, seed=args.seed, n_folds=args.folds)
+    unfinished = args.out / ".unfinished"
+    result = experiments.run(dataset, args.model, params, seed=args.seed, n_folds=args.folds, scratch=unfinished)
     experiments.write(result, args.out)
     print(_report(result.metrics))
-    print(f"\nwritten: {args.out}/metrics.json, embeddings.parquet, recall.csv, model/")
+    for note in result.metrics.get("notes", []):
+        print(f"note: {note}")
+    tables = "".join(f"{name}.csv, " for name in result.tables)
+    print(f"\nwritten: {args.out}/metrics.json, embeddings.parquet, {tables}model/")
 
 
 def _parameters(groups: Sequence[Sequence[str]]) -> dict[str, Any]:
