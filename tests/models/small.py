@@ -15,4 +15,6 @@ SMALL: dict[str, dict[str, Any]] = {
     "dcca": {"n_components": 3, "layers": {"other": [16, 6]}, "epochs": 2, "batch": 45},
     "lstm_c_cca": {"n_components": 3, "layers": {"other": [6, 5, 4]}, "outputs": 6, "epochs": 2, "batch": 45},
     "s_dcca": {"n_components": 3, "layers": {"other": [16, 6]}, "epochs": 2, "batch": 45},
+    "tnn": {"layers": {"other": [8, 4]}, "epochs": 2, "min_steps": 0},
+    "tnn_c_cca": {"n_components": 2, "layers": {"other": [8, 4]}, "epochs": 2, "min_steps": 0},
 }

@@ -1,0 +1,36 @@
+"""TNN-C-CCA is a triplet network on the projections of cluster-CCA, and nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.models.test_tnn import SMALL, two_views
+from unisono import models
+from unisono.errors import ConfigError
+
+
+@pytest.mark.parametrize("pairs", ["all", "half", "one_to_one"])
+def test_equals_a_triplet_network_on_cluster_cca(pairs: str) -> None:
+    views, labels = two_views()
+    c_cca = {"n_components": 3, "ridge": 0.2, "pairs": pairs, "beta": 0.1}
+    found = models.create("tnn_c_cca", seed=2, **SMALL, **c_cca).fit(views, labels)
+    projected = models.create("c_cca", seed=2, **c_cca).fit(views, labels).transform(views)
+    expected = models.create("tnn", seed=2, **SMALL).fit(projected, labels)
+    assert found.history_ == expected.history_
+    for view, array in expected.transform(projected).items():
+        np.testing.assert_array_equal(found.transform(views)[view], array)
+
+
+def test_shares_the_hyper_parameters_of_both() -> None:
+    both = models.check_params("tnn_c_cca", {})
+    network, c_cca = models.check_params("tnn", {}), models.check_params("c_cca", {})
+    assert set(both) == set(network) | set(c_cca) - {"scale"}
+    assert {name: both[name] for name in network} == network
+    assert {name: both[name] for name in c_cca if name in both} == {k: v for k, v in c_cca.items() if k in both}
+
+
+def test_more_components_than_the_views_have_raise() -> None:
+    views, labels = two_views()
+    with pytest.raises(ConfigError, match=r"n_components: 7 is more"):
+        models.create("tnn_c_cca", **SMALL, n_components=7).fit(views, labels)
