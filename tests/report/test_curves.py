@@ -1,38 +1,84 @@
-"""Recall curves as a table and a picture."""
+"""Recall curves, and precision against recall, as tables and pictures."""
 
 from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from unisono.config.experiments import Experiment
+from unisono import experiments
+from unisono.config.compute import Compute
+from unisono.config.experiments import Experiment, Variant
+from unisono.datasets.loading import Dataset
 from unisono.errors import DataError
-from unisono.report import curves
+from unisono.report import curves, tables
+
+Add = Callable[..., None]
+
+
+class Results:
+    """Experiments whose curves are made up."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.entries: dict[str, Experiment] = {}
+
+    def add(self, key: str, experiment: Experiment, *, precision: float = 0.5, recall: float = 0.25) -> None:
+        """Write curves of two cut-offs, `precision` and `recall` at the first, in both directions."""
+        self.entries[key] = experiment
+        folder = self.folder / key
+        folder.mkdir(parents=True)
+        facts = {"dataset": experiment.dataset, "source": "made up", "n_items": 8, "params": {}}
+        labels = [variant.setting for variant in experiment.variants]
+        content = {"variants": [facts | {"setting": label} for label in labels]} if labels else facts
+        (folder / "metrics.json").write_text(json.dumps(content))
+        views = ("audio", "sheet") if experiment.dataset == "mtm" else ("audio", "visual")
+        directions = [f"{a}->{b}" for a, b in (views, views[::-1])]
+        recalls, precisions = ["setting,direction,k,recall"], ["setting,direction,k,precision,recall"]
+        for label in labels or [""]:
+            for direction in directions:
+                recalls += [f"{label},{direction},1,{recall}", f"{label},{direction},2,1.0"]
+                precisions += [f"{label},{direction},1,{precision},{recall}", f"{label},{direction},2,0.25,1.0"]
+        (folder / "recall.csv").write_text("\n".join(recalls) + "\n")
+        (folder / "precision_recall.csv").write_text("\n".join(precisions) + "\n")
+
+    def runs(self) -> list[tables.Run]:
+        return tables.read_results(self.entries, self.folder)
 
 
 @pytest.fixture
-def entries(tmp_path: Path) -> dict[str, Experiment]:
-    """Two experiments with known curves in ``tmp_path/experiments``, and one on another data set."""
-    found = {
-        "mtm_a": Experiment(dataset="mtm", model="cca", title="CCA"),
-        "mtm_b": Experiment(dataset="mtm", model="cca", title="CCA", views={"sheet": "sheet_plain"}),
-        "other": Experiment(dataset="vegas", model="cca", title="CCA"),
-    }
-    for key, first in (("mtm_a", 0.5), ("mtm_b", 0.25)):
-        folder = tmp_path / "experiments" / key
-        folder.mkdir(parents=True)
-        (folder / "recall.csv").write_text(f"direction,k,recall\naudio->sheet,1,{first}\naudio->sheet,2,1.0\n")
-        (folder / "metrics.json").write_text(json.dumps({"source": "music21"}))
-    return found
+def results(tmp_path: Path) -> Results:
+    """An empty folder of experiments, to add to."""
+    return Results(tmp_path / "experiments")
 
 
-def test_curves_of_one_data_set_by_method_and_setting(entries: dict[str, Experiment], tmp_path: Path) -> None:
-    rows = curves.read_recall(entries, tmp_path / "experiments", dataset="mtm")
-    assert [(row["method"], row["k"], row["recall"]) for row in rows] == [
+@pytest.fixture
+def songs(results: Results) -> Results:
+    """Two experiments on songs, and one on another data set."""
+    results.add("mtm_a", Experiment(dataset="mtm", model="cca", title="CCA"), recall=0.5)
+    results.add("mtm_b", Experiment(dataset="mtm", model="cca", title="CCA", views={"sheet": "sheet_plain"}))
+    results.add("other", Experiment(dataset="vegas", model="cca", title="CCA"))
+    return results
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def n_colours(path: Path) -> int:
+    with Image.open(path) as picture:
+        return len(picture.convert("RGB").getcolors(1 << 22) or [])
+
+
+def test_recall_of_one_data_set_by_method_and_setting(songs: Results) -> None:
+    rows = curves.read_recall(songs.runs(), dataset="mtm")
+    assert [(row["method"], row["k"], row["recall"]) for row in rows if row["direction"] == "audio->sheet"] == [
         ("CCA", 1, 0.5),
         ("CCA", 2, 1.0),
         ("CCA sheet=sheet_plain", 1, 0.25),
@@ -40,23 +86,98 @@ def test_curves_of_one_data_set_by_method_and_setting(entries: dict[str, Experim
     ]
 
 
-def test_table_and_picture_are_written(entries: dict[str, Experiment], tmp_path: Path) -> None:
-    del entries["other"]
-    curves.write_recall(entries, tmp_path / "experiments", tmp_path / "r.csv", tmp_path / "r.png")
-    with (tmp_path / "r.csv").open(encoding="utf-8") as file:
-        assert [row["recall"] for row in csv.DictReader(file)] == ["0.5", "1.0", "0.25", "1.0"]
-    with Image.open(tmp_path / "r.png") as picture:
-        assert picture.format == "PNG"
-        # Two curves and the line of chance: more than the greys of axes and text.
-        assert len({colour for _, colour in picture.convert("RGB").getcolors(1 << 20) or []}) > 10
+def test_recall_is_written_and_drawn(songs: Results, tmp_path: Path) -> None:
+    curves.write_recall(songs.runs(), table=tmp_path / "r.csv", picture=tmp_path / "r")
+    assert len(read(tmp_path / "r.csv")) == 8
+    assert n_colours(tmp_path / "r.png") > 10
+    assert "<svg" in (tmp_path / "r.svg").read_text(encoding="utf-8")
 
 
-def test_a_missing_curve_is_named(entries: dict[str, Experiment], tmp_path: Path) -> None:
-    (tmp_path / "experiments" / "mtm_b" / "recall.csv").unlink()
+def test_a_missing_curve_is_named(songs: Results) -> None:
+    (songs.folder / "mtm_b" / "recall.csv").unlink()
     with pytest.raises(DataError, match=r"mtm_b/recall\.csv: no such file; run `dvc repro run_experiment@mtm_b`"):
-        curves.read_recall(entries, tmp_path / "experiments", dataset="mtm")
+        curves.read_recall(songs.runs(), dataset="mtm")
 
 
-def test_nothing_to_draw_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="none is on mtm"):
-        curves.write_recall({}, tmp_path, tmp_path / "r.csv", tmp_path / "r.png")
+def test_a_curve_of_another_setting_is_none(results: Results) -> None:
+    variants = [Variant(setting="mean"), Variant(setting="k/chunks=1/3")]
+    results.add("a", Experiment(dataset="mv10k", model="cca", title="CCA", tables=["4.1"], variants=variants))
+    path = results.folder / "a" / "precision_recall.csv"
+    path.write_text("\n".join(line for line in path.read_text().splitlines() if "chunks" not in line))
+    with pytest.raises(DataError, match="no row of setting 'k/chunks=1/3'; run experiment 'a' again"):
+        curves.precision_rows("4.5", results.runs())
+
+
+def test_figures_without_experiments_say_so(tmp_path: Path) -> None:
+    curves.write_recall([], table=tmp_path / "r.csv", picture=tmp_path / "r")
+    curves.write_precision([], plots=tmp_path, figures=tmp_path)
+    assert (tmp_path / "r.csv").read_text() == "method,direction,k,recall\n"
+    assert {path.name for path in tmp_path.glob("figure_*.png")} == {
+        *(f"figure_4_{number}.png" for number in (5, 6, 7, 8, 9)),
+        *(f"figure_5_{number}.png" for number in (3, 4)),
+    }
+    assert read(tmp_path / "figure_5_3.csv") == []
+
+
+def test_precision_figures_of_a_table_are_one_per_data_set(results: Results) -> None:
+    for dataset in ("vegas", "mv10k"):
+        for model, title in (("cca", "CCA"), ("gcca", "GCCA")):
+            entry = Experiment(dataset=dataset, model=model, title=title, tables=["5.2", "5.1"])
+            results.add(f"{dataset}_{model}", entry)
+    results.add("elsewhere", Experiment(dataset="vegas", model="cca", title="Other", tables=["5.3"]))
+    for number, dataset in (("5.3", "vegas"), ("5.4", "mv10k")):
+        rows = curves.precision_rows(number, results.runs())
+        assert {(row["method"], row["dataset"]) for row in rows} == {("CCA", dataset), ("GCCA", dataset)}
+        assert {row["direction"] for row in rows} == {"audio->visual", "visual->audio"}
+    assert {name: rows[0][name] for name in ("k", "precision", "recall", "source", "n_items")} == {
+        "k": 1, "precision": 0.5, "recall": 0.25, "source": "made up", "n_items": 8,
+    }  # fmt: skip
+
+
+def test_figures_of_chapter_4_show_one_setting_and_query_by_audio(results: Results) -> None:
+    variants = [Variant(setting=f"k/chunks={chunks}") for chunks in ("1/3", "2/6", "3/9")] + [Variant(setting="mean")]
+    random = Variant(setting=f"{tables.RANDOM_CHUNKS}1/3")
+    for title in ("CCA", "S-DCCA", "S-DCCA-extend2"):
+        entry = Experiment(dataset="mv10k", model="cca", title=title, tables=["4.1"], variants=[*variants, random])
+        results.add(title.replace("-", ""), entry)
+    settings = {"4.5": "k/chunks=1/3", "4.6": "k/chunks=2/6", "4.7": "k/chunks=3/9", "4.8": "mean"}
+    for number, setting in settings.items():
+        rows = curves.precision_rows(number, results.runs())
+        assert {(row["setting"], row["direction"]) for row in rows} == {(setting, "audio->visual")}
+        assert {row["method"] for row in rows} == {"CCA", "S-DCCA", "S-DCCA-extend2"}
+    rows = curves.precision_rows("4.9", results.runs())
+    assert {(row["method"], row["setting"]) for row in rows} == {
+        ("S-DCCA", "k/chunks=3/9"),
+        ("S-DCCA-extend2", "k/chunks=3/9"),
+    }
+
+
+def test_a_setting_is_named_only_where_a_method_stands_twice() -> None:
+    rows = [{"method": "a", "setting": "x=1"}, {"method": "b", "setting": "x=1"}, {"method": "b", "setting": ""}]
+    assert list(curves.names(rows).values()) == ["a", "b (x=1)", "b"]
+
+
+def test_precision_of_a_real_experiment_ends_at_chance(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    labels = np.repeat(np.arange(4), 10)
+    centres = generator.normal(size=(4, 6))
+    views = {
+        name: (centres[labels] + generator.normal(size=(40, 6))).astype(np.float32) for name in ("audio", "visual")
+    }
+    dataset = Dataset(
+        name="vegas", source="made up", ids=np.array([f"c{i}" for i in range(40)]), views=views, labels=labels,
+        folds=np.tile(np.arange(5), 8),
+    )  # fmt: skip
+    result = experiments.run(dataset, "cca", {"n_components": 3}, compute=Compute(executor="serial"))
+    experiments.write(result, tmp_path / "experiments" / "vegas_cca")
+    entries = {"vegas_cca": Experiment(dataset="vegas", model="cca", title="CCA", tables=["5.2"])}
+    runs = tables.read_results(entries, tmp_path / "experiments")
+    curves.write_precision(runs, plots=tmp_path / "plots", figures=tmp_path / "figures")
+    rows = read(tmp_path / "plots" / "figure_5_3.csv")
+    for direction in ("audio->visual", "visual->audio"):
+        curve = [row for row in rows if row["direction"] == direction]
+        # Eight test clips, two of each class.
+        assert (int(curve[-1]["k"]), float(curve[-1]["recall"]), float(curve[-1]["precision"])) == (8, 1.0, 0.25)
+        assert np.all(np.diff([float(row["recall"]) for row in curve]) >= 0)
+        assert float(curve[0]["precision"]) > 0.25
+    assert n_colours(tmp_path / "figures" / "figure_5_3.png") > 10

@@ -1,119 +1,319 @@
-"""Recall curves of experiments: one table for DVC's plots, one picture for readers."""
+"""Curves over the cut-off: recall of pairs, and precision against recall (figures 4.5-4.9, 5.3 and 5.4).
+
+**Conventions.** A curve is the mean over queries, parts and seeds at every cut-off k. Which experiments a figure shows
+is read from ``params.yaml``: those of the table that it belongs to. A figure nobody has an experiment for is
+written all the same, and says so.
+"""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from unisono.errors import DataError
-from unisono.io.files import replacing
-from unisono.report import tables
+from unisono.report import drawing, layouts, tables
 
-COLUMNS = ("method", "direction", "k", "recall")
+RECALL_COLUMNS = ("method", "direction", "k", "recall")
+PRECISION_COLUMNS = (
+    "figure", "dataset", "method", "setting", "direction", "k", "precision", "recall", "source", "n_items",
+)  # fmt: skip
+
+#: Chapter 4 says of S-DCCA-extend2 with 3 of 9 chunks how its curve begins and ends: recall and precision.
+EXTEND2_ENDS = ((0.20, 0.266), (0.41, 0.238))
 
 
-def read_recall(experiments: Mapping[str, Any], folder: Path, *, dataset: str) -> list[dict[str, Any]]:
-    """Read the recall curves of all experiments on one data set.
+@dataclass(frozen=True)
+class PrecisionFigure:
+    """A figure of precision against recall.
+
+    Attributes
+    ----------
+    table : str
+        Whose experiments it shows.
+    dataset : str
+    title : str
+    directions : tuple of str
+    setting : str
+        The published setting shown; empty for all.
+    methods : str
+        What the titles of its methods begin with.
+    note : str
+    """
+
+    table: str
+    dataset: str
+    title: str
+    directions: tuple[str, ...]
+    setting: str = ""
+    methods: str = ""
+    note: str = ""
+
+
+_BOTH = ("audio->visual", "visual->audio")
+_OURS = (
+    "The dissertation's figures 4.5-4.9 show such curves; which of them has which chunks is our assignment, since their"
+    " values are not published."
+)
+FIGURES = {
+    "4.5": PrecisionFigure("4.1", "mv10k", "1 of 3 chunks of audio", _BOTH[:1], "k/chunks=1/3", note=_OURS),
+    "4.6": PrecisionFigure("4.1", "mv10k", "2 of 6 chunks of audio", _BOTH[:1], "k/chunks=2/6", note=_OURS),
+    "4.7": PrecisionFigure("4.1", "mv10k", "3 of 9 chunks of audio", _BOTH[:1], "k/chunks=3/9", note=_OURS),
+    "4.8": PrecisionFigure("4.1", "mv10k", "mean of the whole audio", _BOTH[:1], "mean", note=_OURS),
+    "4.9": PrecisionFigure(
+        "4.1", "mv10k", "S-DCCA with more pairs, 3 of 9 chunks", _BOTH[:1], "k/chunks=3/9", "S-DCCA",
+        note=_OURS + " D tells only the ends of S-DCCA-extend2's curve, on its own data.",
+    ),
+    "5.3": PrecisionFigure("5.2", "vegas", "methods of Table 5.2", _BOTH),
+    "5.4": PrecisionFigure("5.2", "mv10k", "methods of Table 5.2", _BOTH),
+}  # fmt: skip
+
+
+def read_recall(runs: Iterable[tables.Run], *, dataset: str) -> list[dict[str, Any]]:
+    """Read the recall curves of all runs on one data set.
 
     Parameters
     ----------
-    experiments : mapping of str to unisono.config.experiments.Experiment
-    folder : Path
-        Results of the experiments.
+    runs : iterable of unisono.report.tables.Run
     dataset : str
-        Only experiments on this data set are read.
+        Only runs on this data set are read.
 
     Returns
     -------
     list of dict
-        Keys ``method`` (title and setting), ``direction``, ``k`` and ``recall`` (a fraction).
+        Keys are `RECALL_COLUMNS`: ``method`` is title and setting, ``recall`` a fraction.
 
     Raises
     ------
     DataError
-        An experiment has no curve.
+        A run has no curve.
     """
     found: list[dict[str, Any]] = []
-    for key, experiment in experiments.items():
-        if experiment.dataset != dataset:
+    for run in runs:
+        if run.experiment.dataset != dataset:
             continue
-        path = folder / key / "recall.csv"
-        if not path.is_file():
-            raise DataError(f"{path}: no such file; run `dvc repro run_experiment@{key}` first")
-        name = " ".join(filter(None, (experiment.title, tables.setting(experiment))))
-        with path.open(encoding="utf-8", newline="") as file:
-            found += [
-                {"method": name, "direction": row["direction"], "k": int(row["k"]), "recall": float(row["recall"])}
-                for row in csv.DictReader(file)
-            ]
+        name = " ".join(filter(None, (run.experiment.title, run.setting)))
+        found += [
+            {"method": name, "direction": row["direction"], "k": int(row["k"]), "recall": float(row["recall"])}
+            for row in read_curve(run, "recall.csv")
+        ]
     return found
 
 
-def draw_recall(found: list[dict[str, Any]], path: Path, *, title: str) -> None:
-    """Draw recall against the cut-off, one panel per direction, methods in colours, chance dotted.
+def write_recall(runs: Sequence[tables.Run], *, table: Path, picture: Path, dataset: str = "mtm") -> None:
+    """Write the recall curves of a data set as a table and as a picture, one panel per direction.
 
     Parameters
     ----------
-    found : list of dict
-        From `read_recall`; not empty.
-    path : Path
-        PNG file to write.
-    title : str
-        Heading of the picture.
-    """
-    from matplotlib.figure import Figure
-
-    directions = list(dict.fromkeys(row["direction"] for row in found))
-    methods = list(dict.fromkeys(row["method"] for row in found))
-    n_columns = min(3, len(directions))
-    n_rows = -(-len(directions) // n_columns)
-    figure = Figure(figsize=(3.6 * n_columns, 3.0 * n_rows + 0.6), layout="constrained")
-    panels = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
-    for panel, direction in zip(panels.flat, directions, strict=False):
-        for number, method in enumerate(methods):
-            curve = [row for row in found if row["method"] == method and row["direction"] == direction]
-            ks, recall = [row["k"] for row in curve], [100 * row["recall"] for row in curve]
-            panel.plot(ks, recall, color=f"C{number}", label=method, linewidth=1.6)
-        pool = max(row["k"] for row in found if row["direction"] == direction)
-        panel.plot(range(1, pool + 1), [100 * k / pool for k in range(1, pool + 1)], ":", color="0.4", label="chance")
-        panel.set_title(direction.replace("->", " → "), fontsize=10)
-        panel.set_xscale("log")
-        panel.grid(alpha=0.3)
-    for panel in panels.flat[len(directions) :]:
-        panel.set_visible(False)
-    for panel in panels[-1]:
-        panel.set_xlabel("k (the first k of the ranking)", fontsize=9)
-    figure.supylabel("R@k, %", fontsize=10)
-    figure.suptitle(title, fontsize=11)
-    handles, labels = panels.flat[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=9, frameon=False)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=120, metadata={"Software": None})
-
-
-def write_recall(experiments: Mapping[str, Any], folder: Path, table: Path, picture: Path) -> None:
-    """Write the recall curves of the musical data set as a CSV file and as a picture.
-
-    Parameters
-    ----------
-    experiments : mapping of str to unisono.config.experiments.Experiment
-    folder : Path
-        Results of the experiments.
+    runs : sequence of unisono.report.tables.Run
     table : Path
-        CSV file: method, direction, k, recall.
+        CSV file; its columns are `RECALL_COLUMNS`.
     picture : Path
-        PNG file.
+        Without ending; ``.png`` and ``.svg`` are written.
+    dataset : str
 
     Raises
     ------
     DataError
-        An experiment has no curve, or no experiment ranks pairs.
+        A run has no curve, or a file cannot be written.
     """
-    found = read_recall(experiments, folder, dataset="mtm")
+    found = read_recall(runs, dataset=dataset)
+    tables.write_csv(table, RECALL_COLUMNS, found)
+    sources = sorted({run.result["source"] for run in runs if run.experiment.dataset == dataset})
+    directions = list(dict.fromkeys(row["direction"] for row in found))
+    styles = drawing.line_styles(row["method"] for row in found)
+    n_columns = max(min(3, len(directions)), 1)
+    n_rows = max(-(-len(directions) // n_columns), 1)
+    with drawing.canvas(picture, width=3.6 * max(n_columns, 2), height=3.0 * n_rows + 0.6) as figure:
+        panels = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
+        if not found:
+            drawing.say_nothing(panels[0, 0], f"no experiment on {dataset}")
+            return
+        for panel, direction in zip(panels.flat, directions, strict=False):
+            rows = [row for row in found if row["direction"] == direction]
+            pool = max(row["k"] for row in rows)
+            for method, style in styles.items():
+                curve = [row for row in rows if row["method"] == method]
+                ks, recall = [row["k"] for row in curve], [100 * row["recall"] for row in curve]
+                panel.plot(ks, recall, label=method, markevery=_marked(ks), markersize=4, linewidth=1.5, **style)
+            panel.plot(range(1, pool + 1), [100 * k / pool for k in range(1, pool + 1)], label="chance",
+                       **drawing.CHANCE)  # fmt: skip
+            panel.set_title(f"{drawing.arrow(direction)} (pool {pool})")
+            panel.set_xscale("log")
+            panel.grid(alpha=0.3)
+        for panel in panels.flat[len(directions) :]:
+            panel.set_visible(False)
+        for panel in panels[-1]:
+            panel.set_xlabel("k (the first k of the ranking)")
+        figure.supylabel("R@k (%)", fontsize="medium")
+        figure.suptitle(f"Finding the pair of an item ({layouts.DATASETS[dataset]}, source {', '.join(sources)})")
+        figure.legend(*panels.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+
+
+def write_precision(runs: Sequence[tables.Run], *, plots: Path, figures: Path) -> None:
+    """Write every figure of precision against recall.
+
+    Parameters
+    ----------
+    runs : sequence of unisono.report.tables.Run
+        Of all experiments.
+    plots : Path
+        Folder for the curves, ``figure_5_3.csv``; columns are `PRECISION_COLUMNS`.
+    figures : Path
+        Folder for the pictures, ``figure_5_3.png`` and ``.svg``.
+
+    Raises
+    ------
+    DataError
+        A run has no curve, or a file cannot be written.
+    """
+    for number, figure in FIGURES.items():
+        name = f"figure_{number.replace('.', '_')}"
+        found = precision_rows(number, runs)
+        tables.write_csv(plots / f"{name}.csv", PRECISION_COLUMNS, found)
+        _draw_precision(number, figure, found, figures / name)
+
+
+def precision_rows(number: str, runs: Iterable[tables.Run]) -> list[dict[str, Any]]:
+    """Collect the curves of one figure.
+
+    Parameters
+    ----------
+    number : str
+        One of `FIGURES`.
+    runs : iterable of unisono.report.tables.Run
+
+    Returns
+    -------
+    list of dict
+        Keys are `PRECISION_COLUMNS`.
+
+    Raises
+    ------
+    DataError
+        A run has no curve.
+    """
+    figure = FIGURES[number]
+    found = []
+    for run, shown, label in tables.standing(figure.table, runs):
+        if run.result["dataset"] != figure.dataset or not run.experiment.title.startswith(figure.methods):
+            continue
+        if figure.setting not in ("", label):
+            continue
+        found += [
+            {
+                "figure": number,
+                "dataset": figure.dataset,
+                "method": run.experiment.title,
+                "setting": shown,
+                "direction": row["direction"],
+                "k": int(row["k"]),
+                "precision": float(row["precision"]),
+                "recall": float(row["recall"]),
+                "source": run.result["source"],
+                "n_items": run.result["n_items"],
+            }
+            for row in read_curve(run, "precision_recall.csv")
+            if row["direction"] in figure.directions
+        ]
+    return found
+
+
+def read_curve(run: tables.Run, name: str) -> list[dict[str, str]]:
+    """Read a run's rows of a file of curves.
+
+    Parameters
+    ----------
+    run : unisono.report.tables.Run
+    name : str
+        ``recall.csv`` or ``precision_recall.csv``, in the run's folder.
+
+    Returns
+    -------
+    list of dict of str to str
+
+    Raises
+    ------
+    DataError
+        No such file, or no row of this run in it.
+    """
+    path = run.folder / name
+    own = run.result.get("setting", "")
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            found = [row for row in csv.DictReader(file) if row.get("setting", "") == own]
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file; run `dvc repro run_experiment@{run.key}` first") from None
     if not found:
-        raise DataError("experiments: none is on mtm, so there is no recall curve; add one to params.yaml")
-    sources = {result["source"] for result in tables.read_results(experiments, folder).values()}
-    tables.write_csv(table, COLUMNS, found)
-    draw_recall(found, picture, title=f"Finding the pair of an item (source: {', '.join(sorted(sources))})")
+        raise DataError(f"{path}: no row of setting {own!r}; run experiment {run.key!r} again")
+    return found
+
+
+def names(rows: Iterable[Any]) -> dict[tuple[str, str], str]:
+    """Name each (method, setting) for a legend: the setting is said where a method stands there with several."""
+    pairs = list(dict.fromkeys((row["method"], row["setting"]) for row in rows))
+    methods = [method for method, _ in pairs]
+    return {
+        (method, setting): f"{method} ({setting})" if setting and methods.count(method) > 1 else method
+        for method, setting in pairs
+    }
+
+
+def _marked(values: Sequence[float]) -> list[int]:
+    """Places for some eight markers along a curve, evenly apart on the axis."""
+    from math import log
+
+    if len(values) < 2:
+        return [0] * len(values)
+    first, last = log(values[0]), log(values[-1])
+    wanted = [first + (last - first) * step / 8 for step in range(9)]
+    return sorted({min(range(len(values)), key=lambda at: abs(log(values[at]) - target)) for target in wanted})
+
+
+def _draw_precision(number: str, spec: PrecisionFigure, found: list[dict[str, Any]], out: Path) -> None:
+    labels = names(found)
+    styles = drawing.line_styles(labels.values())
+    n = len(spec.directions)
+    sources = sorted({row["source"] for row in found})
+    heading = f"Figure {number}: precision and recall, {spec.title}"
+    subtitle = ", ".join([layouts.DATASETS[spec.dataset], *(f"source {source}" for source in sources)])
+    height = 4.0 + 0.2 * -(-len(labels) // 4)
+    with drawing.canvas(out, width=4.6 * n + (1.4 if n == 1 else 0), height=height) as figure:
+        figure.suptitle(f"{heading}\n{subtitle}")
+        panels = figure.subplots(1, n, sharey=True, squeeze=False)[0]
+        if not found:
+            reason = f"no experiment on {spec.dataset} stands in Table {spec.table}"
+            drawing.say_nothing(panels[0], reason + (f" with {spec.setting}" if spec.setting else ""))
+            for panel in panels[1:]:
+                panel.set_axis_off()
+            return
+        for panel, direction in zip(panels, spec.directions, strict=True):
+            level = 0.0
+            for (method, setting), label in labels.items():
+                curve = [
+                    row
+                    for row in found
+                    if (row["method"], row["setting"], row["direction"]) == (method, setting, direction)
+                ]
+                recall, precision = ([100 * row[name] for row in curve] for name in ("recall", "precision"))
+                panel.plot(recall, precision, label=label, markevery=0.11, markersize=4, linewidth=1.5, **styles[label])
+                level = precision[-1]
+            # Whoever returns everything has the precision of a random order.
+            panel.axhline(level, label="chance", **drawing.CHANCE)
+            if spec.methods:
+                ends = [[100 * value for value in values] for values in zip(*EXTEND2_ENDS, strict=True)]
+                panel.plot(*ends, label="D: S-DCCA-extend2", color="0.5", marker="o", fillstyle="none", linestyle="--")
+            panel.set_title(drawing.arrow(direction))
+            panel.set_xlabel("recall (%)")
+            panel.set_xlim(0, 100)
+            panel.grid(alpha=0.3)
+        panels[0].set_ylabel("precision (%)")
+        panels[0].set_ylim(0, None)
+        handles = panels[0].get_legend_handles_labels()
+        figure.legend(*handles, loc="outside lower center", ncols=4, frameon=False)
+        if spec.note:
+            import textwrap
+
+            figure.supxlabel(textwrap.fill(spec.note, 95), fontsize=7)

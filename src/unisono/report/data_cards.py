@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,8 +18,7 @@ from unisono.errors import DataError
 from unisono.features import logmel
 from unisono.io import parquet
 from unisono.io.files import replacing
-from unisono.media import video
-from unisono.report import separability
+from unisono.report import items, separability
 
 TITLES = {
     "mtm": "MTM: songs as piano audio, sheet music and lyrics",
@@ -94,7 +93,7 @@ def write(name: str, folder: Path, skipped: Sequence[Path], *, out: Path, figure
     source = str(facts.get("source", "unknown"))
     about, licence = SOURCES.get((name, source), ("", ""))
     licences = facts.get("licences", {source: facts.get("licence", licence)})
-    present = _columns(samples)
+    present = items.columns_of(samples)
     table = parquet.read(samples, [column for column in ("id", "label", "split", "fold") if column in present])
     columns = {column: table.column(column).to_pylist() for column in table.column_names}
     panels = list(_PANELS[name](folder))
@@ -125,14 +124,6 @@ def write(name: str, folder: Path, skipped: Sequence[Path], *, out: Path, figure
         temporary.write_text("\n".join(lines), encoding="utf-8")
 
 
-def _columns(source: Path) -> list[str]:
-    """Names of the columns of a folder of shards."""
-    first = next(iter(parquet.iterate(source, batch_size=1)), None)
-    if first is None:
-        raise DataError(f"{source}: no rows; build it again with `dvc repro`")
-    return list(first.schema.names)
-
-
 def _counts(columns: Mapping[str, Sequence[Any]]) -> Iterator[str]:
     """Count items by class (or all), and fold or part."""
     part = next((name for name in ("fold", "split") if name in columns), None)
@@ -159,7 +150,7 @@ def _lengths(name: str, folder: Path, present: Sequence[str]) -> tuple[str, np.n
     """Length of every item, with its unit."""
     if "duration_s" in present:
         return "seconds", parquet.to_numpy(parquet.read(folder / "samples", ["duration_s"]).column("duration_s"))
-    if name == "mv10k" and "n_frames" in _columns(folder / "videos"):
+    if name == "mv10k" and "n_frames" in items.columns_of(folder / "videos"):
         return "frames", parquet.to_numpy(parquet.read(folder / "videos", ["n_frames"]).column("n_frames"))
     if name == "mtm":
         notes = parquet.to_numpy(parquet.read(folder / "samples", ["notes"]).column("notes"))
@@ -213,7 +204,7 @@ def _read_csv(path: Path) -> list[dict[str, str]]:
 
 def _first_of_each(folder: Path) -> dict[str, str]:
     """Id of the first item of each class inside the folds, by class."""
-    present = _columns(folder / "samples")
+    present = items.columns_of(folder / "samples")
     table = parquet.read(folder / "samples", [c for c in ("id", "label", "fold") if c in present])
     folds = table.column("fold").to_pylist() if "fold" in present else [0] * len(table)
     first: dict[str, str] = {}
@@ -223,41 +214,24 @@ def _first_of_each(folder: Path) -> dict[str, str]:
     return dict(sorted(first.items())[:PANELS])
 
 
-def _rows(source: Path, columns: Sequence[str], wanted: Iterable[str]) -> dict[str, Any]:
-    """Rows of some ids, streamed."""
-    left, found = set(wanted), {}
-    for batch in parquet.iterate(source, ["id", *columns], batch_size=8):
-        for row, item in enumerate(batch.column("id").to_pylist()):
-            if item in left:
-                found[item] = [batch.column(column)[row] for column in columns]
-                left.remove(item)
-        if not left:
-            break
-    return found
-
-
 def _vegas_panels(folder: Path) -> Iterator[Panel]:
     """Show the frame in the middle of a clip of each class, and its log-mel spectrogram."""
-    if "video" not in _columns(folder / "samples"):
+    if "video" not in items.columns_of(folder / "samples"):
         return
     first = _first_of_each(folder)
-    rows = _rows(folder / "samples", ["video"], first.values())
+    rows = items.rows_of(folder / "samples", ["video"], first.values())
     for label, item in first.items():
-        data = rows[item][0]["bytes"].as_py()
-        frames = video.frames(data)
-        sound = video.sound(data, logmel.SAMPLE_RATE)
-        # At least one frame of the spectrogram, whatever the length.
-        spectrum = logmel.log_mel(np.pad(sound, (0, max(0, logmel.WINDOW - len(sound)))))
-        yield Panel(f"{label}: {item}", frames[len(frames) // 2], spectrum.T[::-1])
+        clip = rows[item][0]["bytes"].as_py()
+        yield Panel(f"{label}: {item}", items.middle_frame(clip), items.spectrogram(clip))
 
 
 def _mv10k_panels(folder: Path) -> Iterator[Panel]:
     """Show the 8-bit visual (first 128) and audio features of a video of each mood, over time."""
-    present = _columns(folder / "videos")
+    present = items.columns_of(folder / "videos")
     if "rgb" not in present:
         return
     first = _first_of_each(folder)
-    rows = _rows(folder / "videos", ["rgb", "audio"], first.values())
+    rows = items.rows_of(folder / "videos", ["rgb", "audio"], first.values())
     for label, item in first.items():
         visual, audio = (np.stack(list(parquet.to_numpy(column.values))) for column in rows[item])
         yield Panel(f"{label}: {item}", visual.T[:128].astype(float), audio.T.astype(float))
@@ -278,8 +252,8 @@ def _mtm_panels(folder: Path) -> Iterator[Panel]:
         return
     ids = parquet.read(engraved, ["id"]).column("id").to_pylist()
     chosen = ids[:: max(len(ids) // PANELS, 1)][:PANELS]
-    pictures = _rows(engraved, ["picture"], chosen)
-    sounds = _rows(folder / "audio", ["audio"], chosen)
+    pictures = items.rows_of(engraved, ["picture"], chosen)
+    sounds = items.rows_of(folder / "audio", ["audio"], chosen)
     for item in chosen:
         if item in pictures and item in sounds:
             with Image.open(io.BytesIO(pictures[item][0]["bytes"].as_py())) as picture:

@@ -1,0 +1,27 @@
+"""Draw one query and its first results under several methods (figure 5.7)."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from unisono import config, errors
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the built data set")
+    parser.add_argument("--experiments", type=Path, required=True, help="folder of the experiments' results")
+    parser.add_argument("--keys", nargs="+", required=True, help="experiments, a row each; the last chooses the query")
+    parser.add_argument("--direction", default="audio->visual", help="query and target (%(default)s)")
+    parser.add_argument("--out", type=Path, required=True, help="figure without ending; .png, .svg, .csv are written")
+    args = parser.parse_args()
+
+    from unisono.report import example
+
+    experiments = config.load("experiments")
+    example.write(args.data, args.keys, experiments, args.experiments, direction=args.direction, out=args.out)
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -1,0 +1,25 @@
+"""Draw the features of a data set and learned spaces in two dimensions, by t-SNE (figure 5.6)."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from unisono import config, errors
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the built data set")
+    parser.add_argument("--experiments", type=Path, required=True, help="folder of the experiments' results")
+    parser.add_argument("--keys", nargs="+", required=True, help="experiments whose spaces are drawn")
+    parser.add_argument("--out", type=Path, required=True, help="figure without ending; .png, .svg, .csv are written")
+    args = parser.parse_args()
+
+    from unisono.report import spaces
+
+    spaces.write(args.data, args.keys, config.load("experiments"), args.experiments, out=args.out)
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -1,0 +1,43 @@
+"""Line styles, and pictures that come out the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from unisono.report import drawing
+
+
+def test_every_line_has_a_style_of_its_own() -> None:
+    styles = drawing.line_styles([f"method {number}" for number in range(21)])
+    assert len({tuple(style.values()) for style in styles.values()}) == 21
+    # The first eleven also in a print without colours, and none looks like chance.
+    assert len({(style["marker"], style["linestyle"]) for style in list(styles.values())[:11]}) == 11
+    assert drawing.CHANCE["linestyle"] not in {style["linestyle"] for style in styles.values()}
+
+
+def test_a_method_that_stands_twice_has_one_style() -> None:
+    assert list(drawing.line_styles(["a", "b", "a"])) == ["a", "b"]
+
+
+def test_the_same_drawing_is_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        with drawing.canvas(tmp_path / name, width=3, height=2) as figure:
+            panel = figure.subplots()
+            panel.plot([1, 2], label="line", marker="o")
+            panel.imshow([[0, 1], [1, 0]])
+            panel.legend()
+    for suffix in (".png", ".svg"):
+        assert (tmp_path / f"first{suffix}").read_bytes() == (tmp_path / f"second{suffix}").read_bytes()
+    assert "<dc:date>" not in (tmp_path / "first.svg").read_text(encoding="utf-8")
+    with Image.open(tmp_path / "first.png") as picture:
+        assert picture.size == (3 * drawing.DPI, 2 * drawing.DPI)
+        assert "Software" not in picture.info
+
+
+def test_nothing_is_written_when_drawing_fails(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), drawing.canvas(tmp_path / "x", width=3, height=2) as figure:
+        figure.suptitle(str(1 / 0))
+    assert list(tmp_path.iterdir()) == []
