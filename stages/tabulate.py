@@ -13,11 +13,9 @@ def main() -> None:
     parser.add_argument("--experiments", type=Path, required=True, help="folder of the experiments' results")
     parser.add_argument("--tables", type=Path, required=True, help="folder for the tables")
     parser.add_argument("--metrics", type=Path, required=True, help="JSON file for the headline numbers")
-    parser.add_argument("--curves", type=Path, required=True, help="CSV file for the recall curves")
-    parser.add_argument("--picture", type=Path, required=True, help="PNG file for the recall curves")
     args = parser.parse_args()
 
-    from unisono.report import chunks, curves, index, layouts, orderings, tables
+    from unisono.report import chunks, index, layouts, orderings, tables
 
     experiments = config.load("experiments")
     runs = tables.read_results(experiments, args.experiments)
@@ -26,7 +24,6 @@ def main() -> None:
     chunks.write(runs, args.tables)
     index.write(runs, args.tables)
     tables.write_headlines(runs, args.metrics)
-    curves.write_recall(runs, table=args.curves, picture=args.picture)
 
 
 if __name__ == "__main__":

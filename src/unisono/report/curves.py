@@ -8,6 +8,7 @@ written all the same, and says so.
 from __future__ import annotations
 
 import csv
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -279,7 +280,7 @@ def _draw_precision(number: str, spec: PrecisionFigure, found: list[dict[str, An
     sources = sorted({row["source"] for row in found})
     heading = f"Figure {number}: precision and recall, {spec.title}"
     subtitle = ", ".join([layouts.DATASETS[spec.dataset], *(f"source {source}" for source in sources)])
-    height = 4.0 + 0.2 * -(-len(labels) // 4)
+    height = 4.0 + 0.2 * -(-len(labels) // 4) + (0.3 if spec.note else 0)
     with drawing.canvas(out, width=4.6 * n + (1.4 if n == 1 else 0), height=height) as figure:
         figure.suptitle(f"{heading}\n{subtitle}")
         panels = figure.subplots(1, n, sharey=True, squeeze=False)[0]
@@ -312,8 +313,8 @@ def _draw_precision(number: str, spec: PrecisionFigure, found: list[dict[str, An
         panels[0].set_ylabel("precision (%)")
         panels[0].set_ylim(0, None)
         handles = panels[0].get_legend_handles_labels()
-        figure.legend(*handles, loc="outside lower center", ncols=4, frameon=False)
-        if spec.note:
-            import textwrap
-
-            figure.supxlabel(textwrap.fill(spec.note, 95), fontsize=7)
+        # The note as the legend's title: the layout keeps both clear of each other.
+        note = textwrap.fill(spec.note, 110)
+        figure.legend(
+            *handles, loc="outside lower center", ncols=4, frameon=False, title=note or None, title_fontsize=7
+        )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 #: Names of what is swept, as they stand in the settings of ``published.csv``.
-AXES = {"margin": "margin", "batches": "batches in an epoch\n(clips in a batch, in D)", "components": "components"}
+AXES = {"margin": "margin", "batches": "batches in an epoch, in D\n(clips in a batch)", "components": "components"}
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def _place(setting: str, axis: str) -> float | None:
 
 def _draw(title: str, panels: Sequence[Panel], found: Sequence[Mapping[str, Any]], out: Path) -> None:
     sources = sorted({row["source"] for row in found})
-    subtitle = ", ".join(["VEGAS", *(f"source {source}" for source in sources)])
+    subtitle = ", ".join(["VEGAS", *(f"source {source}" for source in sources)]) + "; D: the dissertation's own"
     with drawing.canvas(out, width=4.4 * len(panels), height=4.6) as figure:
         figure.suptitle(f"{title}\n{subtitle}")
         axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
