@@ -137,10 +137,13 @@ def _half(
     for c in range(classes.max() + 1):
         circle = generator.permutation(np.flatnonzero(classes == c))
         X, Y = (np.subtract(view[circle], mean, dtype=np.float64) for view, mean in zip(views, means, strict=True))
-        # The item at place a has the partners at a, a + 1, ..., a + n_partners - 1.
-        n_partners = (len(circle) + 1) // 2
-        ahead = np.cumsum(np.vstack([np.zeros_like(means[1]), Y, Y[: n_partners - 1]]), axis=0)
-        total += X.T @ (ahead[n_partners:] - ahead[: len(circle)])
+        # The item at place a has the partners at a, a + 1, ..., a + n_partners - 1: differences of running sums,
+        # which go on around the circle.
+        n, n_partners = len(circle), (len(circle) + 1) // 2
+        running = np.zeros((n + n_partners, Y.shape[1]))
+        np.cumsum(Y, axis=0, out=running[1 : n + 1])
+        np.add(running[1:n_partners], running[n], out=running[n + 1 :])
+        total += X.T @ np.subtract(running[n_partners:], running[:n], out=Y)
     return total
 
 
