@@ -45,13 +45,15 @@ def rows_of(source: Path, columns: Sequence[str], wanted: Iterable[str]) -> dict
         By id the values of `columns`; an id that is not there is left out.
     """
     left, found = set(wanted), {}
-    for batch in parquet.iterate(source, ["id", *columns], batch_size=8):
-        for row, item in enumerate(batch.column("id").to_pylist()):
-            if item in left:
-                found[item] = [batch.column(column)[row] for column in columns]
-                left.remove(item)
-        if not left:
-            break
+    for shard in parquet.shards(source):
+        # Ids first: they are small, and most shards of a large data set hold none of those wanted.
+        if left.isdisjoint(parquet.read(shard, ["id"]).column("id").to_pylist()):
+            continue
+        for batch in parquet.iterate(shard, ["id", *columns], batch_size=8):
+            for row, item in enumerate(batch.column("id").to_pylist()):
+                if item in left:
+                    found[item] = [batch.column(column)[row] for column in columns]
+                    left.remove(item)
     return found
 
 
