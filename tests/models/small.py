@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 SMALL: dict[str, dict[str, Any]] = {
+    "baseline": {"layers": {"other": [16, 6]}, "epochs": 2},
+    "baseline_gan": {"layers": {"other": [16, 6]}, "epochs": 2, "n_candidates": 64},
+    "darlearning": {"layers": {"other": [16, 6]}, "epochs": 2, "n_candidates": 64},
     "acmr": {"layers": {"other": [8, 4]}, "epochs": 2, "min_steps": 0},
     "cca": {"n_components": 3},
     "c_cca": {"n_components": 2},

@@ -131,8 +131,8 @@ def test_docstring_says_what_it_does(name: str) -> None:
 
 
 def test_unknown_names_and_values_say_what_is_meant() -> None:
-    with pytest.raises(ConfigError, match="model 'ccca': unknown method; did you mean 'cca'"):
-        models.create("ccca")
+    with pytest.raises(ConfigError, match="model 'gccaa': unknown method; did you mean 'gcca'"):
+        models.create("gccaa")
     with pytest.raises(ConfigError, match=r"models\.cca\.ridgee: unknown parameter; did you mean 'ridge'"):
         models.create("cca", ridgee=1)
     with pytest.raises(ConfigError, match=r"models\.cca\.n_components: .*greater than or equal to 1 \(got 0\)"):

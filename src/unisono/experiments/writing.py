@@ -62,7 +62,6 @@ def write_times(result: Result, path: Path) -> None:
 
 def warn_in_a_line() -> None:
     """Let warnings of this process show as one line each, on standard error, as errors do (for commands)."""
-
     warnings.showwarning = lambda message, *_, **__: print(f"warning: {message}", file=sys.stderr)
 
 
