@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from unisono.models._base import Aligner, check_components
-from unisono.models._linear import canonical, cholesky, class_canonical, covariances
+from unisono.models._base import Aligner
+from unisono.models._clusters import cluster_cca, project
 
 
 class CCCA(Aligner):
@@ -91,60 +91,21 @@ class CCCA(Aligner):
         lengths: dict[str, np.ndarray],
         checkpoint: Path | None,
     ) -> None:
-        check_components(self.name, self.n_components, views)
-        (first, x), (second, y) = views.items()
-        _, classes, sizes = np.unique(np.asarray(labels), return_inverse=True, return_counts=True)
-        partners = {"one_to_one": np.ones_like(sizes), "half": (sizes + 1) // 2, "all": sizes}[self.pairs]
-        n_pairs = float(sizes @ partners)
-        weights = self.beta / len(x) + (1 - self.beta) * partners[classes] / n_pairs
-        found = covariances((x, y), weights=weights, classes=classes)
-        L1, L2 = (
-            cholesky(within, self.ridge, where=f"c_cca, view {view!r}")
-            for view, within in zip(views, found.within, strict=True)
+        assert labels is not None
+        self.arrays_ = cluster_cca(
+            self.name,
+            views,
+            labels,
+            n_components=self.n_components,
+            ridge=self.ridge,
+            pairs=self.pairs,
+            beta=self.beta,
+            scale=self.scale,
+            seed=self.seed,
         )
-        if self.pairs == "all" and self.beta == 0:
-            S, A, B = class_canonical(L1, L2, found, n_pairs, self.n_components, name=self.name)
-        else:
-            if self.pairs == "all":
-                between = found.sums[0].T @ found.sums[1] / n_pairs
-            elif self.pairs == "half":
-                between = _half((x, y), found.means, classes, self.seed) / n_pairs
-            else:
-                between = found.own
-            cross = self.beta * found.own + (1 - self.beta) * between
-            S, A, B = canonical(L1, L2, cross, self.n_components)
-        factors = S if self.scale == "correlation" else np.ones_like(S)
-        self.arrays_ = {
-            "correlations": S,
-            f"{first}.mean": found.means[0],
-            f"{second}.mean": found.means[1],
-            f"{first}.weights": A * factors,
-            f"{second}.weights": B * factors,
-        }
 
     def _transform(self, view: str, array: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
-        centred = np.subtract(array, self.arrays_[f"{view}.mean"], dtype=np.float64)
-        projected: np.ndarray = centred @ self.arrays_[f"{view}.weights"]
-        return projected
-
-
-def _half(
-    views: tuple[np.ndarray, np.ndarray], means: tuple[np.ndarray, np.ndarray], classes: np.ndarray, seed: int
-) -> np.ndarray:
-    """Sum x_i y_j^T over half of the pairs of each class, by sums of y over arcs of the circle."""
-    generator = np.random.default_rng(seed)
-    total = np.zeros((len(means[0]), len(means[1])))
-    for c in range(classes.max() + 1):
-        circle = generator.permutation(np.flatnonzero(classes == c))
-        X, Y = (np.subtract(view[circle], mean, dtype=np.float64) for view, mean in zip(views, means, strict=True))
-        # The item at place a has the partners at a, a + 1, ..., a + n_partners - 1: differences of running sums,
-        # which go on around the circle.
-        n, n_partners = len(circle), (len(circle) + 1) // 2
-        running = np.zeros((n + n_partners, Y.shape[1]))
-        np.cumsum(Y, axis=0, out=running[1 : n + 1])
-        np.add(running[1:n_partners], running[n], out=running[n + 1 :])
-        total += X.T @ np.subtract(running[n_partners:], running[:n], out=Y)
-    return total
+        return project(self.arrays_, view, array)
 
 
 MODEL = CCCA

@@ -8,14 +8,14 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from unisono.models import tnn
-from unisono.models.c_cca import CCCA
+from unisono.models import _triplet_network as tnn
+from unisono.models._clusters import cluster_cca, project
 
 #: Where the arrays of cluster-CCA stand among those of the whole.
 PREFIX = "c_cca."
 
 
-class TNNCCCA(tnn.TNN):
+class TNNCCCA(tnn.TripletNetwork):
     r"""Projects two views by cluster-CCA and trains a triplet network (`tnn`) on the projections.
 
     .. math:: \frac{1}{|T_+|} \sum_{(a, p, n) \in T}
@@ -98,9 +98,6 @@ class TNNCCCA(tnn.TNN):
         self.pairs = pairs
         self.beta = beta
 
-    def _c_cca(self) -> CCCA:
-        return CCCA(n_components=self.n_components, ridge=self.ridge, pairs=self.pairs, beta=self.beta, seed=self.seed)
-
     def _fit(
         self,
         views: dict[str, np.ndarray],
@@ -108,15 +105,27 @@ class TNNCCCA(tnn.TNN):
         lengths: dict[str, np.ndarray],
         checkpoint: Path | None,
     ) -> None:
-        c_cca = self._c_cca().fit(views, labels)
-        self.arrays_ = {PREFIX + key: array for key, array in c_cca.arrays_.items()}
-        super()._fit(c_cca.transform(views), labels, lengths, checkpoint)
+        assert labels is not None
+        found = cluster_cca(
+            self.name,
+            views,
+            labels,
+            n_components=self.n_components,
+            ridge=self.ridge,
+            pairs=self.pairs,
+            beta=self.beta,
+            seed=self.seed,
+        )
+        self.arrays_ = {PREFIX + key: array for key, array in found.items()}
+        projected = {view: self._project(view, array) for view, array in views.items()}
+        super()._fit(projected, labels, lengths, checkpoint)
 
     def _transform(self, view: str, array: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
-        c_cca = self._c_cca()
-        c_cca.widths_ = self.widths_
-        c_cca.arrays_ = {key.removeprefix(PREFIX): a for key, a in self.arrays_.items() if key.startswith(PREFIX)}
-        return super()._transform(view, c_cca.transform({view: array})[view], lengths)
+        return super()._transform(view, self._project(view, array), lengths)
+
+    def _project(self, view: str, array: np.ndarray) -> np.ndarray:
+        c_cca = {key.removeprefix(PREFIX): a for key, a in self.arrays_.items() if key.startswith(PREFIX)}
+        return project(c_cca, view, array).astype(np.float32)
 
 
 MODEL = TNNCCCA
