@@ -165,9 +165,12 @@ def main() -> None:
     parser.add_argument("--params", type=Path, default=config.PARAMS_FILE, help="the file of experiments")
     args = parser.parse_args()
     n_items = round((args.items or ITEMS[args.dataset]) * args.scale)
+    entries = config.load("experiments", args.params)
+    for key in set(args.only or ()) - set(entries):
+        sys.exit(f"{args.params}: no experiment {key!r}; {config.nearest(key, entries)}")
     chosen = {
         key: entry
-        for key, entry in config.load("experiments", args.params).items()
+        for key, entry in entries.items()
         if entry.dataset == args.dataset
         and any(re.match(CHAPTERS[args.dataset], table) for table in entry.tables)
         and entry.model not in args.without
