@@ -205,7 +205,10 @@ def _rows(
 def _recorded(outcome: Outcome) -> Iterator[None]:
     """Note each distinct warning of a block once."""
     with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+        # Every time, since a filter that shows a warning once is shared by all fits; deprecations stay hidden.
+        warnings.simplefilter("ignore")
+        for category in (UserWarning, RuntimeWarning, FutureWarning):
+            warnings.simplefilter("always", category)
         yield
     for warning in caught:
         text = " ".join(str(warning.message).split())
