@@ -8,9 +8,9 @@ distances within a batch, from which the distance of every candidate follows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -193,7 +193,7 @@ class ThreeBranch(Aligner):
         with _deep.seeded(self.seed):
             device = _deep.choose_device(self.device)
             names = ["discriminator", "generator"] if self.adversarial else ["discriminator"]
-            networks = torch.nn.ModuleDict({name: self._network(views) for name in names}).to(device)
+            networks: Any = torch.nn.ModuleDict({name: self._network(views) for name in names}).to(device)
             optimisers = [
                 torch.optim.Adam(networks[name].parameters(), lr=self.learning_rate, fused=True) for name in names
             ]
@@ -253,8 +253,8 @@ class _Training:
     def __init__(
         self,
         model: ThreeBranch,
-        networks: torch.nn.ModuleDict,
-        optimisers: list[torch.optim.Optimizer],
+        networks: Any,
+        optimisers: Sequence[torch.optim.Optimizer],
         data: list[torch.Tensor],
         order: list[str],
         truth: np.ndarray | None,
