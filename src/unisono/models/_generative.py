@@ -18,7 +18,6 @@ from pydantic import Field
 from unisono.errors import ConfigError
 from unisono.models import _deep
 from unisono.models._base import Aligner
-from unisono.models.cca import CCA
 
 if TYPE_CHECKING:
     import torch
@@ -40,6 +39,8 @@ DISTANCES = {"triple": (1 / 3, 1 / 3, 1 / 3), "mean": (1 / 2, 1 / 2, -1 / 4)}
 INNER_EPOCHS = 2
 #: Width of the CCA space in which the nearest pairs are found, where the views allow it.
 CCA_COMPONENTS = 10
+#: Its ridge, that of `unisono.models.cca`.
+CCA_RIDGE = 0.1
 #: Rows of the CCA space compared with all others at a time.
 BLOCK = 1024
 
@@ -110,14 +111,15 @@ def transfer_loss(source: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> tor
     return total
 
 
-def nearest_pairs(x: np.ndarray, y: np.ndarray, k: int) -> np.ndarray:
-    """For every item the k items whose pairs lie nearest in the CCA space of x and y, the item itself included.
+def nearest_pairs(pair: Mapping[str, np.ndarray], k: int) -> np.ndarray:
+    """For every item the k items whose pairs lie nearest in the pair's CCA space, the item itself included.
 
     A pair's place is the mean of its two embeddings; nearness is cosine, as in ranking.
 
     Parameters
     ----------
-    x, y : np.ndarray [shape=(n, d), dtype=any real]
+    pair : mapping of str to np.ndarray [shape=(n, d), dtype=any real]
+        The two views.
     k : int
         All n where there are fewer.
 
@@ -126,9 +128,11 @@ def nearest_pairs(x: np.ndarray, y: np.ndarray, k: int) -> np.ndarray:
     np.ndarray [shape=(n, min(k, n)), dtype=int64]
         In no particular order.
     """
-    n_components = min(CCA_COMPONENTS, x.shape[1], y.shape[1], len(x) - 1)
-    embedded = CCA(n_components=n_components).fit({"x": x, "y": y}).transform({"x": x, "y": y})
-    places = embedded["x"] + embedded["y"]
+    n_components = min(
+        CCA_COMPONENTS, *(limit for array in pair.values() for limit in (array.shape[1], len(array) - 1))
+    )
+    one, other = CCA(n_components=n_components).fit(pair).transform(pair).values()
+    places = one + other
     places /= np.maximum(np.linalg.norm(places, axis=1, keepdims=True), np.finfo(np.float32).tiny)
     k = min(k, len(places))
     found = np.empty((len(places), k), dtype=np.int64)
@@ -189,16 +193,18 @@ class ThreeBranch(Aligner):
         import torch
 
         order = self._ordered(views)
-        truth = nearest_pairs(views[order[1]], views[order[2]], self.neighbours) if self.truth == "cca" else None
+        truth = (
+            nearest_pairs({view: views[view] for view in order[1:]}, self.neighbours) if self.truth == "cca" else None
+        )
         with _deep.seeded(self.seed):
             device = _deep.choose_device(self.device)
             names = ["discriminator", "generator"] if self.adversarial else ["discriminator"]
-            networks: Any = torch.nn.ModuleDict({name: self._network(views) for name in names}).to(device)
+            networks: Any = torch.nn.ModuleDict({name: self._network(views, order) for name in names}).to(device)
             optimisers = [
                 torch.optim.Adam(networks[name].parameters(), lr=self.learning_rate, fused=True) for name in names
             ]
             data = [torch.as_tensor(views[view], dtype=torch.float32, device=device) for view in order]
-            training = _Training(self, networks, optimisers, data, order, truth)
+            training = _Training(self, networks, optimisers, data, truth)
             _deep.train(
                 self,
                 networks,
@@ -208,7 +214,7 @@ class ThreeBranch(Aligner):
                 data=list(views.values()),
                 checkpoint=checkpoint,
             )
-        for view, branch in networks[self.embedding].items():
+        for view, branch in zip(order, networks[self.embedding], strict=True):
             self.arrays_ |= _deep.to_arrays(branch, view)
 
     def _transform(self, view: str, array: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
@@ -220,12 +226,12 @@ class ThreeBranch(Aligner):
         layers = _deep.layers_of(self.name, self.layers, view)
         return _deep.perceptron(width, layers, hidden="tanh", last="tanh", scale=scale)
 
-    def _network(self, views: Mapping[str, np.ndarray]) -> torch.nn.ModuleDict:
+    def _network(self, views: Mapping[str, np.ndarray], order: Sequence[str]) -> torch.nn.ModuleList:
         import torch
 
-        return torch.nn.ModuleDict(
-            {view: self._branch(view, a.shape[1], _deep.standardisation(a)) for view, a in views.items()}
-        )
+        # Not by name: a ModuleDict refuses names such as "type" and any with a dot.
+        scales = {view: _deep.standardisation(array) for view, array in views.items()}
+        return torch.nn.ModuleList([self._branch(view, self.widths_[view], scales[view]) for view in order])
 
     def _ordered(self, views: Mapping[str, np.ndarray]) -> list[str]:
         """Return the source view and the two of the pair; check that there are such."""
@@ -256,12 +262,11 @@ class _Training:
         networks: Any,
         optimisers: Sequence[torch.optim.Optimizer],
         data: list[torch.Tensor],
-        order: list[str],
         truth: np.ndarray | None,
     ) -> None:
         import torch
 
-        self.model, self.networks, self.optimisers, self.data, self.order = model, networks, optimisers, data, order
+        self.model, self.networks, self.optimisers, self.data = model, networks, optimisers, data
         self.truth = None if truth is None else torch.as_tensor(truth)
         self.weights = DISTANCES[model.distance]
 
@@ -293,7 +298,7 @@ class _Training:
 
     def embed(self, name: str, rows: torch.Tensor) -> list[torch.Tensor]:
         """Return the outputs of a network for the source and the pair of some items."""
-        return [self.networks[name][view](array[rows]) for view, array in zip(self.order, self.data, strict=True)]
+        return [branch(array[rows]) for branch, array in zip(self.networks[name], self.data, strict=True)]
 
     def discriminator_terms(self, rows: torch.Tensor) -> dict[str, torch.Tensor]:
         """Loss terms of the discriminator; without a generator it ranks pairs drawn evenly."""
