@@ -183,10 +183,10 @@ def test_nearest_pairs_equal_brute_force(monkeypatch: pytest.MonkeyPatch) -> Non
     places /= np.linalg.norm(places, axis=1, keepdims=True)
     expected = np.argsort(-places @ places.T, axis=1)[:, :5]
     monkeypatch.setattr(_generative, "BLOCK", 16)
-    found = _generative.nearest_pairs(pair, 5)
+    found = _generative.nearest_pairs("it", pair, 5)
     np.testing.assert_array_equal(np.sort(found, axis=1), np.sort(expected, axis=1))
     assert (found == np.arange(70)[:, None]).any(axis=1).all()
-    assert _generative.nearest_pairs({view: array[:4] for view, array in pair.items()}, 9).shape == (4, 4)
+    assert _generative.nearest_pairs("it", {view: array[:4] for view, array in pair.items()}, 9).shape == (4, 4)
 
 
 def test_memory_is_linear_in_the_number_of_items(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,7 +195,7 @@ def test_memory_is_linear_in_the_number_of_items(monkeypatch: pytest.MonkeyPatch
     for n in (1000, 4000):
         pair = {view: three_views(n)[view] for view in ("audio", "sheet")}
         tracemalloc.start()
-        _generative.nearest_pairs(pair, 5)
+        _generative.nearest_pairs("it", pair, 5)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 6 * peaks[0]
