@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,9 @@ class Space:
     fold : int
     ids : np.ndarray [shape=(n,), dtype=str]
     labels : np.ndarray [shape=(n,), dtype=int64 or str]
+        Of items without classes their ids: each is right for itself alone.
     views : dict of str to np.ndarray [shape=(n, k), dtype=float32]
+        By view; of a method that learns a space for every pair of views, by ``view@a-b``.
     """
 
     title: str
@@ -37,8 +40,36 @@ class Space:
     labels: np.ndarray
     views: dict[str, np.ndarray]
 
+    def directions(self) -> list[str]:
+        """List the directions that can be searched, ``"audio->visual"``."""
+        names = list(dict.fromkeys(column.partition("@")[0] for column in self.views))
+        return [f"{query}->{target}" for query, target in permutations(names, 2) if self._columns(query, target)]
 
-def read(key: str, experiments: Any, folder: Path, *, dataset: str) -> Space:
+    def sides(self, direction: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return queries and targets of a direction, in one space.
+
+        Raises
+        ------
+        ConfigError
+            The space lacks a view of the direction.
+        """
+        query, _, target = direction.partition("->")
+        columns = self._columns(query, target)
+        if columns is None:
+            raise ConfigError(
+                f"direction {direction!r}: {self.title} has views {', '.join(self.views)}; name two as a->b"
+            )
+        return self.views[columns[0]], self.views[columns[1]]
+
+    def _columns(self, query: str, target: str) -> tuple[str, str] | None:
+        """Find the columns of two views in the space that they share."""
+        for space in ("", f"@{query}-{target}", f"@{target}-{query}"):
+            if query + space in self.views and target + space in self.views:
+                return query + space, target + space
+        return None
+
+
+def read(key: str, experiments: Any, folder: Path, *, dataset: str, pairs: bool = False) -> Space:
     """Read the first fold of an experiment's embeddings (of its first variant and seed).
 
     Parameters
@@ -51,6 +82,8 @@ def read(key: str, experiments: Any, folder: Path, *, dataset: str) -> Space:
         Holds ``<key>/embeddings.parquet``.
     dataset : str
         What the experiment must be on.
+    pairs : bool
+        Whether items may have no classes.
 
     Returns
     -------
@@ -69,7 +102,7 @@ def read(key: str, experiments: Any, folder: Path, *, dataset: str) -> Space:
         raise ConfigError(f"experiments.{key}: is on {experiments[key].dataset}, expected one on {dataset}")
     path = folder / key / "embeddings.parquet"
     table = parquet.read(path)
-    if "label" not in table.column_names:
+    if "label" not in table.column_names and not pairs:
         raise DataError(f"{path}: no column label; the figure needs classes")
     folds = to_labels(table.column("fold"), f"{path}: fold")
     table = table.filter(folds == folds.min())
@@ -78,7 +111,7 @@ def read(key: str, experiments: Any, folder: Path, *, dataset: str) -> Space:
         source=str(parquet.metadata(path).get("source", "unknown")),
         fold=int(folds.min()),
         ids=to_labels(table.column("id"), f"{path}: id").astype(str),
-        labels=to_labels(table.column("label"), f"{path}: label"),
+        labels=to_labels(table.column("label" if "label" in table.column_names else "id"), f"{path}: label"),
         views={
             name: to_view(table.column(name), where=f"{path}: {name}")[0]
             for name in table.column_names

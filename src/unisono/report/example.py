@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from unisono import metrics
-from unisono.errors import ConfigError, DataError
+from unisono.errors import DataError
 from unisono.report import drawing, embeddings, items, tables
 
 COLUMNS = ("method", "direction", "query", "query_label", "ap", "published_ap", "rank", "id", "label", "right", "score")
@@ -66,7 +66,7 @@ def average_precisions(space: embeddings.Space, direction: str) -> np.ndarray:
     ConfigError
         The space lacks a view of the direction.
     """
-    query, target = _sides(space, direction)
+    query, target = space.sides(direction)
     codes = np.unique(space.labels, return_inverse=True)[1]
     return np.array(
         [
@@ -94,7 +94,7 @@ def answer(space: embeddings.Space, direction: str, query_id: str) -> Answer:
     if not len(found):
         raise DataError(f"{space.title}: no item {query_id!r} in fold {space.fold}; run `dvc repro` again")
     row = int(found[0])
-    query, target = _sides(space, direction)
+    query, target = space.sides(direction)
     units = [np.asarray(side, dtype=np.float64) for side in (query[row : row + 1], target)]
     units = [side / np.maximum(np.linalg.norm(side, axis=1, keepdims=True), np.finfo(float).tiny) for side in units]
     scores = (units[0] @ units[1].T)[0]
@@ -151,16 +151,6 @@ def write(
         f"{last.source}, fold {last.fold}; the query whose AP under {last.title} is the median of {len(last.ids)}"
     )
     _draw(title, (query, label), answers, clips, direction.split("->"), out)
-
-
-def _sides(space: embeddings.Space, direction: str) -> list[np.ndarray]:
-    """Return query and target views of a direction."""
-    sides = direction.split("->")
-    if len(sides) != 2 or any(side not in space.views for side in sides):
-        raise ConfigError(
-            f"direction {direction!r}: {space.title} has views {', '.join(space.views)}; name two as a->b"
-        )
-    return [space.views[side] for side in sides]
 
 
 def _draw(

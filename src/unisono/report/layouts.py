@@ -148,16 +148,16 @@ def _grid(number: str, layout: Layout, found: Sequence[Row], reference: Sequence
     """Lay out lines against columns."""
     ours = [row for row in found if row["metric"] in layout.metrics and layout.query in ("", row["query"])]
     theirs = [row for row in reference if row["metric"] in layout.metrics and layout.query in ("", row["query"])]
-    columns = _in_order(layout.columns, [*theirs, *ours])
-    their_columns = _in_order(layout.columns, theirs)
-    lines = _in_order(layout.lines, [*theirs, *ours])
+    columns = in_order(layout.columns, [*theirs, *ours])
+    their_columns = in_order(layout.columns, theirs)
+    lines = in_order(layout.lines, [*theirs, *ours])
     cells = _cells(layout, ours)
     published = _cells(layout, theirs)
     best = _best(layout, cells)
     # One line of chance, or one for each data set where data sets are in the lines.
     groups = list(dict.fromkeys(row["dataset"] for row in ours)) if "dataset" in layout.lines else [""]
     many = len({row["dataset"] for row in [*ours, *theirs]}) > 1
-    label = _line_label(number, layout, many)
+    label = line_label(number, layout, many)
 
     def our_cells(line: Key) -> list[str]:
         return [_joined(layout, cells.get((line, column), {}), best, line, column) for column in columns]
@@ -165,7 +165,7 @@ def _grid(number: str, layout: Layout, found: Sequence[Row], reference: Sequence
     def their_cells(line: Key, at: Sequence[Key]) -> list[str]:
         return [_joined(layout, published.get((line, column), {}), set(), line, column) for column in at]
 
-    heads, their_heads = ([_column_label(number, layout, column) for column in at] for at in (columns, their_columns))
+    heads, their_heads = ([column_label(number, layout, column) for column in at] for at in (columns, their_columns))
     printed: list[list[str]] = []
     chances = [
         [f"*chance, {DATASETS[group]}*" if many and group else "*chance*", *_chance(layout, ours, columns, group)]
@@ -201,17 +201,17 @@ def _blocks(number: str, found: Sequence[Row], reference: Sequence[Row]) -> str:
     cells, published = _cells(layout, found), _cells(layout, reference)
     titles = dict(tables.MEASURES.values())
     printed = [["Direction", "Method", *(titles[name] for name in measures)]]
-    for query, target in _in_order(("query", "target"), rows):
+    for query, target in in_order(("query", "target"), rows):
         own = [row for row in found if (row["query"], row["target"]) == (query, target)]
         block: list[list[str]] = []
         best = _best(layout, {at: cell for at, cell in cells.items() if at[0][:2] == (query, target)})
-        for line in _in_order(layout.lines, own):
+        for line in in_order(layout.lines, own):
             values = [_joined(layout, cells.get((line, (name,)), {}), best, line, (name,)) for name in measures]
             block.append([_method(number, line[2], line[3]), *values])
         for pool in dict.fromkeys(row["pool"] for row in own):
-            chance = {row["metric"]: _number(row["metric"], row["chance"]) for row in own if row["pool"] == pool}
+            chance = {row["metric"]: format_value(row["metric"], row["chance"]) for row in own if row["pool"] == pool}
             block.append([f"*chance in a pool of {pool}*", *(chance.get(name, "") for name in measures)])
-        for line in _in_order(
+        for line in in_order(
             layout.lines, [row for row in reference if (row["query"], row["target"]) == (query, target)]
         ):
             values = [_joined(layout, published.get((line, (name,)), {}), set(), line, (name,)) for name in measures]
@@ -229,7 +229,7 @@ def _cells(layout: Layout, rows: Iterable[Row]) -> dict[tuple[Key, Key], dict[st
     return cells
 
 
-def _in_order(names: Sequence[str], rows: Iterable[Row]) -> list[Key]:
+def in_order(names: Sequence[str], rows: Iterable[Row]) -> list[Key]:
     """List the different values of some columns, the published order first."""
     keys = list(dict.fromkeys(tuple(row[name] for name in names) for row in rows))
     if "dataset" in names and "query" in names:
@@ -261,12 +261,12 @@ def _joined(layout: Layout, rows: Mapping[str, Row], best: set[tuple[Key, Key, s
     texts = []
     for metric in layout.metrics:
         if metric in rows:
-            text = _number(metric, rows[metric]["value"], rows[metric].get("std"))
+            text = format_value(metric, rows[metric]["value"], rows[metric].get("std"))
             texts.append(f"**{text}**" if (line, column, metric) in best else text)
     return " / ".join(texts)
 
 
-def _number(metric: str, value: Any, std: Any = None) -> str:
+def format_value(metric: str, value: Any, std: Any = None) -> str:
     """Format a number: fractions in per cent, ranks as they are; a line is not broken before its deviation."""
     scale, digits = (1, 1) if "rank" in metric else (100, 2)
     text = f"{float(value) * scale:.{digits}f}"
@@ -278,7 +278,7 @@ def _chance(layout: Layout, ours: Sequence[Row], columns: Sequence[Key], dataset
     printed = []
     for column in columns:
         levels = {
-            row["metric"]: _number(row["metric"], row["chance"])
+            row["metric"]: format_value(row["metric"], row["chance"])
             for row in ours
             if tuple(row[name] for name in layout.columns) == column and dataset in ("", row["dataset"])
         }
@@ -290,10 +290,12 @@ def _published_chance(layout: Layout, theirs: Sequence[Row], columns: Sequence[K
     """Print the chance level of each published column."""
     datasets = {tuple(row[name] for name in layout.columns): row["dataset"] for row in theirs}
     levels = (PUBLISHED_CHANCE.get(datasets.get(column, "")) for column in columns)
-    return ["" if level is None else _number("map", level) for level in levels]
+    return ["" if level is None else format_value("map", level) for level in levels]
 
 
-def _line_label(number: str, layout: Layout, many: bool) -> Callable[[Key], str]:
+def line_label(number: str, layout: Layout, many: bool) -> Callable[[Key], str]:
+    """Give the function that names a line of a table; `many`: there are several data sets in it."""
+
     def label(line: Key) -> str:
         at = dict(zip(layout.lines, line, strict=True))
         text = _method(number, at["method"], at.get("setting", ""))
@@ -304,7 +306,8 @@ def _line_label(number: str, layout: Layout, many: bool) -> Callable[[Key], str]
     return label
 
 
-def _column_label(number: str, layout: Layout, column: Key) -> str:
+def column_label(number: str, layout: Layout, column: Key) -> str:
+    """Name a column of a table."""
     at = dict(zip(layout.columns, column, strict=True))
     if "setting" in at:
         return _short(number, at["setting"])
