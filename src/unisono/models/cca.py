@@ -10,7 +10,7 @@ from pydantic import Field
 
 from unisono.errors import ConfigError
 from unisono.models._base import Aligner, check_components
-from unisono.models._linear import canonical, centre, cholesky, covariances, fix_signs
+from unisono.models._linear import centre, closed_cca, fix_signs
 
 
 class CCA(Aligner):
@@ -77,18 +77,11 @@ class CCA(Aligner):
         checkpoint: Path | None,
     ) -> None:
         check_components(self.name, self.n_components, views)
-        (first, x), (second, y) = views.items()
+        first, second = views
         if self.solver == "nipals":
             (mean_x, mean_y), S, A, B = self._nipals(views)
         else:
-            found = covariances((x, y))
-            mean_x, mean_y = found.means
-            unbiased = len(x) / (len(x) - 1)
-            L1, L2 = (
-                cholesky(unbiased * within, self.ridge, where=f"cca, view {view!r}")
-                for view, within in zip(views, found.within, strict=True)
-            )
-            S, A, B = canonical(L1, L2, unbiased * found.own, self.n_components)
+            (mean_x, mean_y), S, A, B = closed_cca(self.name, views, self.n_components, self.ridge)
         self.arrays_ = {
             "correlations": S,
             f"{first}.mean": mean_x,
