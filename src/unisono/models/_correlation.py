@@ -36,7 +36,7 @@ LAYERS: Layers = {"audio": [128, 128, 64, 10], _deep.OTHER: [256, 256, 128, 10]}
 #: Which norm of the whitened cross-covariance is maximised.
 Norm = Literal["trace", "frobenius"]
 #: Multiply-adds per step from which a second thread pays (measured on two cores).
-LARGE = 200_000_000
+LARGE = 300_000_000
 #: Singular values below this fraction of the largest are rounding errors of zero.
 ROUNDING = 1e-10
 #: Weight of own pairs in the closing CCA where a method gives them none: class sums alone have one component less
@@ -67,6 +67,10 @@ class Pairs:
         """Probability of each row; it sums to one."""
         counts = self.members.sum(dim=1)
         return self.own + (self.between * counts) @ self.members
+
+    def partners_of(self, rows: torch.Tensor) -> torch.Tensor:
+        """Sum P(i, j) row_j over all j, for every i."""
+        return self.own[:, None] * rows + self.members.mT @ (self.between[:, None] * (self.members @ rows))
 
 
 def membership(codes: torch.Tensor) -> torch.Tensor:
@@ -181,53 +185,63 @@ def moments(X: torch.Tensor, Y: torch.Tensor, pairs: Pairs) -> tuple[torch.Tenso
     mean_x, mean_y = marginal @ X, marginal @ Y
     X, Y = X - mean_x, Y - mean_y
     weights = marginal[:, None]
-    S12 = X.mT @ (pairs.own[:, None] * Y)
-    if len(pairs.between):
-        S12 = S12 + (pairs.members @ X).mT @ (pairs.between[:, None] * (pairs.members @ Y))
-    return mean_x, mean_y, X.mT @ (weights * X), Y.mT @ (weights * Y), S12
+    return mean_x, mean_y, X.mT @ (weights * X), Y.mT @ (weights * Y), X.mT @ pairs.partners_of(Y)
 
 
 @functools.cache
-def _whitened_norm() -> Callable[..., torch.Tensor]:
-    """Build the norm of L1^-1 S12 L2^-T with its gradient in closed form."""
+def _objective() -> Callable[..., torch.Tensor]:
+    """Build the norm of L1^-1 S12 L2^-T = U S V^T with its gradient in closed form."""
     import torch
 
-    class WhitenedNorm(torch.autograd.Function):
+    class Objective(torch.autograd.Function):
         @staticmethod
-        def forward(ctx: Any, S11: torch.Tensor, S22: torch.Tensor, S12: torch.Tensor, norm: Norm) -> torch.Tensor:
-            L1, L2 = torch.linalg.cholesky(S11), torch.linalg.cholesky(S22)
+        def forward(ctx: Any, X: torch.Tensor, Y: torch.Tensor, pairs: Pairs, ridge: float, norm: Norm) -> torch.Tensor:
+            mean_x, mean_y, S11, S22, S12 = moments(X, Y, pairs)
+            L1, L2 = (torch.linalg.cholesky(_with_ridge(within, ridge)) for within in (S11, S22))
             T = torch.linalg.solve_triangular(L1, S12, upper=False)
             T = torch.linalg.solve_triangular(L2, T.mT, upper=False).mT
+            U, S, Vh = torch.linalg.svd(T, full_matrices=False)
             if norm == "trace":
-                U, S, Vh = torch.linalg.svd(T, full_matrices=False)
                 value = S.sum()
                 # Directions without correlation (rank: classes less one) have no gradient, instead of noise.
-                real = S[0] * ROUNDING < S
-                G = (U * real) @ Vh
+                slope = (S[0] * ROUNDING < S).to(S.dtype)
             else:
-                value = torch.linalg.matrix_norm(T)
-                G = T / value.clamp(min=torch.finfo(value.dtype).tiny)
-            ctx.save_for_backward(L1, L2, T, G)
+                value = torch.linalg.vector_norm(S)
+                slope = S / value.clamp(min=torch.finfo(S.dtype).tiny)
+            A = torch.linalg.solve_triangular(L1.mT, U, upper=True)
+            B = torch.linalg.solve_triangular(L2.mT, Vh.mT, upper=True)
+            ctx.pairs, ctx.ridge = pairs, ridge
+            ctx.save_for_backward(X, Y, mean_x, mean_y, A, B, S, slope)
             return value
 
         @staticmethod
         def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-            L1, L2, T, G = ctx.saved_tensors
-            gradient = gradients[0]
+            X, Y, mean_x, mean_y, A, B, S, slope = ctx.saved_tensors
+            pairs: Pairs = ctx.pairs
+            weights = pairs.marginal[:, None]
+            outputs = X.double() - mean_x, Y.double() - mean_y
+            variates = outputs[0] @ A, outputs[1] @ B
+            found = []
+            for own, other, basis, raw, centred in (
+                (variates[0], variates[1], A, X, outputs[0]),
+                (variates[1], variates[0], B, Y, outputs[1]),
+            ):
+                # Of the cross-covariance, of the covariance, and of the ridge, which follows its diagonal.
+                gradient = (pairs.partners_of(other) * slope - weights * own * (slope * S)) @ basis.mT
+                shrinkage = ctx.ridge / len(basis) * (basis.square() @ (slope * S)).sum()
+                gradient = gradient - shrinkage * weights * centred
+                gradient = gradient - weights * gradient.sum(dim=0)
+                found.append((gradients[0] * gradient).to(raw.dtype))
+            return found[0], found[1], None, None, None
 
-            def between(left: torch.Tensor, inner: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-                """L^-T inner R^-1."""
-                inner = torch.linalg.solve_triangular(left.mT, inner, upper=True)
-                return torch.linalg.solve_triangular(right.mT, inner.mT, upper=True).mT
+    return Objective.apply
 
-            return (
-                -0.5 * gradient * between(L1, G @ T.mT, L1),
-                -0.5 * gradient * between(L2, T.mT @ G, L2),
-                gradient * between(L1, G, L2),
-                None,
-            )
 
-    return WhitenedNorm.apply
+def _with_ridge(covariance: torch.Tensor, ridge: float) -> torch.Tensor:
+    import torch
+
+    identity = torch.eye(len(covariance), dtype=covariance.dtype, device=covariance.device)
+    return covariance + ridge * covariance.diagonal().mean() * identity
 
 
 def correlation(X: torch.Tensor, Y: torch.Tensor, pairs: Pairs, *, ridge: float, norm: Norm = "trace") -> torch.Tensor:
@@ -237,9 +251,9 @@ def correlation(X: torch.Tensor, Y: torch.Tensor, pairs: Pairs, *, ridge: float,
         \Sigma_{vv} + r\,\overline{\operatorname{diag}\Sigma_{vv}}\,I = L_v L_v^T
 
     and the objective is the trace norm of T, the sum of all canonical correlations, or its Frobenius norm, the
-    root of the sum of their squares. With T = U S V^T the gradients are, for the trace norm,
-    :math:`L_1^{-T} U V^T L_2^{-1}` for :math:`\Sigma_{12}` and
-    :math:`-\frac12 L_1^{-T} U S U^T L_1^{-1}` for the regularised :math:`\Sigma_{11}`.
+    root of the sum of their squares. With T = U S V^T and :math:`A = L_1^{-T} U, B = L_2^{-T} V` the gradients are
+    :math:`A G B^T` for :math:`\Sigma_{12}` and :math:`-\frac12 A G S A^T` for the regularised :math:`\Sigma_{11}`,
+    where G is the identity for the trace norm and S divided by the objective for the Frobenius norm.
 
     Parameters
     ----------
@@ -264,11 +278,7 @@ def correlation(X: torch.Tensor, Y: torch.Tensor, pairs: Pairs, *, ridge: float,
     ----------
     Andrew, Arora, Bilmes, Livescu, "Deep canonical correlation analysis", ICML 2013, Eq. 10-13.
     """
-    import torch
-
-    _, _, S11, S22, S12 = moments(X, Y, pairs)
-    S11, S22 = (S + ridge * S.diagonal().mean() * torch.eye(len(S), dtype=S.dtype, device=S.device) for S in (S11, S22))
-    return _whitened_norm()(S11, S22, S12, norm)
+    return _objective()(X, Y, pairs, ridge, norm)
 
 
 class DeepCorrelation(Aligner):
