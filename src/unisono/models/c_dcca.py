@@ -77,7 +77,7 @@ class CDCCA(PerceptronCorrelation):
         min_steps: Annotated[int, Field(ge=0)] = 400,
         batch: Annotated[int, Field(ge=2)] = 100,
         learning_rate: Annotated[float, Field(gt=0)] = 1e-3,
-        ridge: Annotated[float, Field(ge=0)] = 0.1,
+        ridge: Annotated[float, Field(ge=0)] = 1.0,
         norm: Norm = "trace",
         seed: int = 0,
     ) -> None:
