@@ -116,8 +116,8 @@ def _draw(title: str, panels: Sequence[Panel], found: Sequence[Mapping[str, Any]
 
 def _draw_panel(panel: Panel, found: Sequence[Mapping[str, Any]], ax: Axes) -> None:
     """Draw ours with a band of one deviation, the dissertation's dashed, chance dotted."""
-    ours = _curves(panel, found)
-    theirs = _curves(panel, [row for row in tables.published() if row["table"] == panel.table])
+    ours = curves(panel, found)
+    theirs = curves(panel, [row for row in tables.published() if row["table"] == panel.table])
     styles = drawing.line_styles([*theirs, *ours])
     if not ours:
         table = f"Table {panel.table}" if panel.table[0].isdigit() else panel.table
@@ -152,7 +152,7 @@ def _draw_panel(panel: Panel, found: Sequence[Mapping[str, Any]], ax: Axes) -> N
     ax.grid(alpha=0.3)
 
 
-def _curves(panel: Panel, found: Sequence[Mapping[str, Any]]) -> dict[str, list[tuple[float, Mapping[str, Any]]]]:
+def curves(panel: Panel, found: Sequence[Mapping[str, Any]]) -> dict[str, list[tuple[float, Mapping[str, Any]]]]:
     """Sort rows of MAP into lines: one per method, or per direction where the panel shows both."""
     curves: dict[str, list[tuple[float, Mapping[str, Any]]]] = {}
     for row in found:

@@ -1,0 +1,72 @@
+"""Figures of the page: the drawn picture, and the curves behind it where the script can draw them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from unisono.errors import DataError
+from unisono.report import curves, sweeps
+from unisono.report.html import media
+from unisono.report.html.charts import file_name
+from unisono.report.html.markup import Markup, missing, tag
+
+
+def titles() -> dict[str, tuple[str, str]]:
+    """List the figures of the report.
+
+    Returns
+    -------
+    dict of str to (str, str)
+        By file name: what it is called, and what it shows; the dissertation's in its order, then ours.
+    """
+    numbered = {
+        "4.3": "The scores of the chunks of one song",
+        **{number: f"Precision and recall: {figure.title}" for number, figure in curves.FIGURES.items()},
+        "5.6": "Features, the space of C-CCA and that of TNN-C-CCA in two dimensions",
+        "5.7": "One query and its first five results under several methods",
+        **{number: title for number, (title, _) in sweeps.FIGURES.items()},
+    }
+    found = {file_name(number): (f"Figure {number}", numbered[number]) for number in sorted(numbered)}
+    return found | {
+        "recall": ("Recall", "Finding the pair of an item among the first k (MTM)"),
+        "losses": ("Losses", "Training losses by epoch: mean over folds and seeds"),
+    }
+
+
+def section(name: str, folder: Path, charts: Mapping[str, Any]) -> Markup:
+    """Show a figure, or say that it is missing.
+
+    Parameters
+    ----------
+    name : str
+        One of `titles`.
+    folder : Path
+        Of the drawn figures.
+    charts : mapping of str to dict
+        From `unisono.report.html.charts.collect`.
+
+    Returns
+    -------
+    Markup
+    """
+    called, title = titles()[name]
+    path = folder / f"{name}.png"
+    drawn = picture(path, f"{called}: {title}")
+    caption = tag("figcaption", tag("strong", f"{called}. "), f"{title}.")
+    if name not in charts:
+        return tag("figure", drawn, caption, id=name)
+    shown = tag("div", class_="chart", data_chart=name)
+    return tag("figure", shown, tag("details", tag("summary", f"As drawn in {path}"), drawn), caption, id=name)
+
+
+def picture(path: Path, alt: str) -> Markup:
+    """Put a drawn figure into the page, or say that it is missing or damaged."""
+    if not path.is_file():
+        return missing(f"{path} is not there", "Run `dvc repro`.")
+    try:
+        uri, (width, height) = media.figure(path)
+    except DataError as error:
+        return missing(str(error), "")
+    return tag("img", src=uri, alt=alt, width=width, height=height, class_="drawn", loading="lazy")

@@ -1,0 +1,276 @@
+"""The gallery: queries of each data set and what every method finds for them, to be seen and heard.
+
+**Conventions.** Ranked are the test items of the first fold, in the space of an experiment's first setting and seed, by
+cosine; the own pair of a query is among them. Queries are not picked by hand: the first items by id of every class in
+turn or, without classes, items evenly apart. Right is an item of the query's class or, without classes, its own pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from unisono import metrics
+from unisono.errors import UnisonoError
+from unisono.report import embeddings, layouts
+from unisono.report.html import items
+
+#: Results shown of every query.
+TOP = 10
+
+
+@dataclass
+class Gallery:
+    """What is shown of one data set.
+
+    Attributes
+    ----------
+    content : dict
+        For the page's script: items, queries, methods and their answers.
+    remark : str
+        What was left out, and why.
+    """
+
+    content: dict[str, Any]
+    remark: str
+
+
+def collect(
+    experiments: Mapping[str, Any], folder: Path, data: Path, *, n_queries: int, megabytes: float, sound_s: float
+) -> dict[str, Gallery]:
+    """Collect queries, answers and media of every data set.
+
+    Parameters
+    ----------
+    experiments : mapping of str to unisono.config.experiments.Experiment
+        Of params.yaml.
+    folder : Path
+        Results of the experiments; one whose embeddings are missing is left out.
+    data : Path
+        Holds the built data sets.
+    n_queries : int
+        Queries of each data set, at most.
+    megabytes : float
+        Size of all media in the page, at most. Data sets take turns, a query at a time with all that it finds, until
+        a query does not fit.
+    sound_s : float
+        Longest piece of a sound, in seconds.
+
+    Returns
+    -------
+    dict of str to Gallery
+        By data set; of those with at least one query.
+    """
+    chosen = {}
+    for dataset in layouts.DATASETS:
+        spaces, absent = _spaces(dataset, experiments, folder)
+        queries = choose(next(iter(spaces.values())), n_queries) if spaces else []
+        if queries:
+            chosen[dataset] = (spaces, absent, queries)
+    answers = {dataset: _answers(spaces, queries) for dataset, (spaces, _, queries) in chosen.items()}
+    shown = _media(chosen, answers, data, budget=round(megabytes * 1e6), sound_s=sound_s)
+    found = {}
+    for dataset, (spaces, absent, queries) in chosen.items():
+        kept = queries[: len(shown[dataset][0])] or queries
+        remarks = [items.REMARKS.get(dataset, "")]
+        if len(kept) < len(queries):
+            remarks.append(f"{len(kept)} of {len(queries)} queries fit into report.gallery_mb.")
+        elif not shown[dataset][0]:
+            remarks.append("Its media do not fit into report.gallery_mb: items are shown by name.")
+        elif not any(item.parts for item in shown[dataset][1].values()):
+            remarks.append("Its source brings nothing to see or hear: items are shown by name.")
+        if absent:
+            remarks.append(f"Without embeddings, hence not here: {', '.join(absent)}.")
+        found[dataset] = Gallery(
+            _content(dataset, spaces, kept, answers[dataset], shown[dataset][1], experiments),
+            " ".join(filter(None, remarks)),
+        )
+    return found
+
+
+def choose(space: embeddings.Space, n: int) -> list[str]:
+    """Choose queries.
+
+    Parameters
+    ----------
+    space : Space
+    n : int
+        At most.
+
+    Returns
+    -------
+    list of str
+        Ids.
+    """
+    ids = sorted(map(str, space.ids))
+    label_of = dict(zip(map(str, space.ids), map(str, space.labels), strict=True))
+    classes = sorted(set(label_of.values()))
+    if len(classes) == len(ids):
+        places = np.unique(np.linspace(0, len(ids) - 1, min(n, len(ids))).round().astype(int))
+        return [ids[place] for place in places]
+    members = {label: [item for item in ids if label_of[item] == label] for label in classes}
+    deepest = max(len(own) for own in members.values())
+    in_turn = [own[depth] for depth in range(deepest) for own in members.values() if depth < len(own)]
+    return in_turn[:n]
+
+
+def answer(space: embeddings.Space, direction: str, query: str) -> dict[str, Any] | None:
+    """Rank the items of a space for one query.
+
+    Parameters
+    ----------
+    space : Space
+    direction : str
+        ``"audio->visual"``.
+    query : str
+        Id.
+
+    Returns
+    -------
+    dict or None
+        ``ap``: average precision; ``rank`` of the own pair, from 1, half the ties before it; ``top``: ids and cosines
+        of the first `TOP`. None where the query is not among the items.
+    """
+    places = np.flatnonzero(space.ids == query)
+    if not len(places):
+        return None
+    row = int(places[0])
+    queries, targets = (np.asarray(side, dtype=np.float64) for side in space.sides(direction))
+    units = [
+        side / np.maximum(np.linalg.norm(side, axis=1, keepdims=True), 1e-30) for side in (queries[row:][:1], targets)
+    ]
+    scores = (units[0] @ units[1].T)[0]
+    top = np.argsort(-scores, kind="stable")[:TOP]
+    own = scores[row]
+    return {
+        "ap": round(
+            metrics.mean_average_precision(queries[row:][:1], targets, space.labels[row:][:1], space.labels), 4
+        ),
+        "rank": 1 + int((scores > own).sum()) + (int((scores == own).sum()) - 1) / 2,
+        "top": [[str(space.ids[at]), round(float(scores[at]), 3)] for at in top],
+    }
+
+
+def _spaces(
+    dataset: str, experiments: Mapping[str, Any], folder: Path
+) -> tuple[dict[str, embeddings.Space], list[str]]:
+    """Read the spaces of all experiments on a data set, and name those that cannot be read."""
+    found, absent = {}, []
+    for key, experiment in experiments.items():
+        if experiment.dataset != dataset:
+            continue
+        try:
+            found[key] = embeddings.read(key, experiments, folder, dataset=dataset, pairs=True)
+        except UnisonoError:
+            absent.append(key)
+    return found, absent
+
+
+_Answers = dict[str, dict[str, dict[str, dict[str, Any] | None]]]
+
+
+def _answers(spaces: Mapping[str, embeddings.Space], queries: Sequence[str]) -> _Answers:
+    """Rank for every query (outermost), method and direction."""
+    return {
+        query: {
+            key: {direction: answer(space, direction, query) for direction in space.directions()}
+            for key, space in spaces.items()
+        }
+        for query in queries
+    }
+
+
+def _media(
+    chosen: Mapping[str, Any], answers: Mapping[str, _Answers], data: Path, *, budget: int, sound_s: float
+) -> dict[str, tuple[list[str], dict[str, items.Shown]]]:
+    """Read the media of as many queries as fit: by data set the queries, and all items that they need."""
+    kept: dict[str, tuple[list[str], dict[str, items.Shown]]] = {dataset: ([], {}) for dataset in chosen}
+    left = budget
+    waiting = {dataset: list(queries) for dataset, (_, _, queries) in chosen.items()}
+    while waiting:
+        for dataset in list(waiting):
+            if not waiting[dataset]:
+                del waiting[dataset]
+                continue
+            query = waiting[dataset].pop(0)
+            queries, known = kept[dataset]
+            needed = {query} | {
+                item
+                for by_direction in answers[dataset][query].values()
+                for found in by_direction.values()
+                if found
+                for item, _ in found["top"]
+            }
+            more = items.read(dataset, data / dataset, needed - known.keys(), sound_s=sound_s)
+            size = sum(item.size() for item in more.values())
+            if size > left:
+                del waiting[dataset]
+                continue
+            left -= size
+            queries.append(query)
+            known.update(more)
+    return kept
+
+
+def _content(
+    dataset: str,
+    spaces: Mapping[str, embeddings.Space],
+    queries: Sequence[str],
+    answers: _Answers,
+    shown: Mapping[str, items.Shown],
+    experiments: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Put everything together for the page's script; items are referred to by number."""
+    first = next(iter(spaces.values()))
+    labels = {
+        str(item): str(label) for space in spaces.values() for item, label in zip(space.ids, space.labels, strict=True)
+    }
+    paired = all(item == label for item, label in labels.items())
+    used = dict.fromkeys(queries)
+    for query in queries:
+        for by_direction in answers[query].values():
+            for found in by_direction.values():
+                used |= dict.fromkeys(item for item, _ in (found["top"] if found else ()))
+    number = {item: place for place, item in enumerate(used)}
+    entries = []
+    for item in used:
+        look = shown.get(item, items.Shown())
+        entries.append({
+            "id": item, "label": "" if paired else labels[item], "about": look.about, "group": look.group,
+            "parts": look.parts,
+        })  # fmt: skip
+    methods = []
+    for key, space in spaces.items():
+        by_direction: dict[str, list[Any]] = {}
+        for direction in space.directions():
+            by_direction[direction] = []
+            for query in queries:
+                found = answers[query][key][direction]
+                by_direction[direction].append(
+                    found and [found["ap"], found["rank"], [[number[item], score] for item, score in found["top"]]]
+                )
+        methods.append({
+            "key": key, "name": method_name(experiments[key]), "pool": len(space.ids),
+            "looks": _looks(experiments[key]), "answers": by_direction,
+        })  # fmt: skip
+    return {
+        "title": layouts.DATASETS[dataset], "source": first.source, "fold": first.fold, "paired": paired,
+        "queries": [number[query] for query in queries], "items": entries, "methods": methods,
+    }  # fmt: skip
+
+
+def method_name(experiment: Any) -> str:
+    """Name what an experiment's embeddings show: its title, and its first setting if it has several."""
+    views = ";".join(f"{view}={name}" for view, name in experiment.views.items())
+    setting = experiment.variants[0].setting if experiment.variants else views
+    return f"{experiment.title} ({setting})" if setting else str(experiment.title)
+
+
+def _looks(experiment: Any) -> dict[str, str]:
+    """Say which feature set an experiment takes for a view."""
+    first = experiment.variants[0].views if experiment.variants else {}
+    return {**experiment.views, **first}

@@ -1,0 +1,197 @@
+"""What was run: data sets with their sources, experiments, versions, times, and whether numbers may be compared.
+
+**Conventions.** Versions and times are the two facts that no stage declares: they stand in the page alone, never in
+the Markdown that is in Git.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from unisono.errors import DataError, UnisonoError
+from unisono.io import parquet
+from unisono.report import layouts, tables
+
+#: Sources that stand in for a data set, and those that are the dissertation's own. Others are the user's.
+STAND_INS = {("mtm", "music21"), ("vegas", "digits"), ("mv10k", "simulated")}
+ORIGINALS = {("mtm", "lmd"), ("vegas", "features"), ("mv10k", "features"), ("mv10k", "youtube8m")}
+#: Distributions whose versions matter to the numbers, by the name shown.
+PACKAGES = {
+    "torch": ("torch",),
+    "TensorFlow": ("tensorflow-cpu", "tensorflow"),
+    "scikit-learn": ("scikit-learn",),
+    "NumPy": ("numpy",),
+}
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set as it was built.
+
+    Attributes
+    ----------
+    name : str
+    source : str
+        Empty where it is not built.
+    n_items : int
+    weights : dict of str to str
+        By feature set: extractor and weights.
+    """
+
+    name: str
+    source: str
+    n_items: int
+    weights: dict[str, str]
+
+    def features(self) -> str:
+        """List the feature sets by what they were made with."""
+        groups: dict[str, list[str]] = {}
+        for name, weights in self.weights.items():
+            groups.setdefault(weights, []).append(name)
+        return "; ".join(f"{', '.join(names)}: {weights}" for weights, names in groups.items())
+
+    def comparable(self) -> tuple[str, str]:
+        """Say whether its numbers may be compared with the dissertation's (``yes``, ``no`` or ``perhaps``), and why."""
+        if not self.source:
+            return "no", "it is not built"
+        reasons = []
+        if (self.name, self.source) in STAND_INS:
+            reasons.append(f"the source {self.source} stands in for the dissertation's data")
+        untrained = [view for view, weights in self.weights.items() if "untrained" in weights]
+        if untrained:
+            reasons.append(f"features of untrained networks ({', '.join(untrained)})")
+        if reasons:
+            return "no", " and ".join(reasons)
+        if (self.name, self.source) in ORIGINALS:
+            return "yes", f"the source {self.source} is the dissertation's own; its splits are not published"
+        return "perhaps", f"the source {self.source} is yours: only if it holds the dissertation's data"
+
+
+@dataclass(frozen=True)
+class Overview:
+    """All that was run.
+
+    Attributes
+    ----------
+    data_sets : list of DataSet
+    runs : list of unisono.report.tables.Run
+    absent : list of str
+        Experiments without results.
+    """
+
+    data_sets: list[DataSet]
+    runs: list[tables.Run]
+    absent: list[str]
+
+    def verdict(self) -> tuple[str, str]:
+        """Say for all data sets whether numbers may be compared, as a headline and a sentence."""
+        found = {one.name: one.comparable() for one in self.data_sets}
+        said = "; ".join(f"{layouts.DATASETS[name]}: {answer}, {why}" for name, (answer, why) in found.items())
+        answers = {answer for answer, _ in found.values()}
+        if answers == {"yes"}:
+            head = "These numbers may be compared with the dissertation's."
+        elif "no" not in answers:
+            head = "These numbers may be compared with the dissertation's only where the data are its own."
+        elif answers == {"no"}:
+            head = "These numbers may not be compared with the dissertation's."
+        else:
+            head = "Only some of these numbers may be compared with the dissertation's."
+        return head, f"{said}." if said else ""
+
+
+def collect(experiments: Mapping[str, Any], results: Path, data: Path) -> Overview:
+    """Read what was run.
+
+    Parameters
+    ----------
+    experiments : mapping of str to unisono.config.experiments.Experiment
+        Of params.yaml.
+    results : Path
+        Of the experiments.
+    data : Path
+        Holds the built data sets.
+
+    Returns
+    -------
+    Overview
+        Of the data sets that experiments are on.
+    """
+    runs, absent = [], []
+    for key, experiment in experiments.items():
+        try:
+            runs += tables.read_results({key: experiment}, results)
+        except UnisonoError:
+            absent.append(key)
+    used = {experiment.dataset for experiment in experiments.values()}
+    return Overview([_data_set(name, data / name) for name in layouts.DATASETS if name in used], runs, absent)
+
+
+def _data_set(name: str, folder: Path) -> DataSet:
+    try:
+        facts = parquet.metadata(folder / "samples")
+        n_items = parquet.read(folder / "samples", ["id"]).num_rows
+        weights = {}
+        for path in sorted((folder / "features").glob("*")):
+            own = parquet.metadata(path)
+            weights[path.name] = " ".join(filter(None, (str(own.get("extractor", "")), str(own.get("weights", "")))))
+        return DataSet(name, str(facts.get("source", "unknown")), n_items, weights)
+    except DataError:
+        return DataSet(name, "", 0, {})
+
+
+def versions() -> dict[str, str]:
+    """Name the versions of what was run, by name; what is not installed is left out."""
+    found = {"unisono": importlib.metadata.version("unisono"), "Python": platform.python_version()}
+    for name, distributions in PACKAGES.items():
+        for distribution in distributions:
+            try:
+                found[name] = importlib.metadata.version(distribution)
+                break
+            except importlib.metadata.PackageNotFoundError:
+                continue
+    return found
+
+
+def seconds(keys: Sequence[str], folder: Path) -> dict[str, float]:
+    """Read how long experiments took, of those that say so.
+
+    Parameters
+    ----------
+    keys : sequence of str
+        Of experiments.
+    folder : Path
+        Holds ``<key>.json``, which no stage tracks.
+
+    Returns
+    -------
+    dict of str to float
+        By key, the time of the whole run or, where that is not noted, of all its fits.
+    """
+    found = {}
+    for key in keys:
+        try:
+            times = json.loads((folder / f"{key}.json").read_text(encoding="utf-8"))
+            found[key] = float(times["wall_s"] if "wall_s" in times else sum(times.values()))
+        except (OSError, ValueError, TypeError, AttributeError):
+            continue
+    return found
+
+
+def duration(value: float) -> str:
+    """Write a time for a reader.
+
+    Examples
+    --------
+    >>> duration(0.31), duration(75), duration(7400)
+    ('0.3 s', '1 min 15 s', '2 h 3 min')
+    """
+    if value < 60:
+        return f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
