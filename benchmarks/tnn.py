@@ -24,7 +24,7 @@ from pytorch_metric_learning.distances import CosineSimilarity
 from pytorch_metric_learning.losses import TripletMarginLoss
 
 from unisono import models
-from unisono.models import _deep, _triplets, tnn
+from unisono.models import _deep, _triplet_network, _triplets
 
 MARGIN = 0.5
 DROPOUT = 0.2
@@ -99,7 +99,7 @@ def peer_fold(args: argparse.Namespace, *, plain: bool) -> Seconds:
     with _deep.seeded(0):
         networks = torch.nn.ModuleDict()
         for view, array in projected.items():
-            widths, scale = _deep.layers_of("tnn", tnn.LAYERS, view), _deep.standardisation(array)
+            widths, scale = _deep.layers_of("tnn", _triplet_network.LAYERS, view), _deep.standardisation(array)
             if plain:
                 networks[view] = plain_network(widths, scale)
             else:
@@ -160,6 +160,8 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     check_losses()
+    # The first training of a process pays for imports.
+    fit_fold(argparse.Namespace(items=600, widths=(20, 20), batches=10, epochs=1), 0)
     print(f"{args.items} items, {args.widths[0]} and {args.widths[1]} wide, {args.epochs} x {args.batches} batches")
     rows = {
         "one fold": (
