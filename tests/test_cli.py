@@ -64,6 +64,16 @@ def test_identity_scores_the_embeddings_that_evaluate_wrote(tmp_path: Path) -> N
     assert two["n_train"] == 0
 
 
+def test_several_methods_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, out = written(tmp_path / "f.parquet"), tmp_path / "out"
+    main(["evaluate", str(path), "--model", "random,cca,identity", "--param", "cca.n_components=3", "--out", str(out)])
+    printed = capsys.readouterr().out
+    assert "2 methods on f.parquet: mean average precision of 50 queries, 5 folds" in printed
+    assert "not run: identity: " in printed
+    assert json.loads((out / "cca" / "metrics.json").read_text())["params"]["n_components"] == 3
+    assert {path.name for path in out.iterdir()} == {"cca", "random", "comparison.csv", "comparison.md"}
+
+
 def test_a_given_split_decides_what_is_fitted(tmp_path: Path) -> None:
     split = ["train"] * 30 + ["test"] * 20
     path = written(tmp_path / "f.parquet", split=split, label=None)
@@ -105,6 +115,16 @@ def test_views_are_chosen_and_seed_and_folds_obeyed(tmp_path: Path) -> None:
         ({"label": ["dog"] * 50}, "--model cca", "label: all rows are dog"),
         ({"audio": [[float("nan")]] * 50}, "--model cca", "audio: row 0 holds NaN"),
         ({"fold": [0, 1] * 25}, "--model cca --folds 3", "has folds of its own"),
+        ({"label": None}, "--model c_cca", "learns from labels, and there are none; add a label column"),
+        ({"audio": [[1.0] * 6] * 49 + [[1.0] * 5]}, "--model cca", "audio: row 49 is 5 wide, row 0 6"),
+        ({}, "--model cca,gccaa", "model 'gccaa': unknown method; did you mean 'gcca'?"),
+        ({}, "--model ,", "--model: got ',', expected a method"),
+        ({}, "--model cca,random --param ridge=1", "got 'ridge' for 2 methods, expected METHOD.NAME=VALUE"),
+        ({}, "--model cca,random --param gcca.ridge=1", "'gcca.ridge' names a method that is not run"),
+        ({}, "--model cca,random --param cca.rigde=1", "--param cca.rigde: unknown parameter; did you mean 'ridge'?"),
+        ({}, "--model cca,random --views audio", "at least two views"),
+        ({"id": ["x"] * 50}, "--model cca,random", "id 'x' occurs twice"),
+        ({"label": None}, "--model c_cca,identity", "none of 2 methods can run"),
     ],
 )
 def test_bad_input_is_one_line_and_writes_nothing(

@@ -152,6 +152,21 @@ def test_query_without_a_relevant_item_is_left_out() -> None:
     more = np.concatenate([queries, queries[:5]])
     found = metrics.mean_average_precision(more, gallery, np.concatenate([labels, [9] * 5]), labels)
     assert found == metrics.mean_average_precision(queries, gallery, labels, labels)
+    precisions = metrics.average_precisions(more, gallery, np.concatenate([labels, [9] * 5]), labels)
+    assert np.isnan(precisions).tolist() == [False] * len(queries) + [True] * 5
+    one_by_one = [
+        metrics.mean_average_precision(queries[row : row + 1], gallery, labels[row : row + 1], labels)
+        for row in range(len(queries))
+    ]
+    np.testing.assert_array_equal(precisions[: len(queries)], one_by_one)
+
+
+def test_average_precisions_of_items_that_are_their_own_class_are_reciprocal_ranks() -> None:
+    queries, gallery, _ = embeddings(40)
+    own = np.arange(40)
+    np.testing.assert_allclose(
+        metrics.average_precisions(queries, gallery, own, own), 1 / metrics.ranks(queries, gallery)
+    )
 
 
 def test_k_beyond_the_gallery_is_one() -> None:

@@ -10,16 +10,17 @@ from unisono.errors import DataError
 from unisono.metrics._similarity import check_pair, score_blocks
 
 
-def mean_average_precision(
+def average_precisions(
     queries: np.ndarray, gallery: np.ndarray, query_labels: np.ndarray, gallery_labels: np.ndarray
-) -> float:
-    r"""Mean over queries of the average precision of the full ranking by cosine.
+) -> np.ndarray:
+    r"""Average precision of each query's full ranking by cosine.
 
     .. math:: AP = \frac1R \sum_{r \text{ relevant}} \frac{\#\{\text{relevant } j: s_j \ge s_r\}}
               {\#\{j: s_j \ge s_r\}}
 
     Tied items enter as one step, as in scikit-learn's ``average_precision_score``, so the order of the
-    gallery never matters; a constant embedding scores R/N.
+    gallery never matters; a constant embedding scores R/N. Where every item is a class of its own, it is the
+    reciprocal rank of the own pair.
 
     Parameters
     ----------
@@ -31,8 +32,8 @@ def mean_average_precision(
 
     Returns
     -------
-    float
-        In [0, 1]. A query without a relevant item is left out of the mean.
+    np.ndarray [shape=(n_queries,), dtype=float64]
+        In [0, 1]; NaN for a query without a relevant item.
 
     Raises
     ------
@@ -46,17 +47,50 @@ def mean_average_precision(
     Examples
     --------
     >>> gallery = [[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]]
+    >>> average_precisions([[1.0, 0.1], [0.0, 1.0]], gallery, ["dog", "bird"], ["dog", "cat", "dog"]).round(4).tolist()
+    [0.8333, nan]
+    """
+    precisions = np.full(len(queries), np.nan)
+    n_gallery = len(gallery)
+    for query, scores, relevant in _relevant_scores(queries, gallery, query_labels, gallery_labels):
+        at_least = n_gallery - np.searchsorted(scores, relevant, side="left")
+        relevant_at_least = len(relevant) - np.searchsorted(relevant, relevant, side="left")
+        precisions[query] = np.mean(relevant_at_least / at_least)
+    return precisions
+
+
+def mean_average_precision(
+    queries: np.ndarray, gallery: np.ndarray, query_labels: np.ndarray, gallery_labels: np.ndarray
+) -> float:
+    """Mean of `average_precisions` over the queries that have a relevant item.
+
+    Parameters
+    ----------
+    queries, gallery, query_labels, gallery_labels
+        As in `average_precisions`.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+
+    Raises
+    ------
+    DataError
+        As `average_precisions`.
+
+    References
+    ----------
+    The dissertation's section 3.3.2.
+
+    Examples
+    --------
+    >>> gallery = [[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]]
     >>> round(mean_average_precision([[1.0, 0.1]], gallery, ["dog"], ["dog", "cat", "dog"]), 4)
     0.8333
     """
-    total, n_counted = 0.0, 0
-    n_gallery = len(gallery)
-    for scores, relevant in _relevant_scores(queries, gallery, query_labels, gallery_labels):
-        at_least = n_gallery - np.searchsorted(scores, relevant, side="left")
-        relevant_at_least = len(relevant) - np.searchsorted(relevant, relevant, side="left")
-        total += float(np.mean(relevant_at_least / at_least))
-        n_counted += 1
-    return total / n_counted
+    precisions = average_precisions(queries, gallery, query_labels, gallery_labels)
+    return float(np.mean(precisions[~np.isnan(precisions)]))
 
 
 def precision_recall_curve(
@@ -70,7 +104,7 @@ def precision_recall_curve(
     Parameters
     ----------
     queries, gallery, query_labels, gallery_labels
-        As in `mean_average_precision`.
+        As in `average_precisions`.
 
     Returns
     -------
@@ -81,7 +115,7 @@ def precision_recall_curve(
     Raises
     ------
     DataError
-        As `mean_average_precision`.
+        As `average_precisions`.
 
     Examples
     --------
@@ -94,7 +128,7 @@ def precision_recall_curve(
     # Change, from one place to the next, of the expected relevant items there: as a count, and as a part of
     # R.
     count_steps, part_steps = np.zeros(n_gallery + 1), np.zeros(n_gallery + 1)
-    for scores, relevant in _relevant_scores(queries, gallery, query_labels, gallery_labels):
+    for _, scores, relevant in _relevant_scores(queries, gallery, query_labels, gallery_labels):
         first = n_gallery - np.searchsorted(scores, relevant, side="right")
         after = n_gallery - np.searchsorted(scores, relevant, side="left")
         density = 1 / (after - first)
@@ -133,8 +167,8 @@ def check_labels(
 
 def _relevant_scores(
     queries: np.ndarray, gallery: np.ndarray, query_labels: np.ndarray, gallery_labels: np.ndarray
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield, per query with relevant items, all scores and those of relevant items, both ascending.
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Yield each query with relevant items, all its scores and those of relevant items, both ascending.
 
     Scores alone are sorted, never their positions: places are looked up in them.
     """
@@ -152,4 +186,4 @@ def _relevant_scores(
                 continue
             relevant = np.sort(row[start[query] : stop[query]])
             row.sort()
-            yield row, relevant
+            yield query, row, relevant

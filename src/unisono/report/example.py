@@ -67,13 +67,7 @@ def average_precisions(space: embeddings.Space, direction: str) -> np.ndarray:
         The space lacks a view of the direction.
     """
     query, target = space.sides(direction)
-    codes = np.unique(space.labels, return_inverse=True)[1]
-    return np.array(
-        [
-            metrics.mean_average_precision(query[row : row + 1], target, codes[row : row + 1], codes)
-            for row in range(len(query))
-        ]
-    )
+    return metrics.average_precisions(query, target, space.labels, space.labels)
 
 
 def median_query(precisions: np.ndarray, ids: np.ndarray) -> int:
@@ -99,8 +93,8 @@ def answer(space: embeddings.Space, direction: str, query_id: str) -> Answer:
     units = [side / np.maximum(np.linalg.norm(side, axis=1, keepdims=True), np.finfo(float).tiny) for side in units]
     scores = (units[0] @ units[1].T)[0]
     top = np.argsort(-scores, kind="stable")[:TOP]
-    ap = metrics.mean_average_precision(query[row : row + 1], target, space.labels[row : row + 1], space.labels)
-    return Answer(space.title, ap, space.ids[top], space.labels[top].astype(str), scores[top])
+    [ap] = metrics.average_precisions(query[row : row + 1], target, space.labels[row : row + 1], space.labels)
+    return Answer(space.title, float(ap), space.ids[top], space.labels[top].astype(str), scores[top])
 
 
 def write(

@@ -1,53 +1,33 @@
-"""The console command ``unisono``: methods on your own features."""
+"""``unisono evaluate``: methods on your own features."""
 
 from __future__ import annotations
 
 import argparse
-import inspect
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from unisono import __version__, errors
 from unisono.errors import ConfigError
 
-
-class _Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line, like all others."""
-
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"{message}; see {self.prog} --help")
+ALL = "all"
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command; errors end in one line on standard error and exit status 2.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        Those of the command line by default.
-    """
-    errors.run(lambda: _run(arguments))
-
-
-def _run(arguments: Sequence[str] | None) -> None:
-    args = _parser().parse_args(arguments)
-    args.command(args)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="unisono", description="Cross-modal retrieval methods on your own features.")
-    parser.add_argument("--version", action="version", version=f"unisono {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
+def add(commands: Any) -> None:
+    """Add the command to the parser's."""
     evaluate = commands.add_parser(
         "evaluate",
-        help="fit a method on paired features and score it in every direction",
-        description="Fit a method on paired features and score it in every direction. FEATURES.parquet has a column "
-        "id, optional label, optional split (train, test) or fold (integer), and a column of vectors per view.",
+        help="fit methods on paired features and score them in every direction",
+        description="Fit a method on paired features and score it in every direction, or several methods on the same "
+        "folds and compare them. FEATURES.parquet has a column id, optional label, optional split (train, test) or "
+        "fold (integer), and a column of vectors per view.",
     )
     evaluate.add_argument("features", type=Path, metavar="FEATURES.parquet")
-    evaluate.add_argument("--model", required=True, help="a method of `unisono models`; identity: finished embeddings")
+    evaluate.add_argument(
+        "--model",
+        required=True,
+        help="a method of `unisono models` (identity: finished embeddings), several separated by commas, or all: every "
+        "method that the data allow",
+    )
     evaluate.add_argument("--views", default="", help="columns to use, separated by commas (default: all vectors)")
     evaluate.add_argument(
         "--param",
@@ -55,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         metavar="NAME=VALUE",
-        help="hyper-parameters of the method",
+        help="hyper-parameters of the method; METHOD.NAME=VALUE where there are several",
     )
     evaluate.add_argument(
         "--folds", type=int, help="folds to deal where the file has neither split nor fold (default: 5)"
@@ -64,32 +44,74 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--out", type=Path, required=True, help="folder for the results")
     evaluate.set_defaults(command=_evaluate)
 
-    listing = commands.add_parser("models", help="list the methods and their hyper-parameters")
-    listing.set_defaults(command=_models)
-    return parser
-
 
 def _evaluate(args: argparse.Namespace) -> None:
-    from unisono import experiments, models
+    from unisono import experiments
     from unisono.config.compute import Compute
     from unisono.datasets.user import load_features
 
     if args.seed < 0:
         raise ConfigError(f"--seed: got {args.seed}, expected 0 or more")
     # All that can be wrong in the command, before the data are read.
-    params = models.check_params(args.model, _parameters(args.param), where="--param")
+    params = _params_of(_methods(args.model), _parameters(args.param))
     experiments.warn_in_a_line()
-    experiments.prepare(args.model, Compute())
-    views = [view.strip() for view in args.views.split(",") if view.strip()]
-    dataset = load_features(args.features, views=views)
+    experiments.prepare(next(iter(params)), Compute())
+    dataset = load_features(args.features, views=_names(args.views))
+    if len(params) > 1:
+        _compare(args, dataset, params)
+        return
+    [(model, settings)] = params.items()
     unfinished = args.out / ".unfinished"
-    result = experiments.run(dataset, args.model, params, seed=args.seed, n_folds=args.folds, scratch=unfinished)
+    result = experiments.run(dataset, model, settings, seed=args.seed, n_folds=args.folds, scratch=unfinished)
     experiments.write(result, args.out)
     print(_report(result.metrics))
     for note in result.metrics.get("notes", []):
         print(f"note: {note}")
     tables = "".join(f"{name}.csv, " for name in result.tables)
     print(f"\nwritten: {args.out}/metrics.json, embeddings.parquet, {tables}model/")
+
+
+def _compare(args: argparse.Namespace, dataset: Any, params: dict[str, dict[str, Any]]) -> None:
+    from unisono import comparison
+
+    found = comparison.run(dataset, params, seed=args.seed, n_folds=args.folds, out=args.out)
+    comparison.write(found, args.out)
+    print(comparison.to_text(found))
+    print(f"\nwritten: {args.out}/comparison.csv, comparison.md, and a folder for each of {len(found.methods)} methods")
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _methods(text: str) -> list[str]:
+    """Read --model: every method once."""
+    from unisono import models
+
+    names = models.available() if text.strip() == ALL else list(dict.fromkeys(_names(text)))
+    if not names:
+        raise ConfigError(f"--model: got {text!r}, expected a method of `unisono models`, several, or {ALL}")
+    for name in names:
+        models.method(name)
+    return names
+
+
+def _params_of(names: Sequence[str], given: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Sort hyper-parameters by method, and check them."""
+    from unisono import models
+    from unisono.config import nearest
+
+    if len(names) == 1:
+        return {names[0]: models.check_params(names[0], given, where="--param")}
+    sorted_: dict[str, dict[str, Any]] = {name: {} for name in names}
+    for key, value in given.items():
+        name, dot, parameter = key.partition(".")
+        if not dot:
+            raise ConfigError(f"--param: got {key!r} for {len(names)} methods, expected METHOD.NAME=VALUE")
+        if name not in sorted_:
+            raise ConfigError(f"--param: {key!r} names a method that is not run; {nearest(name, names)}")
+        sorted_[name][parameter] = value
+    return {name: models.check_params(name, own, where=f"--param {name}") for name, own in sorted_.items()}
 
 
 def _parameters(groups: Sequence[Sequence[str]]) -> dict[str, Any]:
@@ -133,13 +155,3 @@ def _report(content: dict[str, Any]) -> str:
     folds = f"{content['n_folds']} folds" if spread else "one division"
     head = f"{content['model']} on {content['source']}: {content['n_items']} items, {training}, {folds}"
     return "\n".join([head, *(line.rstrip() for line in lines)])
-
-
-def _models(args: argparse.Namespace) -> None:
-    from unisono import models
-
-    for name in models.available():
-        cls = models.method(name)
-        summary = inspect.getdoc(cls) or ""
-        defaults = " ".join(f"{key}={value}" for key, value in models.check_params(name, {}).items())
-        print(f"{name:12s} {summary.splitlines()[0]}" + (f" [{defaults}]" if defaults else ""))

@@ -1,0 +1,49 @@
+"""``unisono search``: a data set searched with an item of it or with a file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser's."""
+    search = commands.add_parser(
+        "search",
+        help="rank the items of a built data set for an item of it, a file or a line of lyrics",
+        description="Rank the items of a built data set for a query, in the space of a trained experiment. QUERY is an "
+        "item's id, a file, or a line of lyrics. mtm: a sound (WAV, MP3, FLAC), a picture of one line of sheet music, "
+        "a MIDI file, a score (MusicXML), or lyrics with hyphens between syllables. vegas: a video (MP4) or a sound. "
+        "mv10k: an id only. Run it in the project's folder.",
+    )
+    search.add_argument("query", metavar="QUERY")
+    search.add_argument("--dataset", required=True, help="mtm, vegas or mv10k")
+    search.add_argument(
+        "--method", required=True, help="key of an experiment in params.yaml, or a method that has one on the data set"
+    )
+    search.add_argument("--view", help="view of the query (default: that of the file; of an id the first)")
+    search.add_argument("--target", help="view that is searched (default: each of the others)")
+    search.add_argument("--top", type=int, default=10, help="results of each view (default: 10)")
+    search.add_argument("--html", type=Path, metavar="FILE", help="also write a page to see and hear them")
+    search.set_defaults(command=_search)
+
+
+def _search(args: argparse.Namespace) -> None:
+    from unisono import search
+
+    answer = search.search(
+        args.query,
+        args.dataset,
+        args.method,
+        view=args.view,
+        target=args.target,
+        top=args.top,
+        with_media=args.html is not None,
+    )
+    print(search.to_text(answer))
+    if args.html is not None:
+        from unisono.report.html import answers
+
+        answers.write(answer, args.html)
+        print(f"\nwritten: {args.html}")
