@@ -147,7 +147,7 @@ def _series(name: str, points: Sequence[tuple[float, float]], *, log: bool = Fal
     if len(points) > POINTS:
         spaced = np.geomspace(1, len(points), POINTS) - 1 if log else np.linspace(0, len(points) - 1, POINTS)
         places = np.unique(spaced.round().astype(int))
-    kept = [points[place] for place in places]
+    kept = [points[int(place)] for place in places]
     return {"name": name, "x": [_short(x) for x, _ in kept], "y": [_short(y) for _, y in kept]}
 
 

@@ -56,9 +56,9 @@ def section(name: str, folder: Path, charts: Mapping[str, Any]) -> Markup:
     drawn = picture(path, f"{called}: {title}")
     caption = tag("figcaption", tag("strong", f"{called}. "), f"{title}.")
     if name not in charts:
-        return tag("figure", drawn, caption, id=name)
+        return tag("figure", drawn, caption)
     shown = tag("div", class_="chart", data_chart=name)
-    return tag("figure", shown, tag("details", tag("summary", f"As drawn in {path}"), drawn), caption, id=name)
+    return tag("figure", shown, tag("details", tag("summary", f"As drawn in {path}"), drawn), caption)
 
 
 def picture(path: Path, alt: str) -> Markup:

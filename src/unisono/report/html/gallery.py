@@ -184,6 +184,12 @@ def _answers(spaces: Mapping[str, embeddings.Space], queries: Sequence[str]) -> 
     }
 
 
+def _needed(answers: Mapping[str, Mapping[str, dict[str, Any] | None]]) -> set[str]:
+    """Collect the items that any method finds for a query."""
+    found = [answer for by_direction in answers.values() for answer in by_direction.values() if answer]
+    return {item for answer in found for item, _ in answer["top"]}
+
+
 def _media(
     chosen: Mapping[str, Any], answers: Mapping[str, _Answers], data: Path, *, budget: int, sound_s: float
 ) -> dict[str, tuple[list[str], dict[str, items.Shown]]]:
@@ -198,13 +204,7 @@ def _media(
                 continue
             query = waiting[dataset].pop(0)
             queries, known = kept[dataset]
-            needed = {query} | {
-                item
-                for by_direction in answers[dataset][query].values()
-                for found in by_direction.values()
-                if found
-                for item, _ in found["top"]
-            }
+            needed = {query, *_needed(answers[dataset][query])}
             more = items.read(dataset, data / dataset, needed - known.keys(), sound_s=sound_s)
             size = sum(item.size() for item in more.values())
             if size > left:
@@ -232,9 +232,7 @@ def _content(
     paired = all(item == label for item, label in labels.items())
     used = dict.fromkeys(queries)
     for query in queries:
-        for by_direction in answers[query].values():
-            for found in by_direction.values():
-                used |= dict.fromkeys(item for item, _ in (found["top"] if found else ()))
+        used |= dict.fromkeys(sorted(_needed(answers[query])))
     number = {item: place for place, item in enumerate(used)}
     entries = []
     for item in used:

@@ -6,8 +6,9 @@ or "text": ..., "alt": ...}``. What cannot be read is left out: an item without 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +90,8 @@ def _vegas(folder: Path, found: Mapping[str, Shown], sound_s: float) -> None:
     """Show some frames and play the sound of clips."""
     for item, (clip,) in _rows(folder / "samples", ["video"], found).items():
         content = clip["bytes"].as_py()
-        _add(found[item], "visual", lambda content=content: _frames(content))
-        _add(found[item], "audio", lambda content=content: _sound(video.sound(content), 16_000, sound_s))
+        _add(found[item], "visual", partial(_frames, content))
+        _add(found[item], "audio", partial(_clip_sound, content, sound_s))
 
 
 def _mtm(folder: Path, found: Mapping[str, Shown], sound_s: float) -> None:
@@ -99,12 +100,12 @@ def _mtm(folder: Path, found: Mapping[str, Shown], sound_s: float) -> None:
     for item, values in _rows(folder / "samples", texts, found).items():
         song, title, syllables, words = (value.as_py() for value in values)
         found[item].about, found[item].group = str(title), str(song)
-        _add(found[item], "lyrics", lambda s=syllables, w=words: {"kind": "text", "text": media.lyrics(s, w)})
+        _add(found[item], "lyrics", partial(_lyrics, syllables, words))
     for item, (sound,) in _rows(folder / "audio", ["audio"], found).items():
-        _add(found[item], "audio", lambda sound=sound: _sound(*audio.decode(sound["bytes"].as_py()), sound_s))
+        _add(found[item], "audio", partial(_file_sound, sound["bytes"].as_py(), sound_s))
     for engraving in sorted((folder / "engraved").glob("*")):
         for item, (printed,) in _rows(engraving, ["picture"], found).items():
-            _add(found[item], engraving.name, lambda printed=printed: _sheet(printed["bytes"].as_py()))
+            _add(found[item], engraving.name, partial(_sheet, printed["bytes"].as_py()))
 
 
 def _mv10k(folder: Path, found: Mapping[str, Shown], sound_s: float) -> None:
@@ -112,12 +113,7 @@ def _mv10k(folder: Path, found: Mapping[str, Shown], sound_s: float) -> None:
     for item, values in _rows(folder / "videos", ["audio", "rgb"], found).items():
         sound, pictures = (np.stack(list(parquet.to_numpy(value.values))) for value in values)
         for view, frames in (("audio", sound), ("visual", pictures[:, :128])):
-            alt = f"{view} features over {len(frames)} s"
-            _add(
-                found[item],
-                view,
-                lambda frames=frames, alt=alt: {"kind": "picture", "src": media.features(frames), "alt": alt},
-            )
+            _add(found[item], view, partial(_features, view, frames))
 
 
 _READERS: Mapping[str, Callable[[Path, Mapping[str, Shown], float], None]] = {
@@ -147,6 +143,22 @@ def _sound(samples: np.ndarray, rate: int, longest_s: float) -> Part:
     if len(piece) < len(samples):
         alt = f"the first {len(piece) / rate:.1f} of {alt}"
     return {"kind": "sound", "src": media.sound(piece, rate), "alt": alt}
+
+
+def _clip_sound(clip: bytes, longest_s: float) -> Part:
+    return _sound(video.sound(clip), 16_000, longest_s)
+
+
+def _file_sound(content: bytes, longest_s: float) -> Part:
+    return _sound(*audio.decode(content), longest_s)
+
+
+def _lyrics(syllables: Sequence[str], words: Sequence[int]) -> Part:
+    return {"kind": "text", "text": media.lyrics(syllables, words)}
+
+
+def _features(view: str, frames: np.ndarray) -> Part:
+    return {"kind": "picture", "src": media.features(frames), "alt": f"{view} features over {len(frames)} s"}
 
 
 def _sheet(printed: bytes) -> Part:

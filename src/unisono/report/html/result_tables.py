@@ -159,7 +159,7 @@ def _averages(rows: Iterable[Row]) -> list[Row]:
     groups: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
         groups.setdefault((row["dataset"], row["method"], row["setting"]), []).append(row)
-    found = []
+    found: list[Row] = []
     for (dataset, method, setting), own in groups.items():
         means = {}
         for name in ("value", "published", "chance"):

@@ -281,7 +281,7 @@ function setUpGallery() {
   const after = element("button", { type: "button" }, "Next query");
   const remark = element("p", { class: "about" });
   const status = element("output", { class: "status", "aria-live": "polite" });
-  const asked = element("div"), hits = element("ol", { class: "hits", "aria-label": "First results" });
+  const asked = element("div", { class: "asked" }), hits = element("ol", { class: "hits", "aria-label": "First results" });
   holder.replaceChildren(
     element("div", { class: "controls", role: "group", "aria-label": "What is shown" }, setLabel, methodLabel, directionLabel, queryLabel, before, after),
     remark, status, asked, hits,
@@ -302,8 +302,9 @@ function setUpGallery() {
     });
     const note = parts.find((part) => part.kind === "sound")?.alt;
     const label = element("span", { class: "view" }, note ? `${view}, ${note}` : view);
-    return shown.length ? element("div", { class: place ? "part" : "part searched" }, label, ...shown) : null;
-  });
+    const kind = `part${place ? "" : " searched"}${note ? " sounding" : ""}`;
+    return shown.length ? element("div", { class: kind }, label, ...shown) : null;
+  }).filter(Boolean);
 
   function show() {
     const set = open(state.set), method = set.methods[state.method];
@@ -314,9 +315,9 @@ function setUpGallery() {
     const ordered = (first) => [first, ...views.filter((view) => view !== first)];
     asked.replaceChildren(element("div", { class: "hit" },
       element("h4", {}, `Query, given as ${from}: ${name(query)}`),
-      query.about ? element("p", { class: "about" }, query.about) : null, ...partsOf(query, method, ordered(from))));
+      query.about ? element("p", { class: "about" }, query.about) : null, element("div", { class: "parts" }, ...partsOf(query, method, ordered(from)))));
     hits.className = set.paired ? "hits wide" : "hits";
-    asked.className = set.paired ? "wide" : "";
+    asked.className = set.paired ? "asked wide" : "asked";
     if (!answer) {
       hits.replaceChildren();
       status.textContent = `${method.name} has not ranked this query.`;
@@ -332,7 +333,7 @@ function setUpGallery() {
       return element("li", { class: `hit ${good ? "right" : "wrong"}` },
         element("h4", {}, `${at + 1}. `, element("span", { class: "mark" }, mark), ` ${name(item)}`),
         element("p", { class: "about" }, [item.about, `cosine ${score}`].filter(Boolean).join(", ")),
-        ...partsOf(item, method, ordered(to)));
+        element("div", { class: "parts" }, ...partsOf(item, method, ordered(to))));
     }));
     const n = top.filter(([place]) => right(set.items[place])).length;
     status.textContent = `${method.name}, ${arrow(state.direction)}: ${n} of the first ${top.length} right; `

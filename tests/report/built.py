@@ -1,0 +1,225 @@
+"""A small project for the report: three data sets with media, experiments with embeddings, tables, curves, figures."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from PIL import Image
+
+from tests.report.fabricated import Fabricated
+from unisono.config.experiments import Experiment, Variant
+from unisono.io import parquet
+from unisono.media import audio, mp4
+from unisono.report import chunks, curves, layouts, losses, orderings, sweeps, tables
+from unisono.report.html.page import Inputs
+
+#: What a hostile file may call its items.
+HOSTILE = "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'> & \"'"
+TEXT = pa.string()
+N = 12
+
+
+def build(folder: Path) -> tuple[dict[str, Experiment], Inputs]:
+    """Write everything below `folder`; what the report reads of it."""
+    made = Fabricated(folder / "results" / "experiments")
+    _vegas(folder / "data" / "vegas")
+    _mtm(folder / "data" / "mtm")
+    _mv10k(folder / "data" / "mv10k")
+    _experiments(made)
+    results = folder / "results"
+    inputs = Inputs(
+        experiments=made.folder,
+        tables=results / "tables",
+        figures=results / "figures",
+        plots=results / "plots",
+        cards=results / "data",
+        data=folder / "data",
+        times=results / "timing",
+    )
+    runs = tables.read_results(made.experiments, made.folder)
+    layouts.write(runs, inputs.tables)
+    orderings.write(runs, inputs.tables)
+    chunks.write(runs, inputs.tables)
+    for stem in ("table_3_1", "table_3_2", "table_5_1", "table_6_1"):
+        (inputs.tables / f"{stem}.md").write_text(
+            "# Title\n\n| a | b |\n| :-- | --: |\n| x | 10 |\n| y | 9 |\n\n- Note.\n"
+        )
+        (inputs.tables / f"{stem}.csv").write_text("a,b\nx,10\ny,9\n")
+    for number in curves.FIGURES:
+        name = f"figure_{number.replace('.', '_')}"
+        tables.write_csv(inputs.plots / f"{name}.csv", curves.PRECISION_COLUMNS, curves.precision_rows(number, runs))
+    tables.write_csv(inputs.plots / "recall.csv", curves.RECALL_COLUMNS, curves.read_recall(runs, dataset="mtm"))
+    tables.write_csv(inputs.plots / "losses.csv", losses.COLUMNS, losses.rows(runs))
+    for number in sweeps.FIGURES:
+        rows = sweeps.rows(number, runs)
+        tables.write_csv(inputs.tables / f"figure_{number.replace('.', '_')}.csv", tables.COLUMNS, rows)
+    inputs.figures.mkdir()
+    names = ["figure_4_3", "figure_5_3", "figure_5_6", "figure_5_7", "figure_5_8", "figure_5_9", "recall", "losses"]
+    names += [f"figure_4_{n}" for n in range(5, 10)] + ["figure_5_4"]
+    for name in [*names, "vegas_contact_sheet", "mtm_contact_sheet", "mv10k_contact_sheet"]:
+        Image.new("RGB", (64, 32), "#888888").save(inputs.figures / f"{name}.png")
+    inputs.cards.mkdir()
+    for name in ("vegas", "mtm", "mv10k"):
+        text = (
+            f"# {name}: {HOSTILE}\n\n## Items\n\n| class | all |\n| :-- | --: |\n| {HOSTILE} | 3 |\n\n"
+            f"![sheet](../figures/{name}_contact_sheet.png)\n"
+        )
+        (inputs.cards / f"{name}.md").write_text(text)
+    inputs.times.mkdir()
+    (inputs.times / "vegas_cca.json").write_text('{"fit_s": 1.0, "wall_s": 75.0}')
+    return made.experiments, inputs
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(rows)
+
+
+def _vegas(folder: Path) -> None:
+    """Clips of two classes, each of another grey; one class has a hostile name."""
+    generator = np.random.default_rng(0)
+    clips = []
+    for i in range(N):
+        frames = [np.full((32, 48, 3), 20 * i, np.uint8)] * 10
+        clips.append(mp4.encode(frames, 10, generator.normal(0, 0.1, 16_000).astype(np.float32), 16_000))
+    parquet.write(
+        folder / "samples" / "part-00000.parquet",
+        {"id": _ids("c"), "label": _labels(), "fold": [0] * N, "video": [(clip, "x.mp4") for clip in clips]},
+        types={"id": TEXT, "label": TEXT, "fold": pa.int64(), "video": parquet.MEDIA},
+        metadata={"dataset": "vegas", "source": "digits"},
+    )
+    for view in ("audio", "visual"):
+        parquet.write(
+            folder / "features" / view / "part-00000.parquet",
+            {"id": _ids("c")},
+            types={"id": TEXT},
+            metadata={"extractor": "vggish", "weights": "untrained"},
+        )
+
+
+def _mtm(folder: Path) -> None:
+    """Songs with a hostile title and hostile lyrics."""
+    ids = _ids("s")
+    words = [[HOSTILE if word == 0 else "la"] * 2 for _ in range(N) for word in range(10)]
+    syllables = [[part for word in words[10 * i : 10 * i + 10] for part in word] for i in range(N)]
+    parquet.write(
+        folder / "samples" / "part-00000.parquet",
+        {"id": ids, "song": [item[:2] for item in ids], "title": [HOSTILE] * N, "syllables": syllables,
+         "word_index": [[n // 2 for n in range(20)]] * N},
+        types={"id": TEXT, "song": TEXT, "title": TEXT, "syllables": parquet.strings(20),
+               "word_index": pa.list_(pa.int32(), 20)},
+        metadata={"dataset": "mtm", "source": "music21"},
+    )  # fmt: skip
+    tone = np.sin(np.arange(32_000) / 20).astype(np.float32) / 4
+    parquet.write(
+        folder / "audio" / "part-00000.parquet",
+        {"id": ids, "audio": [(audio.encode_flac(tone, 16_000), "x.flac")] * N},
+        types={"id": TEXT, "audio": parquet.MEDIA},
+    )
+    for name, grey in (("sheet", 200), ("sheet_plain", 255)):
+        file = io.BytesIO()
+        Image.new("L", (600, 60), grey).save(file, "png")
+        parquet.write(
+            folder / "engraved" / name / "part-00000.parquet",
+            {"id": ids, "picture": [(file.getvalue(), "x.png")] * N},
+            types={"id": TEXT, "picture": parquet.MEDIA},
+        )
+
+
+def _mv10k(folder: Path) -> None:
+    """Videos as 8-bit features."""
+    generator = np.random.default_rng(1)
+    kind = {view: pa.list_(pa.list_(pa.uint8(), width)) for view, width in (("audio", 128), ("rgb", 1024))}
+    parquet.write(
+        folder / "videos" / "part-00000.parquet",
+        {"id": _ids("v"), "audio": [generator.integers(0, 256, (5, 128), np.uint8) for _ in range(N)],
+         "rgb": [generator.integers(0, 256, (5, 1024), np.uint8) for _ in range(N)]},
+        types={"id": TEXT, **kind},
+    )  # fmt: skip
+    parquet.write(
+        folder / "samples" / "part-00000.parquet",
+        {"id": _ids("v"), "label": _labels(), "fold": [0] * N},
+        types={"id": TEXT, "label": TEXT, "fold": pa.int64()},
+        metadata={"dataset": "mv10k", "source": "simulated"},
+    )
+
+
+def _experiments(made: Fabricated) -> None:
+    """Two methods on clips, a sweep, one on videos, two on songs."""
+    parts = np.array([[0.30, 0.32], [0.31, 0.33]])
+    margins = [Variant(setting=f"margin={m}") for m in ("0.1", "0.5")]
+    margins = [Variant(setting=one.setting + ";batches=500") for one in margins]
+    made.add("vegas_cca", Experiment(dataset="vegas", model="cca", title="CCA", tables=["5.2"]), {"": parts})
+    made.add("vegas_c_cca", Experiment(dataset="vegas", model="c_cca", title="C-CCA", tables=["5.2"]), {"": 2 * parts})
+    made.add(
+        "vegas_margin",
+        Experiment(dataset="vegas", model="tnn_c_cca", title="TNN-C-CCA", tables=["5.5"], variants=margins),
+        {one.setting: parts for one in margins},
+    )
+    chosen = [Variant(setting="k/chunks=1/3"), Variant(setting="mean")]
+    made.add(
+        "chunks_cca",
+        Experiment(dataset="mv10k", model="cca", title="CCA", tables=["4.1"], variants=chosen),
+        {one.setting: parts for one in chosen},
+    )
+    songs = {f"{a}->{b}": parts for a in ("audio", "sheet", "lyrics") for b in ("audio", "sheet", "lyrics") if a != b}
+    made.add("mtm_gcca", Experiment(dataset="mtm", model="gcca", title="GCCA", tables=["6.2"]), {"": songs},
+             measure="recall_at_1")  # fmt: skip
+    made.add(
+        "mtm_cca",
+        Experiment(dataset="mtm", model="cca", title="CCA", tables=["6.2"], views={"sheet": "sheet_plain"}),
+        {"": songs},
+        measure="recall_at_1",
+    )
+    for key, experiment in made.experiments.items():
+        _curves(made.folder / key, experiment)
+        _embeddings(made.folder / key, experiment, spaces=key == "mtm_cca")
+
+
+def _curves(folder: Path, experiment: Experiment) -> None:
+    directions = ["audio->sheet", "sheet->audio"] if experiment.dataset == "mtm" else ["audio->visual", "visual->audio"]
+    settings = [variant.setting for variant in experiment.variants] or [""]
+    at = [(setting, direction, k) for setting in settings for direction in directions for k in range(1, 81)]
+    write_csv(folder / "recall.csv", ["setting", "direction", "k", "recall"], [(*row, row[2] / 80) for row in at])
+    rows = [(*row, 0.1 + 0.5 / row[2], row[2] / 80) for row in at]
+    write_csv(folder / "precision_recall.csv", ["setting", "direction", "k", "precision", "recall"], rows)
+    if experiment.model == "tnn_c_cca":
+        history = [(setting, 0, 0, "", epoch, "loss", 1 / epoch) for setting in settings for epoch in range(1, 9)]
+        write_csv(folder / "history.csv", ["setting", "seed", "fold", "space", "epoch", "term", "value"], history)
+
+
+def _embeddings(folder: Path, experiment: Experiment, *, spaces: bool) -> None:
+    """Embeddings that know the class, but for noise; of songs, those that know the item."""
+    generator = np.random.default_rng(len(folder.name))
+    paired = experiment.dataset == "mtm"
+    prefix = {"vegas": "c", "mv10k": "v", "mtm": "s"}[experiment.dataset]
+    codes = np.eye(N) if paired else np.array([[1.0, 0.0], [0.0, 1.0]] * (N // 2))
+    views = ("audio", "sheet", "lyrics") if paired else ("audio", "visual")
+    names = [f"{v}@{a}-{b}" for i, a in enumerate(views) for b in views[i + 1 :] for v in (a, b)] if spaces else views
+    columns: dict[str, Any] = {"id": _ids(prefix), "fold": [0] * N}
+    types: dict[str, Any] = {"id": TEXT, "fold": pa.int64()}
+    if not paired:
+        columns["label"], types["label"] = _labels(), TEXT
+    for name in names:
+        columns[name] = (codes + 0.4 * generator.normal(size=codes.shape)).astype(np.float32)
+        types[name] = parquet.vector(codes.shape[1])
+    facts: Mapping[str, str] = {
+        "source": {"vegas": "digits", "mv10k": "simulated", "mtm": "music21"}[experiment.dataset]
+    }
+    parquet.write(folder / "embeddings.parquet", columns, types=types, metadata=facts)
+
+
+def _ids(prefix: str) -> list[str]:
+    return [f"{prefix}{i // 2:02d}-{i % 2}" for i in range(N)]
+
+
+def _labels() -> list[str]:
+    return ["dog", HOSTILE] * (N // 2)
