@@ -53,5 +53,10 @@ lint: setup  ## Style and types.
 format: setup  ## Put the code in order.
 	ruff check --fix . && ruff format .
 
-clean:  ## Delete what can be made again: data, results not in Git, unfinished work.
-	rm -rf .unisono data/mtm data/vegas data/mv10k results/experiments results/figures results/timing
+# Outputs that Git does not hold, of dvc.yaml (a test compares), and unfinished work. DVC's cache stays: `dvc gc` empties it.
+MADE := .unisono data/mtm data/vegas data/mv10k results/experiments results/figures results/timing
+
+clean:  ## Say what can be made again and how much it takes, then delete it: data, results not in Git, unfinished work.
+	@for path in $(MADE); do if [ -e $$path ]; then du -sh $$path; fi; done; \
+	total=$$(du -scm $(MADE) 2>/dev/null | tail -n 1 | cut -f 1); \
+	rm -rf $(MADE); echo "freed $${total:-0} MB; dvc checkout brings back what is still in DVC's cache"

@@ -63,7 +63,7 @@ def _plan(args: argparse.Namespace) -> None:
 def _stages(
     todo: Sequence[str], seconds: Mapping[str, float | None], megabytes: Mapping[str, float | None]
 ) -> list[str]:
-    """A line per kind of stage: name, how many, time of one core, disk."""
+    """Write a line per kind of stage: name, how many, time of one core, disk."""
     groups: dict[str, list[str]] = {}
     for name in todo:
         groups.setdefault(name.partition("@")[0], []).append(name)

@@ -85,14 +85,14 @@ SOURCES: Mapping[str, Mapping[str, Source]] = {
         "youtube": Source(
             "Pieces of YouTube videos",
             "of their uploaders; for research under YouTube's terms, never redistribute",
-            "some 1 MB a clip",
+            "whole videos, up to vegas.clips.youtube.max_height",
             "https://www.youtube.com",
             "clips.youtube.list",
             needs="yt_dlp",
         ),
         "features": Source(
             "The authors' published features", _NONE_STATED,
-            "28,103 clips, some 1.5 GB; by hand from Google Drive, linked from its home",
+            "28,103 clips, 0.13 GB as one vector each; by hand from Google Drive, linked from its home",
             _CMR, "clips.features.location", 28103,
         ),
         "parquet": Source(

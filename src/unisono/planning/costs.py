@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -226,7 +227,7 @@ def _fit_seconds(model: str, dataset: str, params: Mapping[str, Any], training: 
     weights = 0
     for view, width in WIDTHS[dataset].items():
         sizes = [width, *layers.get(view, layers.get("other", []))]
-        weights += sum(a * b for a, b in zip(sizes, sizes[1:], strict=False))
+        weights += sum(a * b for a, b in pairwise(sizes))
     batch = min(int(params.get("batch_size") or params.get("batch") or 64), training)
     if params.get("batches"):
         batch = max(training // int(params["batches"]), 1)

@@ -68,9 +68,7 @@ def read(path: Path, params: Mapping[str, Any]) -> dict[str, Stage]:
         items = items if isinstance(items, dict) else _lookup(params, items[2:-1])
         for key, item in items.items():
             fields = {f"item.{field}": value for field, value in item.items()} if isinstance(item, dict) else {}
-            stages[f"{name}@{key}"] = _stage(
-                f"{name}@{key}", entry["do"], params, {"key": key, "item": item, **fields}
-            )
+            stages[f"{name}@{key}"] = _stage(f"{name}@{key}", entry["do"], params, {"key": key, "item": item, **fields})
     return stages
 
 
@@ -108,7 +106,10 @@ def touched(stages: Mapping[str, Stage], keys: Iterable[str]) -> set[str]:
         return all(x == y for x, y in zip(a, b, strict=False))
 
     return {
-        stage.name for stage in stages.values() for own in stage.params if any(overlap(own.split("."), k) for k in wanted)
+        stage.name
+        for stage in stages.values()
+        for own in stage.params
+        if any(overlap(own.split("."), k) for k in wanted)
     }
 
 

@@ -22,7 +22,7 @@ OPTIONAL = ("params", "views", "seeds", "seed")
 
 
 def merge(text: str, changes: Mapping[str, Any], *, where: str = "recipe") -> str:
-    """Put the values of a recipe into the text of a parameter file.
+    r"""Put the values of a recipe into the text of a parameter file.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def merge(text: str, changes: Mapping[str, Any], *, where: str = "recipe") -> st
 
     Examples
     --------
-    >>> print(merge("cca:\\n  # Width.\\n  k: 10  # D: 10\\n", {"cca": {"k": 30}}), end="")
+    >>> print(merge("cca:\n  # Width.\n  k: 10  # D: 10\n", {"cca": {"k": 30}}), end="")
     cca:
       # Width.
       k: 30  # D: 10

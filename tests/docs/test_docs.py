@@ -1,0 +1,297 @@
+"""The documents stay true: their code runs, and the commands, files and parameters that they name exist."""
+
+from __future__ import annotations
+
+import doctest
+import importlib.util
+import re
+import runpy
+import subprocess
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from unisono import cli, config, models
+from unisono.config.compute import Compute
+from unisono.config.experiments import Experiment
+from unisono.planning import dag
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", ROOT / "data" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+STAGES = dag.read(ROOT / "dvc.yaml", PARAMS)
+PIECE = re.compile(r"<!-- (file|run|params): (\S+) -->\n```\w+\n(.*?)```", re.DOTALL)
+
+
+def pieces(page: str) -> dict[str, str]:
+    """The marked pieces of code of a page."""
+    return {name: code for _, name, code in PIECE.findall((ROOT / "docs" / page).read_text(encoding="utf-8"))}
+
+
+EXTENDING, OWN_DATA = pieces("extending.md"), pieces("own_data.md")
+
+
+def placed(name: str, folder: Path) -> Path:
+    """Write a piece of extending.md to a file of its own name."""
+    path = folder / Path(name).name
+    path.write_text(EXTENDING[name], encoding="utf-8")
+    return path
+
+
+def imported(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def run(code: str, folder: Path, **given: Any) -> None:
+    """Run a piece of code with some names given."""
+    path = folder / "piece.py"
+    path.write_text(code, encoding="utf-8")
+    runpy.run_path(str(path), init_globals=given)
+
+
+def clip(level: int) -> bytes:
+    """A grey video of 1.6 s with a noise."""
+    from unisono.media import mp4
+
+    pictures = [np.full((48, 64, 3), level, dtype=np.uint8)] * 16
+    noise = np.random.default_rng(level).uniform(-0.3, 0.3, 25_600).astype(np.float32)
+    return mp4.encode(pictures, 10, noise, 16_000)
+
+
+def test_every_piece_is_short_and_every_piece_of_code_is_marked() -> None:
+    assert len(EXTENDING) == 5
+    for name, code in EXTENDING.items():
+        assert len(code.splitlines()) < 30, name
+    for page in ("extending.md", "own_data.md"):
+        text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+        assert text.count("```python") + text.count("```yaml") == len(PIECE.findall(text)), page
+
+
+def test_the_method_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    placed("src/unisono/models/semantic_matching.py", tmp_path)
+    monkeypatch.setattr(models, "__path__", [*models.__path__, str(tmp_path)])
+    assert "semantic_matching" in models.available()
+    draw = np.random.default_rng(0)
+    labels = np.repeat(["a", "b", "c"], 20)
+    centres = {view: draw.standard_normal((3, width)) for view, width in (("audio", 6), ("visual", 9))}
+    views = {
+        view: np.repeat(rows, 20, axis=0) + 0.3 * draw.standard_normal((60, rows.shape[1]))
+        for view, rows in centres.items()
+    }
+    model = models.create("semantic_matching", ridge=0.01).fit(views, labels)
+    found = model.transform(views)
+    from unisono.metrics import mean_average_precision
+
+    assert mean_average_precision(found["audio"], found["visual"], labels, labels) > 0.9
+    model.save(tmp_path / "saved")
+    again = models.load(tmp_path / "saved").transform(views)
+    assert np.array_equal(again["audio"], found["audio"])
+
+
+def test_the_entries_of_experiments_are_legal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from unisono.config import experiments
+
+    placed("src/unisono/models/semantic_matching.py", tmp_path)
+    monkeypatch.setattr(models, "__path__", [*models.__path__, str(tmp_path)])
+    text = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+    found = [yaml.safe_load(code) for kind, _, code in PIECE.findall(text) if kind == "params"]
+    assert len(found) == 2
+    for entries in found:
+        assert experiments.parse(entries)
+
+
+def test_the_extractor_makes_vectors_of_a_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from unisono.features import clips
+
+    placed("src/unisono/features/clips/colours.py", tmp_path)
+    monkeypatch.setattr(clips, "__path__", [*clips.__path__, str(tmp_path)])
+    module = clips.module("colours")
+    extractor = module.create(module.fetch(None, tmp_path))
+    vectors = extractor.embed(extractor.rows(clip(90)))
+    assert vectors.shape == (2, extractor.dimensions)
+    assert np.abs(vectors - 90 / 255).max() < 0.03
+
+
+def test_the_data_set_loads_and_its_views_belong_together(tmp_path: Path) -> None:
+    from unisono import load_dataset
+    from unisono.metrics import chance_map, mean_average_precision
+
+    imported(placed("stages/build_halves.py", tmp_path)).main(tmp_path / "data" / "halves")
+    dataset = load_dataset("halves", root=tmp_path / "data")
+    assert len(dataset) == 1797
+    assert dataset.folds is not None
+    assert dataset.labels is not None
+    rest, fold = dataset.folds != 0, dataset.folds == 0
+    model = models.create("c_cca", n_components=9)
+    model.fit({view: rows[rest] for view, rows in dataset.views.items()}, dataset.labels[rest])
+    found = model.transform({view: rows[fold] for view, rows in dataset.views.items()})
+    labels = dataset.labels[fold]
+    measured = mean_average_precision(found["upper"], found["lower"], labels, labels)
+    assert measured > 2 * chance_map(labels, labels)
+
+
+def test_the_table_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.report.fabricated import Fabricated
+    from unisono.report import layouts, tables
+
+    monkeypatch.setattr(layouts, "LAYOUTS", dict(layouts.LAYOUTS))
+    run(EXTENDING["layout"], tmp_path)
+    text = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+    entry = next(code for _, _, code in PIECE.findall(text) if "vegas_ridge" in code)
+    results = Fabricated(tmp_path / "experiments")
+    experiment = Experiment.model_validate(yaml.safe_load(entry)["vegas_ridge"])
+    results.add("vegas_ridge", experiment, {"ridge=0.01": [[0.2] * 5], "ridge=1": [[0.3] * 5]})
+    layouts.write(tables.read_results(results.experiments, results.folder), tmp_path / "tables")
+    table = (tmp_path / "tables" / "table_7_1.md").read_text(encoding="utf-8")
+    assert table.startswith("# Table 7.1: CCA's ridge")
+    assert "ridge" in table
+    assert "**30" in table
+
+
+def test_ready_made_samples_of_music(tmp_path: Path) -> None:
+    from unisono.datasets import mtm
+
+    run(OWN_DATA["mtm"], tmp_path, folder=tmp_path / "raw")
+    raw: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["mtm"]
+    raw["source"], raw["songs"]["parquet"]["location"] = "parquet", str(tmp_path / "raw")
+    from unisono.config.mtm import parse
+
+    facts = mtm.build(
+        parse(raw), out=tmp_path / "samples", skipped=tmp_path / "skipped.csv", summary=tmp_path / "summary.json"
+    )
+    assert (facts["source"], facts["n_samples"]) == ("parquet", 12)
+    assert min(facts["split"].values()) > 0
+
+
+def test_ready_made_clips(tmp_path: Path) -> None:
+    from unisono.config.vegas import parse
+    from unisono.io import parquet
+    from unisono.media import clips
+
+    run(OWN_DATA["vegas"], tmp_path, folder=tmp_path / "raw", clips=[clip(20 * level) for level in range(6)])
+    raw: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["vegas"]
+    raw["source"], raw["folds"]["n"] = "parquet", 2
+    facts = clips.build(
+        parse(raw),
+        Compute(executor="serial", scratch=tmp_path / "scratch"),
+        raw=tmp_path / "raw",
+        out=tmp_path / "samples",
+        skipped=tmp_path / "skipped.csv",
+        summary=tmp_path / "summary.json",
+        status=tmp_path / "status.csv",
+    )
+    assert facts["n_clips"] == 6
+    assert parquet.metadata(tmp_path / "samples")["source"] == "parquet"
+
+
+def test_ready_made_videos(tmp_path: Path) -> None:
+    from unisono.datasets.mv10k import ready
+    from unisono.io import parquet
+
+    run(OWN_DATA["mv10k"], tmp_path, folder=tmp_path / "raw")
+    compute = Compute(executor="serial", scratch=tmp_path / "scratch")
+    assert ready.from_parquet(tmp_path / "raw", compute, out=tmp_path / "videos") == 3
+    assert parquet.read(tmp_path / "videos")["n_frames"].to_pylist() == [213, 216, 219]
+
+
+def test_the_python_page_runs() -> None:
+    flags = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
+    found = doctest.testfile(str(ROOT / "docs" / "python.md"), module_relative=False, optionflags=flags)
+    assert found.attempted > 10
+    assert found.failed == 0
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)\)", page.read_text(encoding="utf-8")):
+        if target.startswith(("http://", "https://")):
+            continue
+        path = (page.parent / target).resolve()
+        # Results may be missing before the first run, but a stage makes them.
+        made = any(path == ROOT / out or ROOT / out in path.parents for stage in STAGES.values() for out in stage.outs)
+        assert made or path.exists(), f"{page.name}: {target}"
+
+
+def _known(key: str) -> bool:
+    """Tell whether a dotted key is in params.yaml."""
+    value: Any = PARAMS
+    for part in key.split("."):
+        if not isinstance(value, dict) or part not in value:
+            return False
+        value = value[part]
+    return True
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_parameters_exist(page: Path) -> None:
+    sections = "|".join(config.SECTIONS)
+    text = PIECE.sub("", page.read_text(encoding="utf-8"))
+    # In backquotes alone; `key: value` and `key=value` count for their key.
+    named = re.findall(rf"`(?:{sections})\.[a-z0-9_.]+[:=`]", text)
+    named += re.findall(rf"-S ((?:{sections})\.[a-z0-9_.]+)=", text)
+    keys = {name.strip("`:=") for name in named}
+    keys = {key for key in keys if key not in {"models.semantic_matching", "vegas.features.colours"}}
+    assert [key for key in sorted(keys) if not _known(key) and not key.endswith(".py")] == []
+
+
+def _subcommands() -> dict[str, set[str]]:
+    """The options of every subcommand of `unisono`."""
+    (group,) = (action for action in cli._parser()._actions if hasattr(action, "choices") and action.choices)
+    return {
+        name: {option for action in parser._actions for option in action.option_strings}
+        for name, parser in group.choices.items()  # type: ignore[union-attr]
+    }
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "full.yaml"], ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_and_their_options_exist(page: Path) -> None:
+    known = _subcommands()
+    text = page.read_text(encoding="utf-8")
+    for command, rest in re.findall(r"(?:^|[`#&] *)unisono ([a-z]+)\b([^\n`&#]*)", text, flags=re.MULTILINE):
+        assert command in known, f"{page.name}: unisono {command}"
+        for option in re.findall(r"(?<![\w-])--[a-z-]+", rest):
+            assert option in known[command], f"{page.name}: unisono {command} {option}"
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
+    for target in re.findall(r"^make ([a-z]+)", text, flags=re.MULTILINE):
+        assert target in targets, f"{page.name}: make {target}"
+
+
+def test_clean_deletes_what_dvc_makes_and_says_how_much(tmp_path: Path) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    match = re.search(r"^MADE := (.*)$", makefile, flags=re.MULTILINE)
+    assert match is not None
+    made = match[1].split()
+    ignored = re.findall(r"^/(results/.+)/$", (ROOT / ".gitignore").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert {folder for folder in made if folder.startswith("results/")} == set(ignored)
+    for stage in STAGES.values():
+        for out in stage.outs:
+            assert out.startswith(("results/", *(f"{folder}/" for folder in made))), out
+    (tmp_path / "Makefile").write_text(makefile, encoding="utf-8")
+    (tmp_path / "data" / "mtm").mkdir(parents=True)
+    (tmp_path / "data" / "raw").mkdir()
+    (tmp_path / "data" / "mtm" / "part").write_bytes(bytes(3 * 2**20))
+    done = subprocess.run(["make", "-s", "clean"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "data/mtm" in done.stdout
+    assert re.search(r"freed [34] MB", done.stdout)
+    assert not (tmp_path / "data" / "mtm").exists()
+    assert (tmp_path / "data" / "raw").exists()
+
+
+def test_the_citation_names_the_version() -> None:
+    from unisono import __version__
+
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == __version__
+    assert citation["license"] == "MIT"
+    assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert (ROOT / "LICENSE").exists()
+    assert (ROOT / "src" / "unisono" / "py.typed").exists()
