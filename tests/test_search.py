@@ -20,6 +20,7 @@ from unisono import config, models, search
 from unisono.cli import main
 from unisono.errors import ConfigError, DataError
 from unisono.features import asmcmr_extraction, query, skipgram, vggish_extraction
+from unisono.features.query import mtm, reading, vegas
 from unisono.io import parquet
 from unisono.media import audio, midi, video
 
@@ -194,25 +195,25 @@ def test_the_melody_of_a_midi_file_comes_back(tmp_path: Path) -> None:
     notes[0, 2] = 0
     path = tmp_path / "q.mid"
     path.write_bytes(midi.encode(notes, seconds_per_beat=0.5, program=0, velocity=100))
-    np.testing.assert_allclose(query.read_midi(path, grid=0.125), notes)
+    np.testing.assert_allclose(reading.read_midi(path, grid=0.125), notes)
     path.write_bytes(midi.encode(notes[:7], seconds_per_beat=0.5, program=0, velocity=100))
     with pytest.raises(DataError, match="7 notes in its longest part, 20 are needed"):
-        query.read_midi(path, grid=0.125)
+        reading.read_midi(path, grid=0.125)
     path.write_bytes(b"MThd not really")
     with pytest.raises(DataError, match=r"q\.mid: not a readable MIDI file"):
-        query.read_midi(path, grid=0.125)
+        reading.read_midi(path, grid=0.125)
 
 
 def test_a_sound_becomes_a_clip_that_says_the_same() -> None:
     samples = np.random.default_rng(0).uniform(-0.9, 0.9, 20_000).astype(np.float32)
-    np.testing.assert_allclose(video.sound(query.as_clip(samples, 16_000), 16_000), samples, atol=1e-4)
+    np.testing.assert_allclose(video.sound(vegas.as_clip(samples, 16_000), 16_000), samples, atol=1e-4)
 
 
 def test_of_an_hour_the_beginning_is_read(tmp_path: Path) -> None:
     path = wav(tmp_path / "hour.wav", 3600, rate=200)
-    samples, rate, length_s = query.read_sound(path, longest_s=query.SOUND_S)
-    assert (len(samples) / rate, length_s) == (query.SOUND_S, 3600)
-    assert query._heard(length_s, query.SOUND_S) == ["only the first 120 s of 3600.0 s are heard"]
+    samples, rate, length_s = reading.read_sound(path, longest_s=mtm.SOUND_S)
+    assert (len(samples) / rate, length_s) == (mtm.SOUND_S, 3600)
+    assert reading.heard(length_s, mtm.SOUND_S) == ["only the first 120 s of 3600.0 s are heard"]
 
 
 @pytest.mark.parametrize(

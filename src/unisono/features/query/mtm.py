@@ -1,0 +1,207 @@
+"""Queries on MTM: a sound, a picture, lyrics, a MIDI file or a score, each through the functions of its stages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from unisono import config
+from unisono.errors import DataError
+from unisono.features.query import reading
+from unisono.features.query.place import ID, N_NOTES, Place
+from unisono.io import parquet
+
+#: Longest sound that is heard, in seconds: no sample is longer.
+SOUND_S = 120.0
+
+
+def _sound(source: Path, view: str, place: Place) -> list[str]:
+    from unisono.media import audio
+
+    samples, rate, length_s = reading.read_sound(source, longest_s=SOUND_S)
+    bounds = np.linspace(0, len(samples) / rate, N_NOTES + 1)
+    times = parquet.vector(N_NOTES)
+    parquet.write(
+        place.folder / "audio" / parquet.shard_name(0),
+        {
+            "id": [ID],
+            "audio": [(audio.encode_flac(samples, rate), "query.flac")],
+            "onsets": [bounds[:-1]],
+            "offsets": [bounds[1:]],
+        },
+        types={"id": pa.string(), "audio": parquet.MEDIA, "onsets": times, "offsets": times},
+    )
+    _vggish(place, view)
+    part_s = bounds[1]
+    return [
+        *reading.heard(length_s, SOUND_S),
+        f"its notes are not marked: {N_NOTES} equal parts of {part_s:.2f} s stand for its {N_NOTES} notes",
+    ]
+
+
+def _vggish(place: Place, view: str) -> None:
+    from unisono.features import vggish_extraction
+
+    vggish_extraction.extract_folder(
+        place.folder / "audio",
+        place.folder / "features" / place.sets[view],
+        settings=config.load("mtm").features.vggish,
+        compute=place.compute,
+        downloads=place.downloads,
+    )
+
+
+def _picture(source: Path, view: str, place: Place) -> list[str]:
+    from unisono.features import asmcmr_input
+
+    content = source.read_bytes()
+    try:
+        picture = asmcmr_input.read_picture(content, str(source))
+    except DataError as error:
+        raise DataError(str(error).replace("; build the pictures again", "; get it again")) from None
+    reading.check_staff(picture, str(source))
+    parquet.write(
+        place.folder / "engraved" / place.sets[view] / parquet.shard_name(0),
+        {"id": [ID], "picture": [(content, source.name)]},
+        types={"id": pa.string(), "picture": parquet.MEDIA},
+    )
+    _asmcmr(place, view)
+    return ["taken as one line of sheet music at about 100 dpi"]
+
+
+def _asmcmr(place: Place, view: str) -> None:
+    from unisono.features import asmcmr_extraction
+
+    name = place.sets[view]
+    asmcmr_extraction.extract(
+        place.folder / "engraved" / name,
+        place.built / "models" / "asmcmr.safetensors",
+        place.folder / "features" / name,
+        name=name,
+        snippets=config.load("mtm").features.asmcmr.snippets,
+        compute=place.compute,
+    )
+
+
+def _text(source: Path | str, view: str, place: Place) -> list[str]:
+    if isinstance(source, Path):
+        try:
+            text, name = source.read_text(encoding="utf-8"), str(source)
+        except UnicodeDecodeError:
+            raise DataError(f"{source}: not a text in UTF-8") from None
+    else:
+        text, name = source, "the line of lyrics"
+    columns = reading.syllables_of(text)
+    n = len(columns[0])
+    if n == 0:
+        raise DataError(f"{name}: no syllable in it; there is nothing to search by")
+    syllables, words, word_index = (column[:N_NOTES] for column in columns)
+    kept = len(syllables)
+    parquet.write(
+        place.folder / "samples" / parquet.shard_name(0),
+        {
+            "id": [ID],
+            "song": [""],
+            "title": [""],
+            "syllables": [syllables],
+            "words": [words],
+            "word_index": [word_index],
+        },
+        types={
+            "id": pa.string(),
+            "song": pa.string(),
+            "title": pa.string(),
+            "syllables": parquet.strings(kept),
+            "words": parquet.strings(kept),
+            "word_index": pa.list_(pa.int32(), kept),
+        },
+    )
+    notes = [f"only its first {N_NOTES} of {n} syllables count"] if n > N_NOTES else []
+    if n < N_NOTES:
+        notes.append(f"{n} syllables, where the items of the data set have {N_NOTES}; hyphens divide a word in-to them")
+    return notes + _skipgram(place, view, name)
+
+
+def _skipgram(place: Place, view: str, name: str) -> list[str]:
+    from unisono.features import skipgram
+
+    out = place.folder / "features" / place.sets[view]
+    skipgram.extract_folder(place.folder / "samples", place.built / "models" / "skipgram", out, compute=place.compute)
+    facts = parquet.metadata(out)
+    shares = {level: float(facts[f"unknown_{level}"]) for level in skipgram.LEVELS}
+    if min(shares.values()) == 1:
+        raise DataError(
+            f"{name}: none of its syllables and words stands in the data set's lyrics (case and punctuation count), so "
+            "that there is nothing to search by; take words of its songs"
+        )
+    unknown = [f"{round(100 * share)} % of its {level}" for level, share in shares.items() if share]
+    return [f"{' and '.join(unknown)} do not stand in the data set's lyrics"] if unknown else []
+
+
+def _midi(source: Path, view: str, place: Place) -> list[str]:
+    from unisono.datasets.mtm.song import Note
+
+    notes = reading.read_midi(source, grid=config.load("mtm").songs.grid)
+    sung = tuple(Note(*map(float, note), "", "", index) for index, note in enumerate(notes))
+    said = [f"the first {N_NOTES} notes of its melody are the query"]
+    if view == "sheet":
+        said.append("printed without lyrics, since a MIDI file has none")
+    return said + _from_notes(sung, source.stem, view, place, with_lyrics=False)
+
+
+def _score(source: Path, view: str, place: Place) -> list[str]:
+    from unisono.datasets.mtm import samples
+    from unisono.datasets.mtm.song import Skipped
+    from unisono.datasets.mtm.sources import read_score
+
+    songs = config.load("mtm").songs
+    song = read_score(source.read_bytes(), str(source))
+    if isinstance(song, Skipped):
+        raise DataError(f"{source}: {song.reason}; a score without words can be a query as a MIDI file")
+    rule = samples.Rule("all", songs.max_duration, songs.max_rest, songs.grid)
+    found = samples.cut(song, rule)
+    if not found:
+        raise DataError(f"{source}: every {N_NOTES} notes of it hold one that is longer than mtm.songs allows")
+    first = N_NOTES * found[0].window + 1
+    said = [f"notes {first} to {first + N_NOTES - 1} of {len(song.notes)} sung ones are the query"]
+    return said + _from_notes(found[0].notes, song.title, view, place, with_lyrics=True)
+
+
+def _from_notes(notes: Any, title: str, view: str, place: Place, *, with_lyrics: bool) -> list[str]:
+    """Build the small data set as the stages build the large one."""
+    from unisono.datasets.mtm import samples
+    from unisono.datasets.mtm.song import Song
+
+    params, name = config.load("mtm"), place.sets[view]
+    row = samples.row(samples.Sample(Song("", title, "", notes), 0, notes), name=ID, song="")
+    samples.write([{**row, "id": ID, "split": "test"}], place.folder / "samples", shard_size=1, metadata={})
+    if view == "lyrics":
+        return _skipgram(place, view, title)
+    if view == "audio":
+        from unisono.media import timidity
+
+        skipped = place.folder / "skipped.csv"
+        timidity.render_folder(
+            place.folder / "samples", place.folder / "audio", skipped, params.audio, compute=place.compute
+        )
+        _vggish(place, view)
+        return []
+    from unisono.media import engraving
+
+    engraving.engrave_folder(
+        place.folder / "samples",
+        place.folder / "engraved" / name,
+        place.folder / "skipped.csv",
+        params.engraver,
+        engrave_lyrics=with_lyrics and params.engravings[name].engrave_lyrics,
+        compute=place.compute,
+    )
+    _asmcmr(place, view)
+    return []
+
+
+#: By kind of file.
+READERS = {"sound": _sound, "picture": _picture, "text": _text, "MIDI file": _midi, "score": _score}

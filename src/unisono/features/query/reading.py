@@ -1,0 +1,182 @@
+"""Files from outside as what the extractors take: sounds, pictures of a staff, lyrics, melodies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from unisono.errors import DataError
+from unisono.features.query.place import N_NOTES
+
+
+def read_sound(path: Path, *, longest_s: float) -> tuple[np.ndarray, int, float]:
+    """Read the beginning of a sound file.
+
+    Parameters
+    ----------
+    path : Path
+        WAV, MP3, FLAC, or what else libsndfile reads.
+    longest_s : float
+        What is read at most, in seconds.
+
+    Returns
+    -------
+    samples : np.ndarray [shape=(n,), dtype=float32]
+        The mean of the channels.
+    rate : int
+        In Hz.
+    length_s : float
+        Of the whole file.
+
+    Raises
+    ------
+    DataError
+        Not a sound file, damaged, without samples, or silent.
+    """
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(path) as file:
+            rate, length_s = int(file.samplerate), file.frames / file.samplerate
+            samples = file.read(round(longest_s * rate), dtype="float32", always_2d=True)
+    except (soundfile.SoundFileError, RuntimeError, OSError) as error:
+        raise DataError(f"{path}: not a readable sound file, or damaged ({error})") from None
+    if not len(samples):
+        raise DataError(f"{path}: a sound file without samples")
+    mono: np.ndarray = samples.mean(axis=1)
+    check_sound(mono, str(path))
+    return mono, rate, length_s
+
+
+def check_sound(samples: np.ndarray, name: str) -> None:
+    """Raise `DataError` when a sound is silent or holds NaN; `name` is for messages."""
+    from unisono.media.timidity import SILENCE
+
+    if not np.isfinite(samples).all():
+        raise DataError(f"{name}: its sound holds NaN or infinite values; encode it anew")
+    if np.abs(samples).max() * 32768 <= SILENCE:
+        raise DataError(
+            f"{name}: silent, as far as it is heard ({len(samples)} samples); there is nothing to search by"
+        )
+
+
+def heard(length_s: float, longest_s: float) -> list[str]:
+    """Say, in a list, that only the beginning counts, where that is so."""
+    if length_s <= longest_s:
+        return []
+    return [f"only the first {longest_s:g} s of {length_s:.1f} s are heard"]
+
+
+def check_staff(picture: np.ndarray, name: str) -> None:
+    """Check that a picture may be one line of sheet music: thin dark lines through most of its width.
+
+    Parameters
+    ----------
+    picture : np.ndarray [shape=(rows, columns), dtype=uint8]
+        Grey, white 255.
+    name : str
+        For messages.
+
+    Raises
+    ------
+    DataError
+        It is blank, without a staff, or holds several.
+    """
+    from unisono.features.asmcmr_input import LIGHTEST_INK, STRIP_ROWS
+
+    ink = picture < LIGHTEST_INK
+    if not ink.any():
+        raise DataError(f"{name}: blank; there is nothing to search by")
+    # A line between two rows is grey in both.
+    filled = (ink[1:] | ink[:-1]).mean(axis=1) if len(ink) > 1 else ink.mean(axis=1)
+    lines = np.flatnonzero(filled >= 0.9 * filled.max())
+    if filled.max() < 0.5 or len(lines) > len(filled) / 2:
+        raise DataError(f"{name}: no staff in it (lines through its width); expected one line of sheet music")
+    if lines[-1] - lines[0] > STRIP_ROWS:
+        raise DataError(
+            f"{name}: its staff lines are {lines[-1] - lines[0]} pixels apart, more than {STRIP_ROWS}: several staves, "
+            "or far more than 100 dpi; cut out one line of music and scale it to about 100 dpi"
+        )
+
+
+def syllables_of(text: str) -> tuple[list[str], list[str], list[int]]:
+    """Divide a line of lyrics.
+
+    Parameters
+    ----------
+    text : str
+        Words divided by blanks, syllables by hyphens.
+
+    Returns
+    -------
+    syllables, words : list of str
+        Words without hyphens, once per syllable.
+    word_index : list of int
+
+    Examples
+    --------
+    >>> syllables_of("Mei-ne See-le")
+    (['Mei', 'ne', 'See', 'le'], ['Meine', 'Meine', 'Seele', 'Seele'], [0, 0, 1, 1])
+    """
+    from unisono.datasets.mtm.song import clean
+
+    parts = [[part for part in word.split("-") if part] for word in clean(text).split()]
+    divided = [(part, "".join(word), index) for index, word in enumerate(filter(None, parts)) for part in word]
+    return [part for part, _, _ in divided], [word for _, word, _ in divided], [index for _, _, index in divided]
+
+
+def read_midi(path: Path, *, grid: float) -> np.ndarray:
+    """Read the first 20 notes of a MIDI file's melody.
+
+    Parameters
+    ----------
+    path : Path
+    grid : float
+        In beats; lengths go to the nearest multiple, as in the data set.
+
+    Returns
+    -------
+    np.ndarray [shape=(20, 3), dtype=float64]
+        Pitch, duration and rest before the note, in beats; of notes that begin together the highest, cut off where
+        the next one begins.
+
+    Raises
+    ------
+    DataError
+        Not a MIDI file, damaged, or no instrument with 20 notes.
+    """
+    import warnings
+
+    import pretty_midi
+
+    from unisono.datasets.mtm.samples import snap
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            score = pretty_midi.PrettyMIDI(str(path))
+    except (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise DataError(f"{path}: not a readable MIDI file, or damaged ({error or type(error).__name__})") from None
+    longest = 0
+    for instrument in score.instruments:
+        if instrument.is_drum:
+            continue
+        highest: dict[float, Any] = {}
+        for note in sorted(instrument.notes, key=lambda note: note.pitch):
+            highest[score.time_to_tick(note.start)] = note
+        melody = sorted(highest.items())
+        longest = max(longest, len(melody))
+        if len(melody) < N_NOTES:
+            continue
+        starts = [start / score.resolution for start, _ in melody] + [np.inf]
+        rows, end = [], starts[0]
+        for index, (_, note) in enumerate(melody[:N_NOTES]):
+            stop = min(score.time_to_tick(note.end) / score.resolution, starts[index + 1])
+            rows.append(
+                [note.pitch, snap(stop - starts[index], grid, least=1), snap(max(starts[index] - end, 0.0), grid)]
+            )
+            end = stop
+        return np.array(rows, dtype=np.float64)
+    raise DataError(f"{path}: {longest} notes in its longest part, {N_NOTES} are needed")
