@@ -51,9 +51,9 @@ def imported(path: Path) -> ModuleType:
     return module
 
 
-def run(code: str, folder: Path, **given: Any) -> None:
+def run(code: str, place: Path, **given: Any) -> None:
     """Run a piece of code with some names given."""
-    path = folder / "piece.py"
+    path = place / "piece.py"
     path.write_text(code, encoding="utf-8")
     runpy.run_path(str(path), init_globals=given)
 

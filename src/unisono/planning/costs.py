@@ -59,6 +59,8 @@ RATES: Mapping[str, Rate] = {
     "extract_mv10k": Rate("mv10k", 0.03, 0.047),
     "label_mv10k": Rate("mv10k", 0.01, 0.047),
 }
+#: These only pass on what published features hold.
+PASSING_ON = Rate("vegas", 0.001, 0.01)
 #: Of every other stage, in s: tables, figures, cards.
 OTHER_S = 15.0
 #: Multiplications by networks, for a training item and step, that one busy core does in a second; and time per step.
@@ -160,7 +162,7 @@ def stage_seconds(
         return _experiment_seconds(key, params, before, items, root)
     if kind not in RATES:
         return OTHER_S
-    rate = RATES[kind]
+    rate = _rate(kind, params)
     count = items[rate.dataset]
     if rate.seconds and count is None:
         return None
@@ -174,10 +176,17 @@ def stage_megabytes(name: str, params: Mapping[str, Any], items: Mapping[str, in
         return 2.0
     if kind not in RATES:
         return 0.2
-    count = items[RATES[kind].dataset]
+    rate = _rate(kind, params)
+    count = items[rate.dataset]
     if count is None:
         return None
-    return RATES[kind].megabytes * count * _times(kind, params)
+    return rate.megabytes * count * _times(kind, params)
+
+
+def _rate(kind: str, params: Mapping[str, Any]) -> Rate:
+    """Return the rate of a stage with these parameters."""
+    published = params["vegas"]["source"] == "features" and RATES[kind].dataset == "vegas"
+    return PASSING_ON if published else RATES[kind]
 
 
 def _times(kind: str, params: Mapping[str, Any]) -> int:
