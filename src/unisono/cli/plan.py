@@ -98,7 +98,7 @@ def _totals(
     unknown = len(seconds) - len(known)
     more = f", and {unknown} stages of unknown length" if unknown else ""
     print(f"\ntime: about {_duration(sum(known))} of one core{more}; {workers} workers share it. An estimate, from")
-    print("  earlier runs where there are any, else from benchmarks/: expect a factor of two or three.")
+    print("  earlier runs where there are any, else from rough rates: expect a factor of two or three.")
     fetched = sum(each.megabytes for each in downloads)
     written = costs.CACHE * sum(value for value in megabytes.values() if value is not None)
     # Shards of YouTube-8M are read as a stream and forgotten: what stays is what is written.

@@ -1,8 +1,9 @@
 """What stages cost: seconds, disk and downloads, as estimates.
 
-**Conventions.** `RATES` are for one core and one item (sample, clip, video), from the scripts in ``benchmarks/`` and
-from a run on the default sources; between machines they differ by a factor of two or three. An experiment that ran
-before is scaled from its own ``results/timing``; one that did not, from the multiplications of its networks.
+**Conventions.** `RATES` are for one core and one item (sample, clip, video). Seconds with a script's name beside them
+were measured by that script of ``benchmarks/``; the others are rough values. Megabytes are the sizes of ``data/`` on the
+default sources over their items, of ``extract_video`` for D's width. Sizes of downloads are upper bounds. An experiment
+that ran before is scaled from its own ``results/timing``; one that did not, from the multiplications of its networks.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Rate(NamedTuple):
     fixed_s: float = 5.0
 
 
-#: By stage, without what follows ``@``. Megabytes: sizes of ``data/`` on the default sources over their items.
+#: By stage, without what follows ``@``.
 RATES: Mapping[str, Rate] = {
     "build_songs": Rate("mtm", 0.0012, 0.001),  # lmd_samples.py: 16.9 s for 14,454
     "render_audio": Rate("mtm", 0.0172, 0.21),  # render_audio.py
