@@ -1,7 +1,7 @@
 """What stages cost: seconds, disk and downloads, as estimates.
 
 **Conventions.** `RATES` are for one core and one item (sample, clip, video). Seconds with a script's name beside them
-were measured by that script of ``benchmarks/``; the others are rough values. Megabytes are the sizes of ``data/`` on the
+were measured by that script of ``benchmarks/``; the others are rough values. Megabytes: sizes of ``data/`` on the
 default sources over their items, of ``extract_video`` for D's width. Sizes of downloads are upper bounds. An experiment
 that ran before is scaled from its own ``results/timing``; one that did not, from the multiplications of its networks.
 """
