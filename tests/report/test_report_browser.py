@@ -149,7 +149,7 @@ def test_the_gallery_is_worked_by_keyboard(shown: Browser) -> None:
         seen.append(texts(shown, f"{GALLERY} output"))
         shown.press("Tab")
     assert len({str(one) for one in seen}) == len(seen)
-    while not shown.run("document.activeElement.textContent === 'Next query'"):
+    while not shown.run("document.activeElement.ariaLabel === 'Next query'"):
         shown.press("Tab")
     before = texts(shown, f"{GALLERY} .asked h4")
     shown.press("Enter")

@@ -60,12 +60,12 @@ def test_numbers_with_the_published_beside(swept: Fabricated, tmp_path: Path) ->
 
 def test_lines_are_methods_or_directions_in_order_of_the_axis(swept: Fabricated) -> None:
     runs = tables.read_results(swept.experiments, swept.folder)
-    both = sweeps._curves(sweeps.FIGURES["5.8"][1][0], sweeps.rows("5.8", runs)[:4])
+    both = sweeps.curves(sweeps.FIGURES["5.8"][1][0], sweeps.rows("5.8", runs)[:4])
     assert {name: [place for place, _ in curve] for name, curve in both.items()} == {
         "audio → visual": [0.1, 0.5],
         "visual → audio": [0.1, 0.5],
     }
-    one = sweeps._curves(sweeps.FIGURES["5.9"][1][1], sweeps.rows("5.9", runs))
+    one = sweeps.curves(sweeps.FIGURES["5.9"][1][1], sweeps.rows("5.9", runs))
     assert {name: [place for place, _ in curve] for name, curve in one.items()} == {"CCA": [9.0, 10.0], "C-CCA": [10.0]}
     assert {row["query"] for curve in one.values() for _, row in curve} == {"visual"}
 

@@ -268,7 +268,7 @@ def _gallery(found: Mapping[str, gallery.Gallery]) -> Markup:
 _TABLES_INTRODUCTION = join(
     tag("p", "A cell shows ours ± its standard deviation and, below it, the dissertation's number (D) and the "
         "difference of ours from it. Its shade says how large that is. MAP and recall in per cent, ranks as "
-        "they are; the best of ours in bold. Every column can be sorted."),
+        "they are; the best of ours in bold, – where ours was not run. Every column can be sorted."),
     tag("ul", *(
         tag("li", text, class_=shade)
         for shade, text in (("worse-3", "much worse than D"), ("worse-2", "worse"), ("worse-1", "a little worse"),

@@ -214,7 +214,7 @@ def _cell(row: Row | None, best: bool) -> Markup:
     if row["published"] != "":
         published = tag("span", f"D {layouts.format_value(metric, row['published'])}", class_="published")
     if row["value"] == "":
-        return tag("td", tag("span", "not run", class_="published"), " ", published, class_="number empty")
+        return tag("td", tag("span", "–", title="not run"), " ", published, class_="number empty")
     value = layouts.format_value(metric, row["value"])
     std = layouts.format_value(metric, row["std"]) if row["std"] != "" else None
     ours = tag("span", tag("strong", value) if best else value, class_="ours")

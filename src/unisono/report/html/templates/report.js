@@ -277,8 +277,8 @@ function setUpGallery() {
   };
   const [setLabel, setBox] = select("Data set"), [methodLabel, methodBox] = select("Method");
   const [directionLabel, directionBox] = select("Direction"), [queryLabel, queryBox] = select("Query");
-  const before = element("button", { type: "button" }, "Previous query");
-  const after = element("button", { type: "button" }, "Next query");
+  const before = element("button", { type: "button", "aria-label": "Previous query" }, "Previous");
+  const after = element("button", { type: "button", "aria-label": "Next query" }, "Next");
   const remark = element("p", { class: "about" });
   const status = element("output", { class: "status", "aria-live": "polite" });
   const asked = element("div", { class: "asked" }), hits = element("ol", { class: "hits", "aria-label": "First results" });
@@ -336,7 +336,7 @@ function setUpGallery() {
         element("div", { class: "parts" }, ...partsOf(item, method, ordered(to))));
     }));
     const n = top.filter(([place]) => right(set.items[place])).length;
-    status.textContent = `${method.name}, ${arrow(state.direction)}: ${n} of the first ${top.length} right; `
+    status.textContent = `${method.name}, ${arrow(state.direction)}, ${query.id}: ${n} of the first ${top.length} right; `
       + (set.paired ? "" : `average precision ${(100 * precision).toFixed(1)} %; `) + `own pair at rank ${rank} of ${method.pool}.`;
   }
 
