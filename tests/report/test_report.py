@@ -233,6 +233,21 @@ def test_columns_of_a_table_are_those_of_its_layout(inputs: Inputs) -> None:
     )
 
 
+def test_a_setting_of_ours_alone_leaves_the_published_number_in_its_line(inputs: Inputs) -> None:
+    found = result_tables.read(inputs.tables / "table_5_2.csv", tables.COLUMNS)
+    assert found is not None
+    other = [row | {"setting": "audio=audio_3_9", "published": ""} for row in found if row["method"] == "CCA"]
+    shown = result_tables.grid("5.2", [row for row in found if row["method"] != "CCA"] + other)
+    assert re.search(r">CCA</th><td[^>]*><span title=\"not run\">–</span> <span[^>]*>D 32.43", shown)
+    assert re.search(r"CCA \(audio_3_9\)|CCA \(audio=audio_3_9\)", shown)
+    # An override is the line's own run.
+    override = [row | {"setting": "ridge=1.0"} for row in found if row["method"] == "CCA"]
+    assert "ridge" not in result_tables.grid("5.2", override)
+    # Two runs that claim one line keep their names.
+    both = result_tables.grid("5.2", [row for row in found if row["method"] == "CCA"] + override)
+    assert "CCA (ridge=1.0)" in both
+
+
 @pytest.mark.parametrize(
     ("metric", "ours", "published", "expected"),
     [

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from unisono.errors import DataError
-from unisono.report import curves, sweeps
+from unisono.report import curves, layouts, sweeps
 from unisono.report.html import media
 from unisono.report.html.charts import file_name
 from unisono.report.html.markup import Markup, missing, tag
@@ -23,7 +23,10 @@ def titles() -> dict[str, tuple[str, str]]:
     """
     numbered = {
         "4.3": "The scores of the chunks of one song",
-        **{number: f"Precision and recall: {figure.title}" for number, figure in curves.FIGURES.items()},
+        **{
+            number: f"Precision and recall, {layouts.DATASETS[figure.dataset]}: {figure.title}"
+            for number, figure in curves.FIGURES.items()
+        },
         "5.6": "Features, the space of C-CCA and that of TNN-C-CCA in two dimensions",
         "5.7": "One query and its first five results under several methods",
         **{number: title for number, (title, _) in sweeps.FIGURES.items()},

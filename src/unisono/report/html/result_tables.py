@@ -93,7 +93,7 @@ def grid(number: str, found: Sequence[Row]) -> Markup:
     Markup
     """
     layout = layouts.LAYOUTS.get(number, layouts.Layout("", blocks=any(row["metric"] != "map" for row in found)))
-    rows: list[Row] = [*found, *_not_run(number, found)]
+    rows: list[Row] = [*_at_published(number, found), *_not_run(number, found)]
     if layout.blocks:
         measures = tuple(name for name in _TITLES if any(row["metric"] == name for row in rows))
         layout = replace(layout, lines=("query", "target", "method", "setting"), columns=("metric",), metrics=measures)
@@ -140,17 +140,46 @@ def _ordered(names: Sequence[str], rows: Sequence[Row], reference: Sequence[Row]
     return found
 
 
+def _at_published(number: str, found: Sequence[Row]) -> list[Row]:
+    """Put rows on the line of the published number that they are compared with, if no other run claims it.
+
+    An override of hyper-parameters (``"ridge=1.0"``) then stands in the notes, not in a line of its own.
+    """
+    names = ("dataset", "method", "query", "target", "metric")
+    settings: dict[tuple[str, ...], list[str]] = {}
+    for row in tables.published():
+        if row["table"] == number:
+            settings.setdefault((*(row[name] for name in names), row["value"]), []).append(row["setting"])
+
+    def line(row: Row) -> str | None:
+        """Name the published setting; numbers that two settings share leave the row where it is."""
+        known = settings.get((*(row[name] for name in names), row["published"]), [])
+        return known[0] if len(known) == 1 else row["setting"] if row["setting"] in known else None
+
+    claims: dict[tuple[str, ...], set[str]] = {}
+    labels = [line(row) for row in found]
+    for row, label in zip(found, labels, strict=True):
+        if label is not None:
+            claims.setdefault((row["dataset"], row["method"], label), set()).add(row["setting"])
+    return [
+        {**row, "setting": label}
+        if label is not None and len(claims[row["dataset"], row["method"], label]) == 1
+        else row
+        for row, label in zip(found, labels, strict=True)
+    ]
+
+
 def _not_run(number: str, found: Sequence[Row]) -> list[Row]:
     """Pick the published numbers that stand beside none of ours."""
     names = ("dataset", "method", "query", "target", "metric")
     ours: dict[tuple[str, ...], set[str]] = {}
     for row in found:
-        ours.setdefault(tuple(row[name] for name in names), set()).update((row["setting"], row["published"]))
+        values = ours.setdefault(tuple(row[name] for name in names), set())
+        values |= {row["published"]} if row["published"] else set()
     return [
         row | {"published": row["value"], "value": "", "std": "", "chance": ""}
         for row in tables.published()
-        if row["table"] == number
-        and not {row["setting"], row["value"]} & ours.get(tuple(row[name] for name in names), set())
+        if row["table"] == number and row["value"] not in ours.get(tuple(row[name] for name in names), set())
     ]
 
 

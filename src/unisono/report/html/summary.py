@@ -66,7 +66,12 @@ def _data(seen: overview.Overview, cards: Path) -> Iterator[list[str]]:
         title = layouts.DATASETS[one.name]
         if (cards / f"{one.name}.md").is_file():
             title = f"[{title}]({cards.name}/{one.name}.md)"
-        yield [title, one.source or "not built", str(one.n_items), one.features(), one.comparable()[0]]
+        yield [title, _cell(one.source) or "not built", str(one.n_items), _cell(one.features()), one.comparable()[0]]
+
+
+def _cell(text: str) -> str:
+    """Write text from data as one cell."""
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
 
 
 def _best(seen: overview.Overview) -> Iterator[list[str]]:

@@ -83,6 +83,7 @@ function setUpTables() {
   for (const table of document.querySelectorAll("table.sortable")) {
     if (!table.tHead || !table.tBodies.length) continue;
     for (const header of table.tHead.rows[0].cells) {
+      if (!header.textContent.trim()) continue;
       const button = element("button", { type: "button" });
       button.append(...header.childNodes);
       header.append(button);
@@ -117,7 +118,7 @@ function ticks(low, high, log) {
 function styleOf(series, order) {
   if (series.chance) return { name: "chance", dash: "1 4" };
   const place = order.indexOf(series.name.replace(/^D: /, ""));
-  return { name: `s${place % 7}`, dash: series.published ? "3 3" : DASHES[Math.floor(place / 7 + place) % DASHES.length] };
+  return { name: `s${place % 7}`, dash: series.published ? "3 3" : DASHES[(place + 2 * Math.floor(place / 7)) % DASHES.length] };
 }
 
 function drawPanel(panel, chart, order, hidden) {
