@@ -253,6 +253,7 @@ def test_a_setting_of_ours_alone_leaves_the_published_number_in_its_line(inputs:
     [
         ("map", 0.52, 0.45, ("+7.0", "better-2")),
         ("map", 0.451, 0.45, ("+0.1", "same")),
+        ("map", 0.4499, 0.45, ("+0.0", "same")),
         ("map", 0.10, 0.45, ("−35.0", "worse-3")),
         ("median_rank", 10.0, 40.0, ("−30.0", "better-3")),
         ("median_rank", 40.0, 10.0, ("+30.0", "worse-3")),

@@ -93,7 +93,8 @@ def grid(number: str, found: Sequence[Row]) -> Markup:
     Markup
     """
     layout = layouts.LAYOUTS.get(number, layouts.Layout("", blocks=any(row["metric"] != "map" for row in found)))
-    rows: list[Row] = [*_at_published(number, found), *_not_run(number, found)]
+    rows = _at_published(number, found)
+    rows += _not_run(number, rows)
     if layout.blocks:
         measures = tuple(name for name in _TITLES if any(row["metric"] == name for row in rows))
         layout = replace(layout, lines=("query", "target", "method", "setting"), columns=("metric",), metrics=measures)
@@ -147,9 +148,9 @@ def _at_published(number: str, found: Sequence[Row]) -> list[Row]:
     """
     names = ("dataset", "method", "query", "target", "metric")
     settings: dict[tuple[str, ...], list[str]] = {}
-    for row in tables.published():
-        if row["table"] == number:
-            settings.setdefault((*(row[name] for name in names), row["value"]), []).append(row["setting"])
+    for theirs in tables.published():
+        if theirs["table"] == number:
+            settings.setdefault((*(theirs[name] for name in names), theirs["value"]), []).append(theirs["setting"])
 
     def line(row: Row) -> str | None:
         """Name the published setting; numbers that two settings share leave the row where it is."""
@@ -171,15 +172,12 @@ def _at_published(number: str, found: Sequence[Row]) -> list[Row]:
 
 def _not_run(number: str, found: Sequence[Row]) -> list[Row]:
     """Pick the published numbers that stand beside none of ours."""
-    names = ("dataset", "method", "query", "target", "metric")
-    ours: dict[tuple[str, ...], set[str]] = {}
-    for row in found:
-        values = ours.setdefault(tuple(row[name] for name in names), set())
-        values |= {row["published"]} if row["published"] else set()
+    names = ("dataset", "method", "setting", "query", "target", "metric")
+    ours = {tuple(row[name] for name in names) for row in found if row["published"]}
     return [
         row | {"published": row["value"], "value": "", "std": "", "chance": ""}
         for row in tables.published()
-        if row["table"] == number and row["value"] not in ours.get(tuple(row[name] for name in names), set())
+        if row["table"] == number and tuple(row[name] for name in names) not in ours
     ]
 
 
@@ -280,7 +278,8 @@ def difference(metric: str, ours: float, published: float) -> tuple[str, str]:
     gap = ours - published if rank else 100 * (ours - published)
     good = math.log2(max(published, 1e-9) / max(ours, 1e-9)) if rank else ours - published
     level = sum(abs(good) >= step for step in SHADES["rank" if rank else "fraction"])
-    text = f"{gap:+.1f}".replace("-", "−")
+    # Adding zero takes the sign off a difference that rounds to none.
+    text = f"{round(gap, 1) + 0.0:+.1f}".replace("-", "−")
     return text, f"{'better' if good > 0 else 'worse'}-{level}" if level else "same"
 
 
