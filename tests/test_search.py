@@ -225,7 +225,7 @@ def test_of_an_hour_the_beginning_is_read(tmp_path: Path) -> None:
         ("q.png", b"\x89PNG not really", "q.png: not a readable picture"),
         ("q.mid", b"nothing", "q.mid: not a readable MIDI file"),
         ("q.mid", b"", "q.mid: an empty file"),
-        ("q.musicxml", b"<score-partwise/>", "no lyrics; a score without words can be a query as a MIDI file"),
+        ("q.musicxml", b"<score-partwise/>", "no note has a syllable; a score without words can be a query as a"),
         ("q.musicxml", b"<score", "not XML, or truncated"),
         ("q.mp4", b"x", "q.mp4: a video cannot be a query on mtm; kinds that can: sound, picture"),
         ("q.doc", b"x", "unknown kind of file '.doc'"),

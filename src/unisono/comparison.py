@@ -154,13 +154,13 @@ def run(
         try:
             result = experiments.run(dataset, name, own, seed=seed, scratch=unfinished / name)
         except UnisonoError as error:
-            skipped[name] = " ".join(str(error).split())
+            skipped[name] = _said_by(name, str(error))
             continue
         finally:
             with suppress(OSError):
                 unfinished.rmdir()
         experiments.write(result, out / name)
-        notes[name] = list(result.metrics.get("notes", []))
+        notes[name] = [_said_by(name, note) for note in result.metrics.get("notes", [])]
         found[name] = query_scores(result.embeddings, list(dataset.views))
         labels, folds = _labels(result.embeddings), result.embeddings["fold"]
     if not found:
@@ -319,6 +319,11 @@ def resampled_means(values: np.ndarray) -> np.ndarray:
     for row in means:
         row[:] = values[generator.integers(len(values), size=len(values))].mean(axis=0)
     return means
+
+
+def _said_by(name: str, text: str) -> str:
+    """Put a message on one line, without the method's name before it."""
+    return " ".join(text.split()).removeprefix(f"{name}: ")
 
 
 def _labels(embeddings: Mapping[str, Any]) -> np.ndarray:

@@ -162,6 +162,7 @@ def search(
     from unisono import models
     from unisono.datasets.loading import load_folder
     from unisono.experiments import feature_sets
+    from unisono.features import query as queries
 
     if top < 1:
         raise ConfigError(f"--top: got {top}, expected 1 or more")
@@ -178,39 +179,31 @@ def search(
     sets = feature_sets(dataset, entries[key].settings[0].views)
     loaded = load_folder(data / dataset, views=sets)
     about = _about(loaded, data / dataset)
-    row, own, notes = None, None, []
-    answer_shown = None
-    rows = np.flatnonzero(loaded.ids == query)
-    if len(rows):
-        row = int(rows[0])
+    shown: Shown | None = None
+    notes: list[str] = []
+    own = query if query in loaded.ids else None
+    if own:
         view = view or next(name for name in sets if name != target)
-        lengths = loaded.lengths.get(view)
-        n_frames = None if lengths is None else int(lengths[row])
-        vectors = loaded.views[view][row : row + 1]
-        vectors = vectors if n_frames is None else vectors[:, :n_frames]
-        own = query
+        vectors = _frames(loaded, own, view)
     else:
-        from unisono.features import query as queries
-
         source = source_of(query, dataset, loaded.ids, view)
         with tempfile.TemporaryDirectory(prefix="unisono-query-") as name:
             found = queries.extract(source, dataset, view=view, sets=sets, built=data / dataset, folder=Path(name))
             view, vectors, notes = found.view, found.vectors, found.notes
             if with_media:
-                answer_shown = _shown(dataset, Path(name), [queries.ID])[queries.ID]
+                shown = _shown(dataset, Path(name), [queries.ID])[queries.ID]
         if view == target:
             raise ConfigError(f"--target: got {target!r}, which is the query's own view; name another")
     rankings = []
     for other in [target] if target else [name for name in sets if name != view]:
         model = models.load(_space(folder, view, other, key))
         embedded = model.transform({view: vectors})[view]
-        lengths = {other: loaded.lengths[other]} if other in loaded.lengths else None
-        gallery = model.transform({other: loaded.views[other]}, lengths=lengths)[other]
+        gallery = model.transform({other: loaded.views[other]}, lengths=loaded.lengths)[other]
         rankings.append(rank(embedded[0], gallery, loaded.ids, about, target=other, top=top, own=own))
     answer = Answer(
         query=query, about=about.get(query, ""), view=view, dataset=dataset, key=key, model=entries[key].model,
         n_items=len(loaded), n_fitted=_n_fitted(loaded, models.method(entries[key].model).trained),
-        rankings=rankings, notes=notes, query_shown=answer_shown, sets=sets,
+        rankings=rankings, notes=notes, query_shown=shown, sets=sets,
     )  # fmt: skip
     if with_media:
         wanted = {hit.id for ranking in rankings for hit in ranking.hits} | ({own} if own else set())
@@ -404,6 +397,13 @@ def _about(loaded: Dataset, folder: Path) -> dict[str, str]:
         return {}
     table = parquet.read(folder / "samples", ["id", "title"])
     return dict(zip(table.column("id").to_pylist(), map(str, table.column("title").to_pylist()), strict=True))
+
+
+def _frames(loaded: Dataset, item: str, view: str) -> np.ndarray:
+    """Take the vectors of an item in a view, without padding: (1, d) or (1, n, d)."""
+    row = int(np.flatnonzero(loaded.ids == item)[0])
+    vectors = loaded.views[view][row : row + 1]
+    return vectors[:, : loaded.lengths[view][row]] if view in loaded.lengths else vectors
 
 
 def _n_fitted(loaded: Dataset, learns: bool) -> int:
