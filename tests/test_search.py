@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from unisono.errors import ConfigError, DataError
 from unisono.features import asmcmr_extraction, query, skipgram, vggish_extraction
 from unisono.features.query import mtm, reading, vegas
 from unisono.io import parquet
-from unisono.media import audio, midi, video
+from unisono.media import audio, midi, mp4, video
 
 ROOT = Path(__file__).parents[1]
 TEXT = pa.string()
@@ -297,6 +298,27 @@ def test_a_data_set_that_is_not_built_and_a_model_of_other_features(
     (project / "params.yaml").unlink()
     config.load_all.cache_clear()
     assert "run from the project's folder" in failing(capsys, IDS[0], *options)
+
+
+def test_bad_clips_say_what_is_wrong(project: Path) -> None:
+    def ask(path: Path, view: str) -> None:
+        sets = {"audio": "audio", "visual": "visual"}
+        query.extract(path, "vegas", view=view, sets=sets, built=project / "data" / "vegas", folder=project / "tmp")
+
+    path = project / "q.mp4"
+    path.write_bytes(b"not really")
+    with pytest.raises(DataError, match=r"q\.mp4: not a video file, or damaged"):
+        ask(path, "visual")
+    frames = [np.full((32, 48, 3), 90, np.uint8)] * 8
+    path.write_bytes(mp4.encode(frames, 4, np.zeros(32_000, np.float32), 16_000))
+    with pytest.raises(DataError, match=r"q\.mp4: silent"):
+        ask(path, "audio")
+    # Eight pictures, one every 500 s.
+    path.write_bytes(mp4.encode(frames, Fraction(1, 500), np.empty(0, np.float32), 16_000))
+    with pytest.raises(DataError, match=r"at most 600 s are read; cut out the 10 s that you mean"):
+        ask(path, "visual")
+    with pytest.raises(DataError, match="a picture cannot be a query on vegas; kinds that can: video, sound"):
+        ask(staff(project / "q.png"), "visual")
 
 
 def test_music_videos_are_searched_by_id_only() -> None:
