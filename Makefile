@@ -8,7 +8,7 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 # Stages run `python`: the one of the virtual environment.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test setup tools lint format clean help
+.PHONY: repro test setup tools browser lint format clean help
 
 help:  ## List what can be made.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -16,8 +16,15 @@ help:  ## List what can be made.
 repro: setup  ## Set up, then run the pipeline (`dvc repro`).
 	dvc repro
 
-test: setup  ## Set up, then run the tests.
+test: setup browser  ## Set up, then run the tests.
 	python -m pytest
+
+# For the tests of the report; where there is no apt-get they skip and say so.
+browser:
+	@command -v chromium chromium-browser google-chrome >/dev/null || ! command -v apt-get >/dev/null || { \
+		echo "installing chromium"; \
+		$(SUDO) apt-get update -qq && \
+		$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; }
 
 setup: tools $(VENV)/.installed  ## System tools and virtual environment.
 

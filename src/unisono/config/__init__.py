@@ -23,7 +23,7 @@ import yaml
 from unisono.errors import ConfigError
 
 PARAMS_FILE = Path("params.yaml")
-SECTIONS = ("compute", "experiments", "models", "mtm", "mv10k", "vegas")
+SECTIONS = ("compute", "experiments", "models", "mtm", "mv10k", "report", "vegas")
 
 
 class Section(pydantic.BaseModel):

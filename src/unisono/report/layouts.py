@@ -81,6 +81,13 @@ LAYOUTS = {
         metrics=("recall@1", "median_rank"),
         beside=False,
     ),
+    "ablation": Layout(
+        "What each part of DARLearning does: the method without it",
+        ("method", "setting"),
+        ("query", "target"),
+        ("recall@1", "median_rank"),
+        beside=False,
+    ),
 }
 
 

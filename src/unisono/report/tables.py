@@ -139,12 +139,25 @@ def read_results(experiments: Mapping[str, Any], folder: Path) -> list[Run]:
         except ValueError as error:
             raise DataError(f"{path}: not JSON ({error}); run experiment {key!r} again") from None
         if "variants" not in content:
-            label = ";".join(f"{view}={name}" for view, name in experiment.views.items())
+            label = _label(experiment, experiments.values())
             runs.append(Run(key, experiment, setting(experiment), label, content, path.parent))
             continue
         for result in content["variants"]:
             runs.append(Run(key, experiment, result["setting"], result["setting"], result, path.parent))
     return runs
+
+
+def _label(experiment: Any, others: Iterable[Any]) -> str:
+    """Name the feature sets of an experiment where they set it apart from another of the same method and table."""
+    plain = (
+        other
+        for other in others
+        if (other.dataset, other.model) == (experiment.dataset, experiment.model)
+        and set(other.tables) & set(experiment.tables)
+        and not other.views
+        and not other.variants
+    )
+    return ";".join(f"{view}={name}" for view, name in experiment.views.items()) if any(plain) else ""
 
 
 def directions(result: Mapping[str, Any]) -> list[tuple[str, str]]:
