@@ -1,6 +1,7 @@
 """Compare the headline numbers of a run with the committed ones: ``compare.py EXPECTED ACTUAL``.
 
-Training is deterministic on one machine; another processor rounds differently, and 30 training steps amplify that.
+Training is deterministic on one machine; another processor rounds differently, and hundreds of
+training steps amplify that: a median rank near chance moves by ten and more from seed to seed.
 The tolerances say how far a measure may move before it is a defect rather than rounding.
 """
 
@@ -15,7 +16,7 @@ TOLERANCE = {
     "recall_at_1": (0.08, 0.0),
     "recall_at_5": (0.10, 0.0),
     "recall_at_10": (0.10, 0.0),
-    "median_rank": (1.5, 0.25),
+    "median_rank": (3.0, 0.4),
     "mean_rank": (2.0, 0.25),
     "map": (0.05, 0.0),
 }
