@@ -107,7 +107,7 @@ def _media(shown: Shown | None, view: str, sets: dict[str, str]) -> Markup:
     drawn = []
     for part in parts:
         if part["kind"] == "sound":
-            drawn.append(tag("audio", controls=True, preload="none", src=part["src"], aria_label=part["alt"]))
+            drawn.append(tag("audio", controls=True, preload="metadata", src=part["src"], aria_label=part["alt"]))
         elif part["kind"] == "picture":
             drawn.append(tag("img", src=part["src"], alt=part["alt"], loading="lazy"))
         else:
