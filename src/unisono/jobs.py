@@ -33,7 +33,7 @@ _worker = ExitStack()
 
 
 class SharedArrays(Mapping[str, np.ndarray]):
-    """Arrays by name, which a worker sees as memory-mapped files: one copy for all, and what one worker writes no other sees.
+    """Arrays by name, which a worker sees as memory-mapped files: one copy for all; its own changes stay its own.
 
     The files are written when the object is first sent to a worker, and not at all if it never is.
 

@@ -145,7 +145,9 @@ def _midi(source: Path, view: str, place: Place) -> list[str]:
     from unisono.datasets.mtm.song import Note
 
     notes = reading.read_midi(source, grid=config.load("mtm").songs.grid)
-    sung = tuple(Note(*note, "", "", index) for index, note in enumerate(notes.tolist()))
+    sung = tuple(
+        Note(pitch, duration, rest, "", "", index) for index, (pitch, duration, rest) in enumerate(notes.tolist())
+    )
     said = [f"the first {N_NOTES} notes of its melody are the query"]
     if view == "sheet":
         said.append("printed without lyrics, since a MIDI file has none")
