@@ -1,0 +1,526 @@
+"""Adversary guided asymmetric hashing: attention by class, critics that align the views, a code for every class."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from unisono.models import _deep, _hashing, _triplets
+
+if TYPE_CHECKING:
+    import torch
+
+#: Hidden layers of each view's network; a layer of `features` units follows.
+LAYERS = {"other": [256]}
+#: Hidden layers of the critics, in parts of the features' width: the authors' 512 and 256 for 512 features.
+CRITIC = (1.0, 0.5)
+#: Weight of the gradient penalty, betas and weight decay of the critics' optimiser: WGAN-GP's, as in the authors' code.
+PENALTY, BETAS, CRITIC_DECAY = 10.0, (0.5, 0.9), 1e-4
+#: The learning rate is multiplied by the first number every so many epochs.
+DECAY, DECAY_EPOCHS = 0.6, 100
+#: Within the sigmoid of the attention.
+SHARPNESS = 5.0
+
+Width = Annotated[int, Field(ge=1)]
+Layers = dict[str, Annotated[list[Width], Field(min_length=1)]]
+Count = Annotated[int, Field(ge=1)]
+Several = Annotated[int, Field(ge=2)]
+Steps = Annotated[int, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+Weight = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Dropout = Annotated[float, Field(ge=0, lt=1)]
+
+
+def attend(features: torch.Tensor, feature_map: torch.Tensor, attention: float) -> torch.Tensor:
+    r"""Mix features with those of the classes they resemble, :math:`(1 - \lambda) f + \lambda \, m F / \sum_c m_c`.
+
+    :math:`m = \sigma(5 f F^T)`.
+
+    Parameters
+    ----------
+    features : torch.Tensor [shape=(b, w), dtype=float32]
+        f, rows of unit length.
+    feature_map : torch.Tensor [shape=(C, w), dtype=float32]
+        F, rows of unit length.
+    attention : float
+        lambda.
+
+    Returns
+    -------
+    torch.Tensor [shape=(b, w), dtype=float32]
+    """
+    mask = (SHARPNESS * features @ feature_map.T).sigmoid()
+    return (1 - attention) * features + attention * (mask @ feature_map) / mask.sum(1, keepdim=True)
+
+
+def triplet_loss(one: torch.Tensor, other: torch.Tensor, codes: torch.Tensor, margin: float) -> torch.Tensor:
+    r"""Sum of :math:`[m - \cos(h_a, h_p) + \cos(h_a, h_n)]_+` over all triplets of a batch in both directions.
+
+    Parameters
+    ----------
+    one, other : torch.Tensor [shape=(b, k), dtype=float32]
+        Outputs for the same items in two views; an anchor's own item is one of its positives.
+    codes : torch.Tensor [shape=(b,), dtype=int64]
+        Classes.
+    margin : float
+        m.
+
+    Returns
+    -------
+    torch.Tensor [shape=(), dtype=float32]
+    """
+    distances = _triplets.cosine(one, other)
+    # Every triplet of the one direction is one of the other too: classes are the same in both views.
+    taken = _triplets.batch_all(distances.detach(), *_triplets.candidates(codes, own_pair=True), margin)
+    count = taken[2].sum()
+    total = distances.new_zeros(())
+    for anchored in (distances, distances.T):
+        mean, active = _triplets.hinge(anchored, taken, margin)
+        total = total + mean * (active * count)
+    return total
+
+
+def balance_loss(h: torch.Tensor) -> torch.Tensor:
+    r"""Sum of :math:`1 / (1 + \exp \cos(|h_i|, 1))`, least where all outputs of an item are equally large."""
+    import torch
+
+    cosine = torch.nn.functional.cosine_similarity(h.abs(), torch.ones_like(h))
+    return (-cosine).sigmoid().sum()
+
+
+def code_map_loss(h: torch.Tensor, code_map: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
+    r"""Sum of :math:`(h_i \cdot c_j - k (2 l_{ij} - 1))^2` over items and classes, l telling an item's class.
+
+    Parameters
+    ----------
+    h : torch.Tensor [shape=(b, k), dtype=float32]
+    code_map : torch.Tensor [shape=(C, k), dtype=float32]
+        c, of -1 and 1.
+    codes : torch.Tensor [shape=(b,), dtype=int64]
+
+    Returns
+    -------
+    torch.Tensor [shape=(), dtype=float32]
+    """
+    return (h @ code_map.T - h.shape[1] * _sides(codes, len(code_map))).square().sum()
+
+
+def update_code_map(code_map: torch.Tensor, outputs: list[torch.Tensor], codes: torch.Tensor) -> torch.Tensor:
+    """Choose the bits of the code map one after the other, each the best for `code_map_loss` of the outputs' signs.
+
+    Parameters
+    ----------
+    code_map : torch.Tensor [shape=(C, k), dtype=float32]
+    outputs : list of torch.Tensor [shape=(n, k), dtype=float32]
+        By view.
+    codes : torch.Tensor [shape=(n,), dtype=int64]
+
+    Returns
+    -------
+    torch.Tensor [shape=(C, k), dtype=float32]
+    """
+    import torch
+
+    found = code_map.clone()
+    sides = _sides(codes, len(code_map))
+    gram = sum((_signs(h).T @ _signs(h) for h in outputs), torch.zeros_like(code_map[0, 0]))
+    wanted = code_map.shape[1] * sum((sides.T @ _signs(h) for h in outputs), torch.zeros_like(code_map))
+    for bit in range(code_map.shape[1]):
+        others = found @ gram[:, bit] - found[:, bit] * gram[bit, bit]
+        found[:, bit] = _signs(wanted[:, bit] - others)
+    return found
+
+
+def slopes(critic: torch.nn.Sequential, x: torch.Tensor) -> torch.Tensor:
+    """Gradient of a critic's value with respect to each row, itself with gradient for the critic's weights.
+
+    Parameters
+    ----------
+    critic : torch.nn.Sequential
+        Dense layers with ReLU between them, and one output. A ReLU passes all of a gradient or nothing, so that no
+        graph of the backward pass is needed.
+    x : torch.Tensor [shape=(b, w), dtype=float32]
+
+    Returns
+    -------
+    torch.Tensor [shape=(b, w), dtype=float32]
+    """
+    import torch
+
+    layers = [layer for layer in critic if isinstance(layer, torch.nn.Linear)]
+    passed = []
+    with torch.no_grad():
+        for layer in layers[:-1]:
+            x = layer(x).relu()
+            passed.append(x > 0)
+    found: torch.Tensor = layers[-1].weight
+    for layer, mask in zip(reversed(layers[:-1]), reversed(passed), strict=True):
+        found = (found * mask) @ layer.weight
+    return found
+
+
+def critic_loss(
+    critic: torch.nn.Sequential, real: torch.Tensor, fake: torch.Tensor, mixing: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    r"""Wasserstein loss with gradient penalty, and its part without the penalty.
+
+    .. math:: \frac{1}{b} \sum_i D(f_i) - D(r_i) + 10 \, (\lVert \nabla D(x_i) \rVert - 1)^2, \quad
+              x = u r + (1 - u) f
+
+    Parameters
+    ----------
+    critic : torch.nn.Sequential
+        D, as for `slopes`.
+    real, fake : torch.Tensor [shape=(b, w), dtype=float32]
+        r and f, without gradient.
+    mixing : torch.Tensor [shape=(b, w), dtype=float32]
+        u.
+
+    Returns
+    -------
+    loss, distance : torch.Tensor [shape=(), dtype=float32]
+
+    References
+    ----------
+    Gulrajani et al., "Improved training of Wasserstein GANs", NIPS 2017, Eq. 3.
+    """
+    import torch
+
+    fakes, reals = critic(torch.cat([fake, real])).split(len(fake))
+    distance = fakes.mean() - reals.mean()
+    gradients = slopes(critic, mixing * real + (1 - mixing) * fake)
+    return distance + PENALTY * (gradients.norm(dim=1) - 1).square().mean(), distance
+
+
+class AGAH(_hashing.HashAligner):
+    r"""Learns codes from class labels: triplets and a map of codes, on features that two critics cannot tell apart.
+
+    .. math:: \min \; T + \alpha B + \beta L + \gamma M + \eta Q - \mu (D_y(f_x) + D_x(f_y))
+
+    A network per view gives features f of unit length, mixed with those of the classes they resemble (`attend`); one
+    hash layer (tanh), shared by the views, gives outputs h in (-1, 1). T is the triplet loss, in both directions, B
+    makes the outputs of an item equally large, L is the cross-entropy of a label classifier on f, M ties h to a code
+    for every class, Q = :math:`\sum (h - \operatorname{sign} h)^2`; B, L, M and Q are summed over both views, and all
+    but the critics' terms over the items of a batch. Each critic (WGAN-GP) tells the other view's features from those
+    of its own, and the networks raise its value of the other's. After every epoch the features and the codes of the
+    classes are made anew from all training rows. Embeddings are the outputs. Inputs are standardised; Adamax. The
+    weights are those of the last epoch.
+
+    Parameters
+    ----------
+    n_components : int
+        Width of the shared space, in bits for binary codes.
+    binary : bool
+        Whether embeddings are binary codes, ranked by Hamming distance, in place of the real-valued outputs.
+    layers : dict of str to list of int
+        Widths of the hidden layers by view; ``other`` stands for every view not named.
+    features : int
+        Width of the features; the critics' hidden layers have as many, and half as many, units.
+    dropout : float
+        After every hidden layer.
+    attention : float
+        lambda, the share of the classes' features.
+    margin : float
+        Of the triplets, in cosine.
+    balance : float
+        alpha.
+    label : float
+        beta.
+    code_map : float
+        gamma.
+    quantisation : float
+        eta.
+    adversary : float
+        mu.
+    weight_decay : float
+        Of the networks' optimiser.
+    batch_size : int
+        Items of a batch, not more than there are.
+    learning_rate : float
+        Of the networks and the critics; multiplied by .6 every 100 epochs.
+    epochs : int
+        Passes over the training rows.
+    min_steps : int
+        Least number of batches to train on: on few rows it raises the epochs.
+    seed : int
+        Of initial weights and codes, dropout, batches and the critics' mixtures.
+
+    References
+    ----------
+    Gu, Gu, Gu, Liu, Xiong, Wang, "Adversary guided asymmetric hashing for cross-modal retrieval", ICMR 2019. Their
+    published code divides features by the norm of the whole batch, so that an item's code depends on its batch; here
+    every row has unit length.
+    """
+
+    supervised = True
+
+    def __init__(
+        self,
+        *,
+        n_components: Count = 10,
+        binary: bool = False,
+        layers: Layers = LAYERS,
+        features: Several = 256,
+        dropout: Dropout = 0.5,
+        attention: Share = 0.2,
+        margin: Positive = 0.3,
+        balance: Weight = 1.0,
+        label: Weight = 0.0,
+        code_map: Weight = 1e-3,
+        quantisation: Weight = 1.0,
+        adversary: Weight = 1.0,
+        weight_decay: Weight = 5e-4,
+        batch_size: Several = 64,
+        learning_rate: Positive = 1e-2,
+        epochs: Count = 60,
+        min_steps: Steps = 300,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(n_components=n_components, binary=binary, seed=seed)
+        self.layers = layers
+        self.features = features
+        self.dropout = dropout
+        self.attention = attention
+        self.margin = margin
+        self.balance = balance
+        self.label = label
+        self.code_map = code_map
+        self.quantisation = quantisation
+        self.adversary = adversary
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.epochs = epochs
+        self.min_steps = min_steps
+
+    def _fit(
+        self,
+        views: dict[str, np.ndarray],
+        labels: np.ndarray | None,
+        lengths: dict[str, np.ndarray],
+        checkpoint: Path | None,
+    ) -> None:
+        import torch
+
+        assert labels is not None
+        classes, codes = np.unique(labels, return_inverse=True)
+        size = min(self.batch_size, len(codes))
+        n_batches = len(codes) // size
+        epochs = max(self.epochs, -(-self.min_steps // n_batches))
+        device = _deep.choose_device(self.device)
+        with _deep.seeded(self.seed):
+            networks = torch.nn.ModuleDict(self._networks(views, len(classes))).to(device)
+            data = {view: torch.as_tensor(array, dtype=torch.float32).to(device) for view, array in views.items()}
+            training = _Training(self, networks, data, torch.as_tensor(codes).to(device))
+
+            def run_epoch(number: int) -> dict[str, float]:
+                batches = torch.randperm(len(codes))[: n_batches * size].view(n_batches, size)
+                return training.run_epoch(number, batches.to(device))
+
+            _deep.train(
+                self,
+                networks,
+                training.optimisers,
+                run_epoch,
+                epochs=epochs,
+                data=[*views.values(), labels],
+                checkpoint=checkpoint,
+            )
+        self.arrays_ |= _deep.to_arrays(networks["hash"], "hash")
+        self._count_ties(views)
+
+    def _outputs(self, view: str, array: np.ndarray) -> np.ndarray:
+        rows = {name: np.zeros((1, width)) for name, width in self.widths_.items()}
+        network = self._embedder(rows, len(self.arrays_["hash.feature_map"]))
+        return _deep.embed(_deep.from_arrays(network, self.arrays_, "hash").branch(view), array)
+
+    def _networks(self, views: Mapping[str, np.ndarray], n_classes: int) -> dict[str, Any]:
+        """Build what embeds, and what only the training needs."""
+        import torch
+
+        hidden = [max(1, round(part * self.features)) for part in CRITIC]
+        critics = {view: _deep.perceptron(self.features, [*hidden, 1], hidden="relu", last="linear") for view in views}
+        return {
+            "hash": self._embedder(views, n_classes),
+            "classifier": _deep.perceptron(self.features, [n_classes], last="linear"),
+            "critics": torch.nn.ModuleDict(critics),
+        }
+
+    def _embedder(self, views: Mapping[str, np.ndarray], n_classes: int) -> Any:
+        """Build what embeds: the networks of the views, the hash layer and both maps."""
+        bodies = {
+            view: _deep.perceptron(
+                array.shape[1],
+                [*_deep.layers_of(self.name, self.layers, view), self.features],
+                hidden="relu",
+                last="relu",
+                dropout=self.dropout,
+                scale=_deep.standardisation(array),
+            )
+            for view, array in views.items()
+        }
+        return _hash_network()(bodies, self.features, self.n_components, n_classes, self.attention)
+
+
+@functools.cache
+def _hash_network() -> Any:
+    import torch
+
+    class HashNetwork(torch.nn.Module):
+        feature_map: torch.Tensor
+        code_map: torch.Tensor
+
+        def __init__(self, bodies: dict[str, Any], width: int, bits: int, n_classes: int, attention: float) -> None:
+            super().__init__()
+            self.attention = attention
+            self.bodies = torch.nn.ModuleDict(bodies)
+            self.layer = _deep.perceptron(width, [bits], last="tanh")
+            # Random until the end of the first epoch.
+            directions = torch.nn.functional.normalize(torch.randn(n_classes, width))
+            self.register_buffer("feature_map", directions)
+            self.register_buffer("code_map", _signs(torch.randn(n_classes, bits)))
+
+        def forward(self, view: str, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+            """Return features, features after attention, outputs."""
+            plain = torch.nn.functional.normalize(self.bodies[view](x))
+            attended = attend(plain, self.feature_map, self.attention)
+            return plain, attended, self.layer(attended)
+
+        def branch(self, view: str) -> torch.nn.Module:
+            """Return the network that gives the outputs of one view."""
+            whole = self
+
+            class Branch(torch.nn.Module):
+                def forward(self, x: torch.Tensor) -> torch.Tensor:
+                    outputs: torch.Tensor = whole(view, x)[2]
+                    return outputs
+
+            return Branch()
+
+    return HashNetwork
+
+
+class _Training:
+    """One training: the networks, the rows, and how an epoch runs."""
+
+    def __init__(self, model: AGAH, networks: Any, data: dict[str, torch.Tensor], codes: torch.Tensor) -> None:
+        import torch
+
+        self.model, self.networks, self.data, self.codes = model, networks, data, codes
+        embedders = [*networks["hash"].parameters(), *networks["classifier"].parameters()]
+        rate = model.learning_rate
+        self.optimisers: list[torch.optim.Optimizer] = [
+            torch.optim.Adamax(embedders, lr=rate, weight_decay=model.weight_decay, foreach=True),
+            torch.optim.Adamax(
+                networks["critics"].parameters(), lr=rate, betas=BETAS, weight_decay=CRITIC_DECAY, foreach=True
+            ),
+        ]
+
+    def run_epoch(self, number: int, batches: torch.Tensor) -> dict[str, float]:
+        """Train on every batch, then make both maps anew."""
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = self.model.learning_rate * DECAY ** (number // DECAY_EPOCHS)
+        sums: dict[str, torch.Tensor] = {}
+        for rows in batches:
+            for name, value in self.step(rows).items():
+                sums[name] = sums[name] + value if name in sums else value
+        self.refresh()
+        return {name: value.item() / len(batches) for name, value in sums.items()}
+
+    def step(self, rows: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Take a step with the critics, then one with the networks; return all terms, of which `loss` is the sum."""
+        embedded = [self.networks["hash"](view, array[rows])[1:] for view, array in self.data.items()]
+        features = [f for f, _ in embedded]
+        criticised = self.critic_terms([f.detach() for f in features])
+        self.optimisers[1].zero_grad()
+        criticised["critics"].backward()
+        self.optimisers[1].step()
+        # The networks' step needs no gradient of the critics' weights.
+        critics = self.networks["critics"].requires_grad_(False)
+        weighted = self.terms(features, [h for _, h in embedded], self.codes[rows])
+        loss = sum((weight * value for weight, value in weighted.values()), features[0].new_zeros(()))
+        self.optimisers[0].zero_grad()
+        loss.backward()
+        self.optimisers[0].step()
+        critics.requires_grad_(True)
+        values = {name: value.detach() for name, (_, value) in weighted.items()}
+        return {"loss": loss.detach(), **values} | {name: value.detach() for name, value in criticised.items()}
+
+    def critic_terms(self, features: list[torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Loss of both critics, and how far apart they hold the views."""
+        import torch
+
+        found = []
+        for place, critic in enumerate(self.networks["critics"].values()):
+            # Randomness from the CPU.
+            mixing = torch.rand(features[0].shape).to(features[0].device)
+            found.append(critic_loss(critic, features[place], features[1 - place], mixing))
+        losses, distances = zip(*found, strict=True)
+        return {"critics": torch.stack(losses).sum(), "critics_distance": -torch.stack(distances).sum()}
+
+    def terms(
+        self, features: list[torch.Tensor], outputs: list[torch.Tensor], codes: torch.Tensor
+    ) -> dict[str, tuple[float, torch.Tensor]]:
+        """Weight and value of every term of the networks' loss."""
+        import torch
+        from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
+
+        model = self.model
+        map_of_codes = self.networks["hash"].code_map
+        critics = list(self.networks["critics"].values())
+        one, other = outputs
+        terms: dict[str, tuple[float, list[torch.Tensor]]] = {
+            "triplet": (1.0, [triplet_loss(one, other, codes, model.margin)]),
+            "balance": (model.balance, [balance_loss(h) for h in outputs]),
+            "code_map": (model.code_map, [code_map_loss(h, map_of_codes, codes) for h in outputs]),
+            "quantisation": (model.quantisation, [(h - _signs(h)).square().sum() for h in outputs]),
+            "adversary": (model.adversary, [-critics[1 - place](f).mean() for place, f in enumerate(features)]),
+        }
+        if model.label:
+            truth = one_hot(codes, len(map_of_codes)).float()
+            logits = [self.networks["classifier"](f) for f in features]
+            labels = [binary_cross_entropy_with_logits(each, truth, reduction="sum") for each in logits]
+            terms["label"] = model.label, labels
+        return {name: (weight, torch.stack(values).sum()) for name, (weight, values) in terms.items()}
+
+    def refresh(self) -> None:
+        """Make the features and the codes of the classes from all rows."""
+        import torch
+        from torch.nn.functional import normalize, one_hot
+
+        network = self.networks["hash"].eval()
+        outputs = []
+        with torch.no_grad():
+            belongs = one_hot(self.codes).float()
+            sums = torch.zeros_like(network.feature_map)
+            for view, array in self.data.items():
+                parts = [network(view, rows) for rows in array.split(_deep.BATCH)]
+                sums += belongs.T @ torch.cat([plain for plain, _, _ in parts])
+                outputs.append(torch.cat([h for _, _, h in parts]))
+            network.feature_map.copy_(normalize(sums))
+            network.code_map.copy_(update_code_map(network.code_map, outputs, self.codes))
+        network.train()
+
+
+def _sides(codes: torch.Tensor, n_classes: int) -> torch.Tensor:
+    """1 where an item has a class, -1 elsewhere."""
+    from torch.nn.functional import one_hot
+
+    return 2.0 * one_hot(codes, n_classes) - 1
+
+
+def _signs(x: torch.Tensor) -> torch.Tensor:
+    """-1 or 1; zero becomes 1."""
+    import torch
+
+    return torch.where(x < 0, -1.0, 1.0)
+
+
+MODEL = AGAH
