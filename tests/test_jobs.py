@@ -146,6 +146,8 @@ def test_a_run_that_is_killed_leaves_no_worker_behind(work: ModuleType, tmp_path
         [sys.executable, str(tmp_path / "code" / "job_work.py"), str(log)],
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        # A test run in the background ignores Ctrl-C, and its children with it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
 
     def wait_for(condition: Callable[[], bool]) -> None:
