@@ -387,6 +387,8 @@ def test_a_run_that_is_killed_leaves_no_worker_behind_and_keeps_what_was_finishe
             [sys.executable, str(tmp_path / "code" / "main.py"), str(tmp_path), str(seconds)],
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            # A test run in the background ignores Ctrl-C, and its children with it.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
 
     def wait_for(condition: Callable[[], bool]) -> None:
