@@ -126,6 +126,12 @@ class Clone:
             return {row["method"] for row in csv.DictReader(file) if row["value"]}
 
 
+EXPERIMENTS = (
+    *("mtm_random", "mtm_cca", "mtm_gcca", "mv10k_cca"),
+    *("vegas_c_cca", "vegas_c_dcca", "vegas_tnn_c_cca", "vegas_acmr", "vegas_agah"),
+)
+
+
 def make_tiny(params: dict[str, Any]) -> None:
     """Shrink every size to what runs in seconds; the network, tools and formats stay the real ones."""
     mtm = params["mtm"]
@@ -138,11 +144,15 @@ def make_tiny(params: dict[str, Any]) -> None:
     params["vegas"]["clips"]["digits"].update(clips_per_class=5, outside_per_class=1)
     for name in ("inception", "vggish"):
         params["vegas"]["features"][name]["whitening"]["components"] = 8
-    for model in ("cca", "gcca"):
+    params["report"]["gallery_items"] = 1
+    for model in ("cca", "gcca", "c_cca", "tnn_c_cca", "c_dcca"):
         params["models"][model]["n_components"] = 2
-    for key in list(params["experiments"]):
-        if params["experiments"][key]["dataset"] == "mtm":
-            params["experiments"][key]["seeds"] = 2
+    for model in ("tnn_c_cca", "c_dcca", "acmr", "agah"):
+        params["models"][model].update(epochs=1, min_steps=2)
+    # The experiments that figures are drawn from, and one or more of each data set.
+    params["experiments"] = {key: params["experiments"][key] for key in EXPERIMENTS}
+    for experiment in params["experiments"].values():
+        experiment["seeds"] = 2 if experiment["dataset"] == "mtm" else 1
 
 
 @pytest.fixture(scope="module")
@@ -170,13 +180,13 @@ def test_a_second_run_does_nothing(clone: Clone) -> None:
 
 def test_editing_one_experiment_reruns_its_branch_only(clone: Clone) -> None:
     clone.edit(lambda params: params["experiments"]["mtm_gcca"].update(params={"n_components": 3}))
-    assert set(clone.repro()) == {"run_experiment@mtm_gcca", "tabulate"}
+    assert set(clone.repro()) == {"run_experiment@mtm_gcca", "tabulate", "plot_curves", "write_report"}
 
 
 def test_a_removed_experiment_leaves_nothing_in_the_tables(clone: Clone) -> None:
     assert "GCCA" in clone.methods_in_table()
     clone.edit(lambda params: params["experiments"].pop("mtm_gcca"))
-    assert set(clone.repro()) == {"tabulate"}
+    assert set(clone.repro()) == {"tabulate", "plot_curves", "write_report"}
     assert "GCCA" not in clone.methods_in_table()
     assert "mtm_gcca" not in json.loads((clone.folder / "results/metrics.json").read_text(encoding="utf-8"))
 
