@@ -16,8 +16,9 @@ help:  ## List what can be made.
 repro: setup  ## Set up, then run the pipeline (`dvc repro`).
 	dvc repro
 
-test: setup browser  ## Set up, then run the tests.
-	python -m pytest
+# The pipeline's tests are one long file: they come first (tests/conftest.py), beside all others.
+test: setup browser  ## Set up, then run the tests, two files at a time.
+	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # For the tests of the report; where there is no apt-get they skip and say so.
 browser:

@@ -137,3 +137,16 @@ def test_caches_of_python_are_no_inputs() -> None:
 
 def test_nothing_is_sent_to_anyone() -> None:
     assert "analytics = false" in (ROOT / ".dvc" / "config").read_text(encoding="utf-8")
+
+
+def test_artifacts_name_every_trained_model_of_the_result_tables() -> None:
+    made = [Path(out) for stage in STAGES.values() for out in paths(stage.get("outs", []))]
+    named = {Path(artifact["path"]) for artifact in DVC["artifacts"].values()}
+    assert [path for path in named if not any(out == path or out in path.parents for out in made)] == []
+    tables = {"5.2", "6.2"}
+    expected = {
+        Path("results/experiments", key, "model")
+        for key, entry in PARAMS["experiments"].items()
+        if tables & set(entry.get("tables", [])) and "variants" not in entry and entry["model"] != "random"
+    }
+    assert expected == {path for path in named if path.parts[0] == "results"}

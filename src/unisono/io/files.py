@@ -33,6 +33,7 @@ def replacing(path: Path) -> Iterator[Path]:
     --------
     >>> with replacing(Path("results/table.csv")) as temporary:
     ...     temporary.write_text("a,b")
+    3
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

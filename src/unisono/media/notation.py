@@ -242,7 +242,7 @@ def quote(syllable: str) -> str:
     Examples
     --------
     >>> print(quote('#(system "ls") ~'))
-    \\markup \\simple "#(system \\"ls\\") ~"
+    \markup \simple "#(system \"ls\") ~"
     """
     escaped = printable(syllable).replace("\\", "\\\\").replace('"', '\\"')
     return f'\\markup \\simple "{escaped}"'

@@ -159,9 +159,25 @@ def perceptron(
         names = (last if final else hidden).split("+")
         parts += [activations[name]() for name in names if name != "linear"]
         if dropout and not final:
-            parts.append(nn.Dropout(dropout))
+            parts.append(_dropout(dropout))
         width = size
     return nn.Sequential(*parts)
+
+
+def _dropout(share: float) -> Any:
+    """Make ``torch.nn.Dropout``, two to three times faster on a CPU: 16 random bits per unit, of torch's generator."""
+    import torch
+
+    class Dropout(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if not self.training:
+                return x
+            bits = torch.empty(-(-x.numel() // 4), dtype=torch.int64, device=x.device).random_(-(2**63), None)
+            kept = bits.view(torch.int16)[: x.numel()].view(x.shape) >= round(share * 2**16) - 2**15
+            dropped: torch.Tensor = x * (kept / (1 - share))
+            return dropped
+
+    return Dropout()
 
 
 def _scaling(mean: np.ndarray, deviation: np.ndarray) -> Any:

@@ -64,7 +64,7 @@ class DCCA(PerceptronCorrelation):
         layers: Layers = LAYERS,
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2,
         epochs: Annotated[int, Field(ge=1)] = 50,
-        min_steps: Annotated[int, Field(ge=0)] = 400,
+        min_steps: Annotated[int, Field(ge=0)] = 300,
         batch: Annotated[int, Field(ge=2)] = 100,
         learning_rate: Annotated[float, Field(gt=0)] = 1e-3,
         ridge: Annotated[float, Field(ge=0)] = 1.0,

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from unisono.datasets import sources
 from unisono.errors import DataError
 from unisono.features import logmel
 from unisono.io import parquet
@@ -24,29 +25,6 @@ TITLES = {
     "mtm": "MTM: songs as piano audio, sheet music and lyrics",
     "vegas": "VEGAS: clips of one class each, seen and heard",
     "mv10k": "MV-10K: music videos, labelled by mood",
-}
-#: What a source is, and under which licence it may be used.
-SOURCES = {
-    ("vegas", "digits"): (
-        "Handwritten digits that drift through a video, spoken by espeak-ng; a stand-in for VEGAS, whose videos are no "
-        "longer published: nothing computed from it compares with the dissertation's numbers",
-        "digits: UCI Optical Recognition of Handwritten Digits, as in scikit-learn, CC BY 4.0; the speech is made here",
-    ),
-    ("vegas", "archive"): ("Video files of your own, one folder per class", "as their makers state"),
-    ("vegas", "youtube"): (
-        "Pieces of YouTube videos",
-        "of their uploaders; for research under YouTube's terms, never redistribute",
-    ),
-    ("vegas", "features"): ("The authors' published features", "none stated; used, never redistributed"),
-    ("vegas", "parquet"): ("Ready-made shards of your own", "as their makers state"),
-    ("mv10k", "simulated"): (
-        "YouTube-8M files written from a documented random model; a stand-in: nothing computed from it compares with "
-        "the dissertation's numbers",
-        "made here",
-    ),
-    ("mv10k", "youtube8m"): ("YouTube-8M's public frame-level shards", "CC BY 4.0 (Google)"),
-    ("mv10k", "features"): ("The authors' published features", "none stated; used, never redistributed"),
-    ("mv10k", "parquet"): ("Ready-made shards of your own", "as their makers state"),
 }
 #: What a contact sheet shows.
 CAPTIONS = {
@@ -91,7 +69,8 @@ def write(name: str, folder: Path, skipped: Sequence[Path], *, out: Path, figure
     samples = folder / "samples"
     facts = parquet.metadata(samples)
     source = str(facts.get("source", "unknown"))
-    about, licence = SOURCES.get((name, source), ("", ""))
+    known = sources.SOURCES[name].get(source)
+    about, licence = (known.about, known.licence) if known else ("", "")
     licences = facts.get("licences", {source: facts.get("licence", licence)})
     present = items.columns_of(samples)
     table = parquet.read(samples, [column for column in ("id", "label", "split", "fold") if column in present])

@@ -39,7 +39,7 @@ def write(runs: Iterable[tables.Run], folder: Path) -> None:
     """
     titles = DESCRIPTIVE | {number: layout.title for number, layout in layouts.LAYOUTS.items()}
     titles |= {number: "" for number in layouts.numbers(runs) if number not in titles}
-    entries = [(f"Table {number}", title, f"table_{number.replace('.', '_')}") for number, title in titles.items()]
+    entries = [(layouts.name(number), title, f"table_{number.replace('.', '_')}") for number, title in titles.items()]
     entries.sort(key=lambda entry: entry[2])
     entries += [(name.capitalize(), title, name) for name, title in FURTHER.items()]
     lines = [["Table", "Title", "Data"]]

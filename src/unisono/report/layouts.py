@@ -119,6 +119,11 @@ def numbers(runs: Iterable[tables.Run]) -> list[str]:
     return sorted({*LAYOUTS, *asked})
 
 
+def name(number: str) -> str:
+    """Name a table for a reader: the dissertation's by number ("Table 5.2"), our own by what it holds ("Ablation")."""
+    return f"Table {number}" if number[:1].isdigit() else number.capitalize()
+
+
 def to_markdown(number: str, runs: Iterable[tables.Run]) -> str:
     """Lay a table out for a reader, with its notes.
 
@@ -147,7 +152,7 @@ def to_markdown(number: str, runs: Iterable[tables.Run]) -> str:
             found = [*found, *_averages(standing, line_of)]
             reference = [*reference, *_published_averages(reference)]
         table = _grid(number, layout, found, reference)
-    title = f"# Table {number}: {layout.title}".rstrip(": ")
+    title = f"# {name(number)}: {layout.title}".rstrip(": ")
     return f"{title}\n\n{table}\n\n" + "\n".join(f"- {note}" for note in notes.under(number, shown)) + "\n"
 
 

@@ -188,9 +188,10 @@ def _run(seen: overview.Overview, times: Path) -> Markup:
         tag("p", tag("strong", "Versions: "), versions, "."),
         tag("p", tag("strong", "Duration: "), total, ", as this machine noted it; several fits run at once. It differs "
             "from run to run, and no stage tracks it."),
-        _table("Experiments", ("Experiment", "Method", "Data set", "Source", "Items", "Training", "Folds", "Seeds",
-                               "Settings", "Seconds"), list(_experiments(seen.runs, taken)),
-               numbers=(4, 5, 6, 7, 8, 9)),
+        tag("details", tag("summary", f"All {len({run.key for run in seen.runs})} experiments"),
+            _table("Experiments", ("Experiment", "Method", "Data set", "Source", "Items", "Training", "Folds", "Seeds",
+                                   "Settings", "Seconds"), list(_experiments(seen.runs, taken)),
+                   numbers=(4, 5, 6, 7, 8, 9)), class_="notes") if seen.runs else None,
         missing(f"results of {', '.join(seen.absent)}", "Run `dvc repro`.") if seen.absent else None,
     )  # fmt: skip
 
@@ -244,7 +245,7 @@ def _tables(experiments: Mapping[str, Any], folder: Path) -> Any:
         stem = f"table_{number.replace('.', '_')}"
         described = number in index.DESCRIPTIVE
         shown = result_tables.described(stem, folder) if described else result_tables.section(number, folder)
-        yield stem, f"Table {number}: {title}".rstrip(": "), shown
+        yield stem, f"{layouts.name(number)}: {title}".rstrip(": "), shown
 
 
 def _cards(seen: overview.Overview, inputs: Inputs) -> Any:

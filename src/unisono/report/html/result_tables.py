@@ -122,13 +122,13 @@ def grid(number: str, found: Sequence[Row]) -> Markup:
     chance = list(_chance(layout, [row for row in rows if row.get("chance")], columns))
     table = tag(
         "table",
-        tag("caption", f"Table {number}: {layout.title or 'further results'}"),
+        tag("caption", f"{layouts.name(number)}: {layout.title or 'further results'}"),
         tag("thead", head),
         tag("tbody", *printed),
         tag("tfoot", *chance) if chance else None,
         class_="sortable results",
     )
-    return tag("div", table, class_="scroll", role="region", tabindex="0", aria_label=f"Table {number}")
+    return tag("div", table, class_="scroll", role="region", tabindex="0", aria_label=layouts.name(number))
 
 
 def _ordered(names: Sequence[str], rows: Sequence[Row], reference: Sequence[Row]) -> list[layouts.Key]:

@@ -109,7 +109,7 @@ def _tables(experiments: Mapping[str, Any], folder: Path) -> Iterator[list[str]]
     yield ["Table", "Title", "Data"]
     for number, title in page.table_titles(experiments).items():
         own = number in index.FURTHER
-        name = number.capitalize() if own else f"Table {number}"
+        name = layouts.name(number)
         stem = number if own else f"table_{number.replace('.', '_')}"
         if (folder / f"{stem}.md").is_file():
             yield [f"[{name}]({folder.name}/{stem}.md)", title, f"[CSV]({folder.name}/{stem}.csv)"]
