@@ -40,8 +40,8 @@ NOTES = {
     "5.2": (
         "The average's deviation is that of the folds' averages.",
         "The published UGACH is at chance on MV-10K and little above it on VEGAS. Ours is, too, when few items are "
-        "trained on as its authors do, by gradient descent at their rates (docs/differences.md); by Adam it is not. All "
-        "published MV-10K numbers are within 13 points of chance.",
+        "trained on as its authors do, by gradient descent at their rates (docs/differences.md); by Adam it is not. "
+        "All published MV-10K numbers are within 13 points of chance.",
         "The text's gains differ from its table: 23.63 for C-CCA over DCCA (65.16 - 41.43 = 23.73), 4.28 for TNN-C-CCA "
         "over C-DCCA (74.66 - 70.34 = 4.32).",
         "DCCA on VEGAS is 41.43/42.15 here, .1409/.1249 in an earlier notebook of the authors.",
