@@ -178,6 +178,20 @@ def test_a_second_run_does_nothing(clone: Clone) -> None:
     assert clone.repro() == []
 
 
+def test_a_folder_as_remote_holds_what_was_made(clone: Clone, tmp_path: Path) -> None:
+    assert clone.run("dvc", "remote", "add", "--local", "--default", "store", str(tmp_path / "store")).returncode == 0
+    pushed = clone.run("dvc", "push")
+    assert pushed.returncode == 0, pushed.stderr
+    features = clone.folder / "data/mtm/features/audio"
+    before = {path.name: path.read_bytes() for path in features.iterdir()}
+    shutil.rmtree(clone.folder / ".dvc/cache")
+    shutil.rmtree(features)
+    pulled = clone.run("dvc", "pull")
+    assert pulled.returncode == 0, pulled.stderr
+    assert {path.name: path.read_bytes() for path in features.iterdir()} == before
+    assert clone.repro() == []
+
+
 def test_editing_one_experiment_reruns_its_branch_only(clone: Clone) -> None:
     clone.edit(lambda params: params["experiments"]["mtm_gcca"].update(params={"n_components": 3}))
     assert set(clone.repro()) == {"run_experiment@mtm_gcca", "tabulate", "plot_curves", "write_report"}
