@@ -2,8 +2,8 @@
 
 Training is deterministic on one machine; another processor rounds differently, and hundreds of
 training steps amplify that into another seed's result: a median rank near chance moves by ten and more, the
-MAP of a network by up to .08. The tolerances say how far a measure may move before it is a defect rather than
-rounding; methods that are solved in closed form have a narrow one of their own.
+MAP of a network by up to .08, its R@1 by .09. The tolerances say how far a measure may move before it is a
+defect rather than rounding; methods that are solved in closed form have a narrow one of their own.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import yaml
 
 # measure -> (absolute, relative): a difference is accepted up to the larger of the two.
 TOLERANCE = {
-    "recall_at_1": (0.08, 0.0),
+    "recall_at_1": (0.12, 0.0),
     "recall_at_5": (0.10, 0.0),
     "recall_at_10": (0.10, 0.0),
     "median_rank": (3.0, 0.4),
