@@ -1,8 +1,16 @@
-"""Small settings for methods whose defaults need more data, or more time, than a test has."""
+"""What tests of methods share: settings for little data and time, views of classes, a training that is killed."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+import numpy as np
+import pytest
+
+from unisono import models
+from unisono.models import _deep
 
 SMALL: dict[str, dict[str, Any]] = {
     "baseline": {"layers": {"other": [16, 6]}, "epochs": 2},
@@ -39,3 +47,45 @@ LEARNING: dict[str, dict[str, Any]] = {
         "pretraining_epochs": 10,
     },
 }
+
+
+def two_views(n: int = 100, seed: int = 0, *, noise: float = 0.4) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Views of four classes: class means in noise, of another scale and place in each view."""
+    generator = np.random.default_rng(seed)
+    labels = np.arange(n) % 4
+    views = {}
+    for view, width, scale in (("audio", 6, 100.0), ("visual", 8, 0.01)):
+        means = np.random.default_rng(width).standard_normal((4, width))
+        views[view] = scale * (3 + means[labels] + noise * generator.standard_normal((n, width)))
+    return views, labels
+
+
+def resume_after_kill(
+    train: Callable[[Path | None], models.Aligner], checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> list[int]:
+    """Kill a training in its fifth epoch and go on; it must end as one that was not killed.
+
+    Returns the number of the epoch at every check that a loss or weights are finite, since it went on.
+    """
+    whole = train(None)
+    check = _deep.check_finite
+    ran: list[int] = []
+
+    def killed(model: str, epoch: int, terms: dict[str, float]) -> None:
+        if epoch == 4:
+            raise KeyboardInterrupt
+        check(model, epoch, terms)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_deep, "CHECKPOINT_S", 0)
+        patch.setattr(_deep, "check_finite", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(checkpoint)
+        patch.setattr(_deep, "check_finite", lambda model, epoch, terms: ran.append(epoch))
+        resumed = train(checkpoint)
+    assert resumed.history_ == whole.history_
+    assert set(resumed.arrays_) == set(whole.arrays_)
+    for key, array in whole.arrays_.items():
+        np.testing.assert_array_equal(resumed.arrays_[key], array)
+    assert not checkpoint.exists()
+    return ran

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.models.test_tnn import two_views
+from tests.models.small import resume_after_kill, two_views
 from unisono import metrics, models
 from unisono.errors import ConfigError, DataError, TrainingError
 from unisono.models import _deep, _modality, acmr
@@ -162,7 +162,7 @@ def gradients(name: str, monkeypatch: pytest.MonkeyPatch, **params: Any) -> dict
     with monkeypatch.context() as patch:
         patch.setattr(_modality, "strength", lambda epoch, epochs: 1.0)
         patch.setattr(_deep, "train", catch)
-        views, labels = two_views()
+        views, labels = two_views(noise=0.6)
         with pytest.raises(Stop):
             models.create(name, **SMALL | params).fit(views, labels)
     return found
@@ -201,7 +201,7 @@ def test_every_weight_scales_its_own_term(monkeypatch: pytest.MonkeyPatch) -> No
 
 @every
 def test_history_has_every_term_and_they_add_up(name: str) -> None:
-    views, labels = two_views()
+    views, labels = two_views(noise=0.6)
     model = models.create(name, **SMALL | {"adversary": 0.5}).fit(views, labels)
     own = {"acmr": {"label": 1.0, "triplet": 0.3}, "ucal": {"pair": 1.0, "moments": 1.0}}[name]
     defaults = models.check_params(name, {})
@@ -215,7 +215,7 @@ def test_history_has_every_term_and_they_add_up(name: str) -> None:
 
 @every
 def test_trains_the_same_way_twice(name: str) -> None:
-    views, labels = two_views()
+    views, labels = two_views(noise=0.6)
     one, two = (models.create(name, **SMALL).fit(views, labels) for _ in range(2))
     assert one.history_ == two.history_
     for key, array in one.arrays_.items():
@@ -227,34 +227,20 @@ def test_trains_the_same_way_twice(name: str) -> None:
 def test_interrupted_training_resumes_to_the_same_result(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    views, labels = two_views()
+    views, labels = two_views(noise=0.6)
     longer = SMALL | {"epochs": 6}
-    whole = models.create(name, **longer).fit(views, labels)
-    monkeypatch.setattr(_deep, "CHECKPOINT_S", 0)
-    check, checkpoint = _deep.check_finite, tmp_path / "checkpoint"
-
-    def killed(model: str, epoch: int, terms: dict[str, float]) -> None:
-        if epoch == 4:
-            raise KeyboardInterrupt
-        check(model, epoch, terms)
-
-    monkeypatch.setattr(_deep, "check_finite", killed)
-    with pytest.raises(KeyboardInterrupt):
-        models.create(name, **longer).fit(views, labels, checkpoint=checkpoint)
-    ran: list[int] = []
-    monkeypatch.setattr(_deep, "check_finite", lambda model, epoch, terms: ran.append(epoch))
-    resumed = models.create(name, **longer).fit(views, labels, checkpoint=checkpoint)
+    ran = resume_after_kill(
+        lambda checkpoint: models.create(name, **longer).fit(views, labels, checkpoint=checkpoint),
+        tmp_path / "kept",
+        monkeypatch,
+    )
     # The weights after the last step are checked too.
     assert ran == [4, 5, 5]
-    assert resumed.history_ == whole.history_
-    for key, array in whole.arrays_.items():
-        np.testing.assert_array_equal(resumed.arrays_[key], array)
-    assert not checkpoint.exists()
 
 
 @every
 def test_divergence_stops_with_the_remedy(name: str) -> None:
-    views, labels = two_views()
+    views, labels = two_views(noise=0.6)
     with pytest.raises(TrainingError, match=rf"{name}: training diverged in epoch 1.*models\.{name}\.learning_rate"):
         models.create(name, **SMALL, learning_rate=1e38).fit(views, labels)
     # In the last step, after which no loss is computed.
@@ -265,7 +251,7 @@ def test_divergence_stops_with_the_remedy(name: str) -> None:
 
 @every
 def test_few_rows_get_more_epochs(name: str) -> None:
-    views, labels = two_views()
+    views, labels = two_views(noise=0.6)
     # Five batches of 20 an epoch.
     for min_steps, epochs in ((0, 3), (15, 3), (16, 4)):
         model = models.create(name, **SMALL | {"min_steps": min_steps}).fit(views, labels)
@@ -277,7 +263,7 @@ def test_few_rows_get_more_epochs(name: str) -> None:
 
 @every
 def test_layers_that_do_not_fit_raise(name: str) -> None:
-    views, labels = two_views()
+    views, labels = two_views(noise=0.6)
     with pytest.raises(ConfigError, match=rf"models\.{name}\.layers: the last widths differ \(audio 3, visual 4\)"):
         models.create(name, layers={"audio": [5, 3], "other": [5, 4]}).fit(views, labels)
     with pytest.raises(ConfigError, match=rf"models\.{name}\.layers: no widths for view 'visual'"):
@@ -291,8 +277,8 @@ def test_default_is_ten_dimensional(name: str) -> None:
 
 
 def test_finds_the_class_of_unseen_items() -> None:
-    views, labels = two_views()
-    test, truth = two_views(seed=1)
+    views, labels = two_views(noise=0.6)
+    test, truth = two_views(seed=1, noise=0.6)
     found = models.create("acmr", **SMALL | {"min_steps": 300}).fit(views, labels).transform(test)
     for query, target in (("audio", "visual"), ("visual", "audio")):
         assert metrics.mean_average_precision(found[query], found[target], truth, truth) > 0.8
@@ -301,13 +287,13 @@ def test_finds_the_class_of_unseen_items() -> None:
 
 
 def test_labels_are_needed() -> None:
-    views, _ = two_views()
+    views, _ = two_views(noise=0.6)
     with pytest.raises(DataError, match="acmr: learns from labels, and there are none"):
         models.create("acmr", **SMALL).fit(views)
 
 
 def test_adversary_makes_the_views_hard_to_tell_apart() -> None:
-    views, labels = two_views()
+    views, labels = two_views(noise=0.6)
     quick = SMALL | {"min_steps": 200, "learning_rate": 0.01}
     without, against = (
         models.create("acmr", **quick, adversary=weight).fit(views, labels).history_[-1] for weight in (0.0, 3.0)

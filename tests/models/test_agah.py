@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.models.small import resume_after_kill, two_views
 from unisono import metrics, models
 from unisono.errors import TrainingError
 from unisono.models import _deep, agah
@@ -21,17 +22,6 @@ SMALL: dict[str, Any] = {
     "min_steps": 0,
     "batch_size": 20,
 }
-
-
-def two_views(n: int = 100, seed: int = 0) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Views of four classes: class means in noise, of another scale and place in each view."""
-    generator = np.random.default_rng(seed)
-    labels = np.arange(n) % 4
-    views = {}
-    for view, width, scale in (("audio", 6, 100.0), ("visual", 8, 0.01)):
-        means = np.random.default_rng(width).standard_normal((4, width))
-        views[view] = scale * (3 + means[labels] + 0.4 * generator.standard_normal((n, width)))
-    return views, labels
 
 
 def small(**params: Any) -> models.Aligner:
@@ -232,25 +222,10 @@ def test_same_seed_same_result_other_seed_another() -> None:
 
 def test_interrupted_training_resumes_to_the_same_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     views, labels = two_views()
-    whole = small(epochs=6).fit(views, labels)
-    monkeypatch.setattr(_deep, "CHECKPOINT_S", 0)
-    check, checkpoint = _deep.check_finite, tmp_path / "checkpoint"
-
-    def killed(model: str, epoch: int, terms: dict[str, float]) -> None:
-        if epoch == 4:
-            raise KeyboardInterrupt
-        check(model, epoch, terms)
-
-    monkeypatch.setattr(_deep, "check_finite", killed)
-    with pytest.raises(KeyboardInterrupt):
-        small(epochs=6).fit(views, labels, checkpoint=checkpoint)
-    ran: list[int] = []
-    monkeypatch.setattr(_deep, "check_finite", lambda model, epoch, terms: ran.append(epoch))
-    resumed = small(epochs=6).fit(views, labels, checkpoint=checkpoint)
+    ran = resume_after_kill(
+        lambda checkpoint: small(epochs=6).fit(views, labels, checkpoint=checkpoint), tmp_path / "kept", monkeypatch
+    )
     assert ran == [4, 5]
-    assert resumed.history_ == whole.history_
-    for key, array in whole.arrays_.items():
-        np.testing.assert_array_equal(resumed.arrays_[key], array)
 
 
 def test_binary_codes_are_the_signs_of_the_outputs() -> None:

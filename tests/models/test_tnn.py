@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.models.small import resume_after_kill, two_views
 from unisono import metrics, models
 from unisono.errors import ConfigError, DataError, TrainingError
-from unisono.models import _deep
 
 SMALL = {
     "layers": {"audio": [12, 4], "other": [16, 4]},
@@ -19,17 +19,6 @@ SMALL = {
     "batch_size": 20,
     "dropout": 0.1,
 }
-
-
-def two_views(n: int = 100, seed: int = 0) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Views of four classes: class means in noise, of another scale and place in each view."""
-    generator = np.random.default_rng(seed)
-    labels = np.arange(n) % 4
-    views = {}
-    for view, width, scale in (("audio", 6, 100.0), ("visual", 8, 0.01)):
-        means = np.random.default_rng(width).standard_normal((4, width))
-        views[view] = scale * (3 + means[labels] + 0.6 * generator.standard_normal((n, width)))
-    return views, labels
 
 
 def both(name: str, **params: Any) -> models.Aligner:
@@ -43,8 +32,8 @@ every = pytest.mark.parametrize("name", ["tnn", "tnn_c_cca"])
 
 @every
 def test_finds_the_class_of_unseen_items(name: str) -> None:
-    views, labels = two_views()
-    test, truth = two_views(seed=1)
+    views, labels = two_views(noise=0.6)
+    test, truth = two_views(seed=1, noise=0.6)
     model = both(name, min_steps=300).fit(views, labels)
     found = model.transform(test)
     for query, target in (("audio", "visual"), ("visual", "audio")):
@@ -56,7 +45,7 @@ def test_finds_the_class_of_unseen_items(name: str) -> None:
 @pytest.mark.parametrize("triplets", ["batch-all", "batch-semi-hard", "batch-hard", "random"])
 @pytest.mark.parametrize("distance", ["cosine", "euclidean", "squared-euclidean"])
 def test_every_selection_and_distance_trains_the_same_way_twice(name: str, triplets: str, distance: str) -> None:
-    views, labels = two_views()
+    views, labels = two_views(noise=0.6)
     one, two = (both(name, triplets=triplets, distance=distance).fit(views, labels) for _ in range(2))
     assert one.history_ == two.history_
     assert len(one.history_) == 3
@@ -71,32 +60,18 @@ def test_every_selection_and_distance_trains_the_same_way_twice(name: str, tripl
 def test_interrupted_training_resumes_to_the_same_result(
     name: str, triplets: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    views, labels = two_views()
-    whole = both(name, triplets=triplets, epochs=6).fit(views, labels)
-    monkeypatch.setattr(_deep, "CHECKPOINT_S", 0)
-    check, checkpoint = _deep.check_finite, tmp_path / "checkpoint"
-
-    def killed(model: str, epoch: int, terms: dict[str, float]) -> None:
-        if epoch == 4:
-            raise KeyboardInterrupt
-        check(model, epoch, terms)
-
-    monkeypatch.setattr(_deep, "check_finite", killed)
-    with pytest.raises(KeyboardInterrupt):
-        both(name, triplets=triplets, epochs=6).fit(views, labels, checkpoint=checkpoint)
-    ran: list[int] = []
-    monkeypatch.setattr(_deep, "check_finite", lambda model, epoch, terms: ran.append(epoch))
-    resumed = both(name, triplets=triplets, epochs=6).fit(views, labels, checkpoint=checkpoint)
+    views, labels = two_views(noise=0.6)
+    ran = resume_after_kill(
+        lambda checkpoint: both(name, triplets=triplets, epochs=6).fit(views, labels, checkpoint=checkpoint),
+        tmp_path / "kept",
+        monkeypatch,
+    )
     assert ran == [4, 5]
-    assert resumed.history_ == whole.history_
-    for key, array in whole.arrays_.items():
-        np.testing.assert_array_equal(resumed.arrays_[key], array)
-    assert not checkpoint.exists()
 
 
 @every
 def test_few_rows_get_more_epochs(name: str) -> None:
-    views, labels = two_views()
+    views, labels = two_views(noise=0.6)
     assert len(both(name, min_steps=0).fit(views, labels).history_) == 3
     # Five batches of 20 an epoch.
     assert len(both(name, min_steps=15).fit(views, labels).history_) == 3
@@ -106,7 +81,7 @@ def test_few_rows_get_more_epochs(name: str) -> None:
 
 @every
 def test_class_with_one_item_is_only_a_negative(name: str) -> None:
-    views, labels = two_views(41)
+    views, labels = two_views(41, noise=0.6)
     labels = np.where(np.arange(41) == 40, 9, labels)
     for own_pair in (False, True):
         model = both(name, own_pair=own_pair).fit(views, labels)
@@ -118,14 +93,14 @@ def test_class_with_one_item_is_only_a_negative(name: str) -> None:
 
 @every
 def test_divergence_stops_with_the_remedy(name: str) -> None:
-    views, labels = two_views()
+    views, labels = two_views(noise=0.6)
     with pytest.raises(TrainingError, match=rf"{name}: training diverged in epoch 1.*models\.{name}\.learning_rate"):
         both(name, learning_rate=1e38).fit(views, labels)
 
 
 @every
 def test_anchor_is_a_view_by_name_or_audio(name: str) -> None:
-    views, labels = two_views()
+    views, labels = two_views(noise=0.6)
     for given, anchor, other in (("auto", 6, 8), ("audio", 6, 8), ("visual", 8, 6)):
         model = both(name, anchor=given).fit(views, labels)
         if name == "tnn":
@@ -140,7 +115,7 @@ def test_anchor_is_a_view_by_name_or_audio(name: str) -> None:
 
 @every
 def test_last_activation_sets_the_range(name: str) -> None:
-    views, labels = two_views()
+    views, labels = two_views(noise=0.6)
     found = both(name, last="tanh+sigmoid").fit(views, labels).transform(views)
     for array in found.values():
         assert 0.268 < array.min() < array.max() < 0.732
@@ -150,7 +125,7 @@ def test_last_activation_sets_the_range(name: str) -> None:
 
 @every
 def test_layers_that_do_not_fit_raise(name: str) -> None:
-    views, labels = two_views()
+    views, labels = two_views(noise=0.6)
     with pytest.raises(ConfigError, match=rf"models\.{name}\.layers: last widths 3, 4; one space needs the same"):
         both(name, layers={"audio": [5, 3], "other": [5, 4]}).fit(views, labels)
     with pytest.raises(ConfigError, match=f"models.{name}.layers: no widths for view 'visual'"):
@@ -159,7 +134,7 @@ def test_layers_that_do_not_fit_raise(name: str) -> None:
 
 @every
 def test_views_of_any_scale_train_alike(name: str) -> None:
-    views, labels = two_views()
+    views, labels = two_views(noise=0.6)
     scaled = {view: 512 * array for view, array in views.items()}
     one, two = (both(name).fit(given, labels).transform(given) for given in (views, scaled))
     for view, array in one.items():

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.models.test_tnn import SMALL, two_views
+from tests.models.small import two_views
+from tests.models.test_tnn import SMALL
 from unisono import models
 from unisono.errors import ConfigError
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from tests.models.small import two_views
 from tests.models.test_acmr import SMALL, make_batch
-from tests.models.test_tnn import two_views
 from unisono import metrics, models
 from unisono.models import _modality, ucal
 

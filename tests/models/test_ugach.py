@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from tests.models.small import resume_after_kill, two_views
 from unisono import metrics, models
 from unisono.errors import TrainingError
-from unisono.models import _deep, ugach
+from unisono.models import ugach
 
 SMALL: dict[str, Any] = {
     "n_components": 4,
@@ -22,17 +23,6 @@ SMALL: dict[str, Any] = {
     "batch_size": 20,
     "n_candidates": 30,
 }
-
-
-def two_views(n: int = 100, seed: int = 0) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Views of four classes: class means in noise, of another scale and place in each view."""
-    generator = np.random.default_rng(seed)
-    labels = np.arange(n) % 4
-    views = {}
-    for view, width, scale in (("audio", 6, 100.0), ("visual", 8, 0.01)):
-        means = np.random.default_rng(width).standard_normal((4, width))
-        views[view] = scale * (3 + means[labels] + 0.4 * generator.standard_normal((n, width)))
-    return views, labels
 
 
 def small(**params: Any) -> models.Aligner:
@@ -182,24 +172,10 @@ def test_interrupted_training_resumes_to_the_same_result(
     assert [set(terms) for terms in whole.history_] == [{"discriminator"}] * 2 + [
         {"discriminator", "generator", "reward"}
     ] * 4
-    monkeypatch.setattr(_deep, "CHECKPOINT_S", 0)
-    check, checkpoint = _deep.check_finite, tmp_path / "checkpoint"
-
-    def killed(model: str, epoch: int, terms: dict[str, float]) -> None:
-        if epoch == 4:
-            raise KeyboardInterrupt
-        check(model, epoch, terms)
-
-    monkeypatch.setattr(_deep, "check_finite", killed)
-    with pytest.raises(KeyboardInterrupt):
-        small(**params).fit(views, checkpoint=checkpoint)
-    ran: list[int] = []
-    monkeypatch.setattr(_deep, "check_finite", lambda model, epoch, terms: ran.append(epoch))
-    resumed = small(**params).fit(views, checkpoint=checkpoint)
+    ran = resume_after_kill(
+        lambda checkpoint: small(**params).fit(views, checkpoint=checkpoint), tmp_path / "kept", monkeypatch
+    )
     assert ran == [4, 5]
-    assert resumed.history_ == whole.history_
-    for key, array in whole.arrays_.items():
-        np.testing.assert_array_equal(resumed.arrays_[key], array)
 
 
 def test_binary_codes_are_the_signs_of_the_outputs_and_say_how_many_tie() -> None:
