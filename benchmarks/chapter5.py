@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from unisono import config, experiments, models
+from unisono import config, evaluation, models
 from unisono.config.experiments import Experiment, Variant
 from unisono.datasets.folds import assign_folds
 from unisono.datasets.loading import Dataset
@@ -110,18 +110,18 @@ def run(entry: Experiment, params: Path, n_items: int, scale: float, n_seeds: in
     made: dict[tuple[tuple[str, str], ...], Dataset] = {}
     settings = []
     for variant in entry.settings:
-        views = experiments.feature_sets(entry.dataset, variant.views)
+        views = evaluation.feature_sets(entry.dataset, variant.views)
         key = tuple(views.items())
         if key not in made:
             made[key] = fabricate(entry.dataset, views, n_items, sequences=sequences, one_fold=estimate)
         chosen = published(entry.model, variant, {**defaults, **variant.params}, scale)
-        settings.append(experiments.Setting(variant.setting, made[key], chosen))
-    experiments.warn_in_a_line()
+        settings.append(evaluation.Setting(variant.setting, made[key], chosen))
+    evaluation.warn_in_a_line()
     # Besides the folds, the first setting is fitted on all rows.
     all_fits = len(settings) * FOLDS * n_seeds + 1
     fits = len(settings) if estimate else all_fits
     setup_s = time.process_time()
-    result = experiments.run_settings(
+    result = evaluation.run_settings(
         settings, entry.model, seed=entry.seed, n_seeds=1 if estimate else n_seeds, compute=compute
     )
     answer.put((fits, all_fits, compute.n_workers, setup_s, result.times["wall_s"]))

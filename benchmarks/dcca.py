@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from unisono import models
-from unisono.models import _correlation, _deep
+from unisono.models.parts import correlation, deep
 
 PUBLISHED = {"audio": [128, 128, 64, 64], "other": [512, 512, 256, 256]}
 METHODS = ("dcca", "c_dcca", "s_dcca")
@@ -59,7 +59,7 @@ def plain_epoch(arrays: dict[str, np.ndarray], layers: dict[str, list[int]], bat
     """One epoch of the peer."""
     torch.manual_seed(0)
     networks = torch.nn.ModuleList(
-        _deep.perceptron(a.shape[1], _deep.layers_of("dcca", layers, view), dropout=0.2, scale=_deep.standardisation(a))
+        deep.perceptron(a.shape[1], deep.layers_of("dcca", layers, view), dropout=0.2, scale=deep.standardisation(a))
         for view, a in arrays.items()
     )
     optimiser = torch.optim.RMSprop(networks.parameters(), lr=1e-3, alpha=0.9, eps=1e-7)
@@ -86,7 +86,7 @@ def objectives_ms(widths: tuple[int, int], batch: int, runs: int) -> dict[str, f
     losses: dict[str, Callable[[], Any]] = {}
     for name in METHODS:
         model: Any = models.create(name)
-        losses[name] = lambda model=model: -_correlation.correlation(X, Y, model._pairs(codes), ridge=0.1)
+        losses[name] = lambda model=model: -correlation.correlation(X, Y, model._pairs(codes), ridge=0.1)
     losses["plain"] = lambda: plain_loss(X, Y, 0.1)
     times: dict[str, list[float]] = {name: [] for name in losses}
     for _ in range(runs):
@@ -105,7 +105,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=50, help="of each objective alone")
     args = parser.parse_args()
     arrays, labels = views(args.items, (args.widths[0], args.widths[1]))
-    layers = PUBLISHED if args.layers == "published" else _correlation.LAYERS
+    layers = PUBLISHED if args.layers == "published" else correlation.LAYERS
     last = layers["audio"][-1], layers["other"][-1]
     print(f"{args.items} items, {args.widths[0]} and {args.widths[1]} wide, outputs {last[0]} and {last[1]}")
     found = objectives_ms(last, args.batch, args.runs)
@@ -116,7 +116,7 @@ def main() -> None:
         model.device = "cpu"
         took_s = seconds(lambda model=model: model.fit(arrays, labels))
         print(f"{name:8s} {took_s * EPOCHS / args.epochs:8.1f} s for {EPOCHS} epochs ({args.epochs} run)")
-    with _deep.seeded(0, threads=2):
+    with deep.seeded(0, threads=2):
         peer_s = seconds(lambda: plain_epoch(arrays, layers, args.batch, 0.1))
     print(f"plain    {peer_s * EPOCHS:8.1f} s for {EPOCHS} epochs (1 run)")
 

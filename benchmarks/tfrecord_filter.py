@@ -22,7 +22,7 @@ from unisono.config.compute import Compute
 from unisono.datasets.mv10k import filtering
 from unisono.datasets.mv10k.rules import Rule
 from unisono.io import sequence_example, tfrecord
-from unisono.parallel import Shard, map_shards
+from unisono.store.shards import Shard, map_shards
 
 RULE = Rule("only_label", 213, 219)
 RUNS = 3

@@ -24,7 +24,7 @@ from pytorch_metric_learning.distances import CosineSimilarity
 from pytorch_metric_learning.losses import TripletMarginLoss
 
 from unisono import models
-from unisono.models import _deep, _triplet_network, _triplets
+from unisono.models.parts import deep, triplet_network, triplets
 
 MARGIN = 0.5
 DROPOUT = 0.2
@@ -68,9 +68,9 @@ def fit_fold(args: argparse.Namespace, fold: int) -> Seconds:
 
 def our_loss(anchors: torch.Tensor, others: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
     """Batch-all, as `models.tnn` has it."""
-    distances = _triplets.cosine(anchors, others)
-    sides = _triplets.candidates(codes, own_pair=False)
-    return _triplets.hinge(distances, _triplets.batch_all(distances.detach(), *sides, MARGIN), MARGIN)[0]
+    distances = triplets.cosine(anchors, others)
+    sides = triplets.candidates(codes, own_pair=False)
+    return triplets.hinge(distances, triplets.batch_all(distances.detach(), *sides, MARGIN), MARGIN)[0]
 
 
 def peer_loss() -> Loss:
@@ -81,7 +81,7 @@ def peer_loss() -> Loss:
 
 def plain_network(widths: list[int], scale: tuple[np.ndarray, np.ndarray]) -> torch.nn.Sequential:
     """Build the network of plain modules; standardisation is that of ours."""
-    parts: list[torch.nn.Module] = [_deep.perceptron(len(scale[0]), [], scale=scale)]
+    parts: list[torch.nn.Module] = [deep.perceptron(len(scale[0]), [], scale=scale)]
     width = len(scale[0])
     for size in widths[:-1]:
         parts += [torch.nn.Linear(width, size), torch.nn.Tanh(), torch.nn.Dropout(DROPOUT)]
@@ -95,20 +95,20 @@ def peer_fold(args: argparse.Namespace, *, plain: bool) -> Seconds:
     loss = peer_loss()
     start = clocks()
     projected = models.create("c_cca").fit(data, labels).transform(data)
-    n_batches, size = _triplets.batch_shape("tnn", args.items, 0, args.batches)
-    with _deep.seeded(0):
+    n_batches, size = triplets.batch_shape("tnn", args.items, 0, args.batches)
+    with deep.seeded(0):
         networks = torch.nn.ModuleDict()
         for view, array in projected.items():
-            widths, scale = _deep.layers_of("tnn", _triplet_network.LAYERS, view), _deep.standardisation(array)
+            widths, scale = deep.layers_of("tnn", triplet_network.LAYERS, view), deep.standardisation(array)
             if plain:
                 networks[view] = plain_network(widths, scale)
             else:
-                networks[view] = _deep.perceptron(array.shape[1], widths, dropout=DROPOUT, scale=scale)
+                networks[view] = deep.perceptron(array.shape[1], widths, dropout=DROPOUT, scale=scale)
         inputs = {view: torch.as_tensor(array) for view, array in projected.items()}
         classes = torch.as_tensor(labels)
         optimiser = torch.optim.Adam(networks.parameters(), lr=1e-3, fused=None if plain else True)
         for _ in range(args.epochs):
-            for rows in _triplets.balanced_batches(labels, n_batches, size):
+            for rows in triplets.balanced_batches(labels, n_batches, size):
                 anchors, others = (networks[view](array[rows]) for view, array in inputs.items())
                 value = loss(anchors, others, classes[rows])
                 optimiser.zero_grad()

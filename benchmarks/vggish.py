@@ -18,8 +18,9 @@ import numpy as np
 import pyarrow as pa
 
 from unisono import config
-from unisono.features import vggish, vggish_extraction
+from unisono.features import vggish
 from unisono.features.tf_runtime import tensorflow
+from unisono.features.vggish import extraction as vggish_extraction
 from unisono.io import parquet
 from unisono.media import audio
 

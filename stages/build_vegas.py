@@ -17,7 +17,7 @@ def main() -> None:
     parser.add_argument("--status", type=Path, required=True, help="CSV of what became of every YouTube video")
     args = parser.parse_args()
     params, compute = config.load("vegas"), config.load("compute")
-    from unisono.media import clips
+    from unisono.datasets.vegas import build as clips
 
     facts = clips.build(
         params,

@@ -16,7 +16,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of shards with vectors")
     args = parser.parse_args()
     params = config.load("mtm").features.asmcmr
-    from unisono.features import asmcmr_extraction
+    from unisono.features.asmcmr import extraction as asmcmr_extraction
 
     asmcmr_extraction.extract(
         args.pictures,

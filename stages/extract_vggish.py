@@ -19,7 +19,7 @@ def main() -> None:
         help="folder for the published network, if params.yaml asks for it (default: %(default)s)",
     )
     args = parser.parse_args()
-    from unisono.features import vggish_extraction
+    from unisono.features.vggish import extraction as vggish_extraction
 
     vggish_extraction.extract_folder(
         args.audio,

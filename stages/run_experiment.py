@@ -24,21 +24,21 @@ def main() -> None:
 
     compute = config.load("compute")
 
-    from unisono import experiments
+    from unisono import evaluation
     from unisono.datasets.loading import load_folder
 
-    experiments.warn_in_a_line()
-    experiments.prepare(experiment.model, compute)
+    evaluation.warn_in_a_line()
+    evaluation.prepare(experiment.model, compute)
     load = functools.cache(lambda views: load_folder(args.data, views=dict(views)))
     settings = [
-        experiments.Setting(
+        evaluation.Setting(
             each.setting,
-            load(tuple(experiments.feature_sets(experiment.dataset, each.views).items())),
+            load(tuple(evaluation.feature_sets(experiment.dataset, each.views).items())),
             {**defaults, **each.params},
         )
         for each in experiment.settings
     ]
-    result = experiments.run_settings(
+    result = evaluation.run_settings(
         settings,
         experiment.model,
         seed=experiment.seed,
@@ -46,8 +46,8 @@ def main() -> None:
         compute=compute,
         scratch=compute.scratch / "experiments" / args.key,
     )
-    experiments.write(result, args.out)
-    experiments.write_times(result, args.times)
+    evaluation.write(result, args.out)
+    evaluation.write_times(result, args.times)
 
 
 if __name__ == "__main__":

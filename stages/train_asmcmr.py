@@ -16,7 +16,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="encoder to write (safetensors)")
     args = parser.parse_args()
     params = config.load("mtm").features.asmcmr
-    from unisono.features import asmcmr_encoder
+    from unisono.features.asmcmr import encoder as asmcmr_encoder
 
     encoder = asmcmr_encoder.make(
         args.samples, args.audio, args.engraved, params=params, compute=config.load("compute")

@@ -16,10 +16,11 @@ import pytest
 from unisono import config
 from unisono.config.compute import Compute
 from unisono.config.vegas import Vegas
+from unisono.datasets.vegas import build as clips
 from unisono.datasets.vegas import youtube
 from unisono.errors import ConfigError, DataError, DownloadError
 from unisono.io import parquet
-from unisono.media import clips, mp4, video
+from unisono.media import mp4, video
 
 yt_dlp = pytest.importorskip("yt_dlp", reason="yt-dlp is not installed (pip install unisono[youtube])")
 ROOT = Path(__file__).resolve().parents[2]

@@ -174,8 +174,8 @@ def test_ready_made_samples_of_music(tmp_path: Path) -> None:
 
 def test_ready_made_clips(tmp_path: Path) -> None:
     from unisono.config.vegas import parse
+    from unisono.datasets.vegas import build as clips
     from unisono.io import parquet
-    from unisono.media import clips
 
     run(OWN_DATA["vegas"], tmp_path, folder=tmp_path / "raw", clips=[clip(20 * level) for level in range(6)])
     raw: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["vegas"]

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from unisono.errors import DataError
-from unisono.features import asmcmr, asmcmr_input
+from unisono.features import asmcmr
+from unisono.features.asmcmr import input as asmcmr_input
 
 # Of the tutorial piece: centre row, first and last column of each system.
 SYSTEMS = ((164, 96, 795), (346, 36, 795), (524, 36, 795), (708, 39, 795), (896, 37, 794), (1079, 39, 794))

@@ -10,8 +10,11 @@ import pytest
 from unisono.config.compute import Compute
 from unisono.config.mtm import ASMCMR
 from unisono.errors import ConfigError, DownloadError
-from unisono.features import asmcmr, asmcmr_encoder, asmcmr_pairs, asmcmr_training
-from unisono.features.asmcmr_pairs import Pairs
+from unisono.features import asmcmr
+from unisono.features.asmcmr import encoder as asmcmr_encoder
+from unisono.features.asmcmr import pairs as asmcmr_pairs
+from unisono.features.asmcmr import training as asmcmr_training
+from unisono.features.asmcmr.pairs import Pairs
 
 
 def _params(**changes: object) -> ASMCMR:

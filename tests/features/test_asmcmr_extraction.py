@@ -12,7 +12,9 @@ from PIL import Image
 
 from unisono.config.compute import Compute
 from unisono.errors import DataError
-from unisono.features import asmcmr, asmcmr_extraction, asmcmr_input
+from unisono.features import asmcmr
+from unisono.features.asmcmr import extraction as asmcmr_extraction
+from unisono.features.asmcmr import input as asmcmr_input
 from unisono.io import parquet
 
 

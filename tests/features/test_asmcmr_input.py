@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from unisono.errors import DataError
-from unisono.features import asmcmr_input
+from unisono.features.asmcmr import input as asmcmr_input
 from unisono.media import audio
 
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from unisono.errors import DataError
-from unisono.features import asmcmr_pairs
+from unisono.features.asmcmr import pairs as asmcmr_pairs
 from unisono.io import parquet
 from unisono.media import audio
 

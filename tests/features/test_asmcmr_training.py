@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from unisono.errors import DataError, ProgramError
-from unisono.features import asmcmr, asmcmr_training
-from unisono.features.asmcmr_pairs import Pairs
+from unisono.features import asmcmr
+from unisono.features.asmcmr import training as asmcmr_training
+from unisono.features.asmcmr.pairs import Pairs
 
 SETTINGS = {"steps": 4, "batch_size": 8, "learning_rate": 2e-3, "margin": 0.7, "seed": 0}
 

@@ -18,10 +18,11 @@ import pytest
 from unisono.config.compute import Compute
 from unisono.config.mtm import VGGish
 from unisono.errors import DataError, DownloadError
-from unisono.features import logmel, vggish, vggish_extraction
+from unisono.features import logmel, vggish
+from unisono.features.vggish import extraction as vggish_extraction
 from unisono.io import parquet
 from unisono.media import audio
-from unisono.parallel import Shard
+from unisono.store.shards import Shard
 
 THIN = {layer: max(2, width // 32) for layer, width in vggish.WIDTHS.items()} | {"fc2": 128}
 UNTRAINED = vggish.untrained

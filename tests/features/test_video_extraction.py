@@ -22,7 +22,7 @@ from unisono.features import clips, inception, logmel, vggish, video_extraction,
 from unisono.features.clips import vggish as vggish_clips
 from unisono.io import parquet
 from unisono.media import mp4, video
-from unisono.parallel import Shard
+from unisono.store.shards import Shard
 
 ROOT = Path(__file__).resolve().parents[2]
 THIN = [(h, w, i // 16 or i, o // 16) for h, w, i, o in inception.kernel_shapes()]

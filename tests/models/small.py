@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from unisono import models
-from unisono.models import _deep
+from unisono.models.parts import deep
 
 SMALL: dict[str, dict[str, Any]] = {
     "baseline": {"layers": {"other": [16, 6]}, "epochs": 2},
@@ -68,7 +68,7 @@ def resume_after_kill(
     Returns the number of the epoch at every check that a loss or weights are finite, since it went on.
     """
     whole = train(None)
-    check = _deep.check_finite
+    check = deep.check_finite
     ran: list[int] = []
 
     def killed(model: str, epoch: int, terms: dict[str, float]) -> None:
@@ -77,11 +77,11 @@ def resume_after_kill(
         check(model, epoch, terms)
 
     with monkeypatch.context() as patch:
-        patch.setattr(_deep, "CHECKPOINT_S", 0)
-        patch.setattr(_deep, "check_finite", killed)
+        patch.setattr(deep, "CHECKPOINT_S", 0)
+        patch.setattr(deep, "check_finite", killed)
         with pytest.raises(KeyboardInterrupt):
             train(checkpoint)
-        patch.setattr(_deep, "check_finite", lambda model, epoch, terms: ran.append(epoch))
+        patch.setattr(deep, "check_finite", lambda model, epoch, terms: ran.append(epoch))
         resumed = train(checkpoint)
     assert resumed.history_ == whole.history_
     assert set(resumed.arrays_) == set(whole.arrays_)

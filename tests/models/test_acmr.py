@@ -13,24 +13,25 @@ import torch
 from tests.models.small import resume_after_kill, two_views
 from unisono import metrics, models
 from unisono.errors import ConfigError, DataError, TrainingError
-from unisono.models import _deep, _modality, acmr
+from unisono.models import acmr
+from unisono.models.parts import deep, modality
 
 SMALL = {"layers": {"audio": [12, 4], "other": [16, 4]}, "epochs": 3, "min_steps": 0, "batch_size": 20}
 
 every = pytest.mark.parametrize("name", ["acmr", "ucal"])
 
 
-def make_batch(n: int = 9, *, classes: int = 3, seed: int = 0) -> _modality.Batch:
+def make_batch(n: int = 9, *, classes: int = 3, seed: int = 0) -> modality.Batch:
     """A batch in float64, whose rows have classes in random order."""
     generator = torch.Generator().manual_seed(seed)
     inputs = torch.randn(n, 5, generator=generator).double(), torch.randn(n, 7, generator=generator).double()
     embedded = torch.randn(n, 4, generator=generator).double(), torch.randn(n, 4, generator=generator).double()
-    return _modality.Batch(inputs, embedded, torch.randint(classes, (n,), generator=generator))
+    return modality.Batch(inputs, embedded, torch.randint(classes, (n,), generator=generator))
 
 
 def layer(width: int, outputs: int) -> torch.nn.Linear:
     """A random dense layer in float64."""
-    with _deep.seeded(3):
+    with deep.seeded(3):
         return torch.nn.Linear(width, outputs).double()
 
 
@@ -92,28 +93,28 @@ def test_modality_term_equals_a_loop() -> None:
     values = [
         -log_softmax(weight @ row + bias)[view] for view, rows in enumerate(batch.embedded) for row in rows.numpy()
     ]
-    found = _modality.modality_loss(classifier, *batch.embedded, 0.3).item()
+    found = modality.modality_loss(classifier, *batch.embedded, 0.3).item()
     assert found == pytest.approx(np.mean(values), rel=1e-12)
     blind = layer(4, 2)
     torch.nn.init.zeros_(blind.weight)
     torch.nn.init.zeros_(blind.bias)
-    assert _modality.modality_loss(blind, *batch.embedded, 1).item() == pytest.approx(math.log(2))
+    assert modality.modality_loss(blind, *batch.embedded, 1).item() == pytest.approx(math.log(2))
 
 
 def test_weights_term_equals_a_loop_and_leaves_biases_and_scales_out() -> None:
-    with _deep.seeded(0):
+    with deep.seeded(0):
         networks = [
-            _deep.perceptron(width, [5, 4], dropout=0.1, scale=(np.full(width, 9.0), np.full(width, 7.0)))
+            deep.perceptron(width, [5, 4], dropout=0.1, scale=(np.full(width, 9.0), np.full(width, 7.0)))
             for width in (3, 6)
         ]
     for network in networks:
         torch.nn.init.ones_(network[1].bias)
     total = sum((network[place].weight.detach().numpy() ** 2).sum() for network in networks for place in (1, 4))
-    assert _modality.squared_weights(networks).item() == pytest.approx(total, rel=1e-6)
+    assert modality.squared_weights(networks).item() == pytest.approx(total, rel=1e-6)
 
 
 def test_strength_follows_its_closed_form() -> None:
-    found = [_modality.strength(epoch, 50) for epoch in range(50)]
+    found = [modality.strength(epoch, 50) for epoch in range(50)]
     assert found[0] == 0
     assert found == sorted(found)
     assert found[25] == pytest.approx((1 - math.exp(-5)) / (1 + math.exp(-5)))
@@ -122,7 +123,7 @@ def test_strength_follows_its_closed_form() -> None:
 
 def test_reversal_changes_the_sign_of_the_gradient_only() -> None:
     x = torch.tensor([1.0, -2.0, 3.0], requires_grad=True)
-    y = _modality.reverse(x, 0.25)
+    y = modality.reverse(x, 0.25)
     torch.testing.assert_close(y, x)
     (y**2).sum().backward()
     torch.testing.assert_close(x.grad, -0.25 * 2 * x.detach())
@@ -133,7 +134,7 @@ def test_modality_classifier_descends_while_embeddings_ascend() -> None:
     classifier = layer(4, 2)
     plain = torch.nn.functional.cross_entropy(classifier(torch.cat([one, other])), torch.arange(2).repeat_interleave(9))
     expected = torch.autograd.grad(plain, [one, other, classifier.weight, classifier.bias])
-    loss = _modality.modality_loss(classifier, one, other, 0.7)
+    loss = modality.modality_loss(classifier, one, other, 0.7)
     found = torch.autograd.grad(loss, [one, other, classifier.weight, classifier.bias])
     for place, (ours, theirs) in enumerate(zip(found, expected, strict=True)):
         torch.testing.assert_close(ours, -0.7 * theirs if place < 2 else theirs)
@@ -160,8 +161,8 @@ def gradients(name: str, monkeypatch: pytest.MonkeyPatch, **params: Any) -> dict
         run_epoch(0)
 
     with monkeypatch.context() as patch:
-        patch.setattr(_modality, "strength", lambda epoch, epochs: 1.0)
-        patch.setattr(_deep, "train", catch)
+        patch.setattr(modality, "strength", lambda epoch, epochs: 1.0)
+        patch.setattr(deep, "train", catch)
         views, labels = two_views(noise=0.6)
         with pytest.raises(Stop):
             models.create(name, **SMALL | params).fit(views, labels)
@@ -208,7 +209,7 @@ def test_history_has_every_term_and_they_add_up(name: str) -> None:
     weights = {key: defaults.get(key, weight) for key, weight in own.items()} | {"weights": defaults["weight_decay"]}
     for epoch, terms in enumerate(model.history_):
         assert set(terms) == {"loss", *weights, "modality", "reversal"}
-        assert terms["reversal"] == 0.5 * _modality.strength(epoch, 3)
+        assert terms["reversal"] == 0.5 * modality.strength(epoch, 3)
         total = sum(weight * terms[key] for key, weight in weights.items()) - terms["reversal"] * terms["modality"]
         assert terms["loss"] == pytest.approx(total, rel=1e-5)
 

@@ -12,7 +12,8 @@ import torch
 from tests.models.small import resume_after_kill, two_views
 from unisono import metrics, models
 from unisono.errors import TrainingError
-from unisono.models import _deep, agah
+from unisono.models import agah
+from unisono.models.parts import deep
 
 SMALL: dict[str, Any] = {
     "n_components": 4,
@@ -86,7 +87,7 @@ def test_critic_loss_has_the_gradient_penalty() -> None:
     mixing = torch.rand(12, 5, generator=torch.Generator().manual_seed(3))
     torch.manual_seed(0)
     for hidden in ([], [7], [7, 6]):
-        critic = _deep.perceptron(5, [*hidden, 1], hidden="relu", last="linear").double()
+        critic = deep.perceptron(5, [*hidden, 1], hidden="relu", last="linear").double()
         loss, distance = agah.critic_loss(critic, real.double(), fake.double(), mixing.double())
         found = torch.autograd.grad(loss, list(critic.parameters()), allow_unused=True)
         # By a graph of the backward pass, as in the papers' codes.

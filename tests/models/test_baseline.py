@@ -9,12 +9,12 @@ import torch
 from tests.models.test_darlearning import make, three_views
 from unisono import metrics
 from unisono.errors import ConfigError
-from unisono.models import _generative
+from unisono.models.parts import generative
 
 
 def test_triplet_term_is_zero_once_all_other_pairs_are_farther() -> None:
     near, far = torch.tensor([0.2, 0.5]), torch.tensor([[1.3, 1.1], [1.4, 9.0]])
-    torch.testing.assert_close(_generative.hinge(near, far, 1.0), torch.tensor([[0.0, 0.1], [0.1, 0.0]]))
+    torch.testing.assert_close(generative.hinge(near, far, 1.0), torch.tensor([[0.0, 0.1], [0.1, 0.0]]))
 
 
 def test_learns_pairs_without_a_generator() -> None:

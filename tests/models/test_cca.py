@@ -8,7 +8,7 @@ from sklearn.cross_decomposition import CCA as Peer
 
 from unisono import models
 from unisono.errors import ConfigError
-from unisono.models import _linear
+from unisono.models.parts import linear
 
 
 def two_views(n: int = 400, seed: int = 0) -> dict[str, np.ndarray]:
@@ -63,8 +63,8 @@ def test_sums_over_blocks_equal_sums_at_once(dtype: str, monkeypatch: pytest.Mon
     weights /= weights.sum()
     classes = np.arange(50) % 3
     for block in (7, 50, 1024):
-        monkeypatch.setattr(_linear, "BLOCK", block)
-        found = _linear.covariances((x, y), weights=weights, classes=classes)
+        monkeypatch.setattr(linear, "BLOCK", block)
+        found = linear.covariances((x, y), weights=weights, classes=classes)
         centred = []
         for i, array in enumerate((x, y)):
             mean = weights @ array
@@ -86,12 +86,12 @@ def test_rows_sorted_by_size_and_a_large_offset_do_no_harm() -> None:
 
 def test_wide_matrices_take_the_iterative_path(monkeypatch: pytest.MonkeyPatch) -> None:
     matrix = np.random.default_rng(0).standard_normal((60, 40))
-    dense = _linear.leading(matrix, 5)
-    monkeypatch.setattr(_linear, "DENSE", 1)
-    sparse = _linear.leading(matrix, 5)
+    dense = linear.leading(matrix, 5)
+    monkeypatch.setattr(linear, "DENSE", 1)
+    sparse = linear.leading(matrix, 5)
     np.testing.assert_allclose(sparse[1], dense[1], rtol=1e-10)
     signs = np.sign(np.sum(sparse[0] * dense[0], axis=0))
     for found, wanted in ((sparse[0], dense[0]), (sparse[2], dense[2])):
         np.testing.assert_allclose(found * signs, wanted, atol=1e-8)
-    again = _linear.leading(matrix, 5)
+    again = linear.leading(matrix, 5)
     np.testing.assert_array_equal(sparse[0], again[0])

@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from unisono import metrics, models
 from unisono.errors import ConfigError, TrainingError
-from unisono.models import _deep, _generative
+from unisono.models.parts import deep, generative
 
 SMALL: dict[str, Any] = {"layers": {"other": [24, 8]}, "epochs": 4, "batch_size": 20, "n_candidates": 60}
 
@@ -39,14 +39,14 @@ def make(name: str = "darlearning", **params: Any) -> Any:
     return model
 
 
-def training(monkeypatch: pytest.MonkeyPatch, n: int = 50, **params: Any) -> _generative._Training:
+def training(monkeypatch: pytest.MonkeyPatch, n: int = 50, **params: Any) -> generative._Training:
     """Set up a training without running it."""
-    kept: list[_generative._Training] = []
+    kept: list[generative._Training] = []
 
     def stop(model: Any, networks: Any, optimisers: Any, run_epoch: Any, **settings: Any) -> None:
         kept.append(run_epoch.__self__)
 
-    monkeypatch.setattr(_deep, "train", stop)
+    monkeypatch.setattr(deep, "train", stop)
     make(**params).fit(three_views(n))
     return kept[0]
 
@@ -76,7 +76,7 @@ def test_phi_and_probabilities_equal_plain_loops(monkeypatch: pytest.MonkeyPatch
         torch.manual_seed(5)
         log_p, columns, a, b = run.propose(outputs)
         torch.manual_seed(5)
-        rows_a, rows_b = (index.numpy() for index in _generative.mixed_pairs(4, (60,)))
+        rows_a, rows_b = (index.numpy() for index in generative.mixed_pairs(4, (60,)))
     energies = [[-distance(kind, q[i], x[c], y[d]) / 3 for c, d in zip(rows_a, rows_b, strict=True)] for i in range(4)]
     np.testing.assert_allclose(log_p.numpy(), log_softmax(energies, axis=1), atol=1e-5)
     np.testing.assert_array_equal(rows_a[columns], a)
@@ -95,7 +95,7 @@ def test_losses_follow_from_phi(monkeypatch: pytest.MonkeyPatch) -> None:
         phi = run.phi(outputs, rows, a, b).double().numpy()
     discriminator = 1 / (1 + np.exp(-phi))
     assert found["discriminator"].item() == pytest.approx(-np.log(1 - discriminator).mean(), rel=1e-5)
-    transfer = _generative.transfer_loss(*outputs).item()
+    transfer = generative.transfer_loss(*outputs).item()
     assert found["discriminator_transfer"].item() == pytest.approx(0.5 * transfer, rel=1e-6)
 
 
@@ -109,10 +109,10 @@ def test_transfer_is_the_divergence_from_source_to_pair() -> None:
             np.mean([sum(a * np.log(a / b) for a, b in zip(*row, strict=True)) for row in zip(p, q, strict=True)])
         )
 
-    found = _generative.transfer_loss(*(torch.tensor(array) for array in (z, x, y))).item()
+    found = generative.transfer_loss(*(torch.tensor(array) for array in (z, x, y))).item()
     assert found == pytest.approx(divergence(z, x) + divergence(z, y))
     assert abs(found - divergence(x, z) - divergence(y, z)) > 0.1
-    assert _generative.transfer_loss(*[torch.tensor(z)] * 3).item() == pytest.approx(0, abs=1e-12)
+    assert generative.transfer_loss(*[torch.tensor(z)] * 3).item() == pytest.approx(0, abs=1e-12)
 
 
 def test_policy_gradient_is_unbiased() -> None:
@@ -125,7 +125,7 @@ def test_policy_gradient_is_unbiased() -> None:
     expected = torch.zeros_like(scores)
     for pair in itertools.product(range(5), repeat=2):
         chosen = torch.tensor([pair])
-        loss = _generative.policy_gradient(log_p, chosen, rewards[:, list(pair)])
+        loss = generative.policy_gradient(log_p, chosen, rewards[:, list(pair)])
         (gradient,) = torch.autograd.grad(loss, scores, retain_graph=True)
         expected += log_p.detach().exp()[0, list(pair)].prod() * gradient
     torch.testing.assert_close(expected, exact)
@@ -134,7 +134,7 @@ def test_policy_gradient_is_unbiased() -> None:
 def test_draws_follow_the_probabilities() -> None:
     torch.manual_seed(0)
     p = torch.tensor([[0.5, 0.2, 0.0, 0.3], [0.0, 0.0, 0.1, 0.9]])
-    drawn = _generative.draw(p.log(), 20_000)
+    drawn = generative.draw(p.log(), 20_000)
     found = torch.stack([(drawn == column).float().mean(1) for column in range(4)], dim=1)
     torch.testing.assert_close(found, p, atol=0.015, rtol=0)
     assert (found[p == 0] == 0).all()
@@ -182,20 +182,20 @@ def test_nearest_pairs_equal_brute_force(monkeypatch: pytest.MonkeyPatch) -> Non
     places = (embedded["audio"] + embedded["sheet"]) / 2
     places /= np.linalg.norm(places, axis=1, keepdims=True)
     expected = np.argsort(-places @ places.T, axis=1)[:, :5]
-    monkeypatch.setattr(_generative, "BLOCK", 16)
-    found = _generative.nearest_pairs("it", pair, 5)
+    monkeypatch.setattr(generative, "BLOCK", 16)
+    found = generative.nearest_pairs("it", pair, 5)
     np.testing.assert_array_equal(np.sort(found, axis=1), np.sort(expected, axis=1))
     assert (found == np.arange(70)[:, None]).any(axis=1).all()
-    assert _generative.nearest_pairs("it", {view: array[:4] for view, array in pair.items()}, 9).shape == (4, 4)
+    assert generative.nearest_pairs("it", {view: array[:4] for view, array in pair.items()}, 9).shape == (4, 4)
 
 
 def test_memory_is_linear_in_the_number_of_items(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_generative, "BLOCK", 64)
+    monkeypatch.setattr(generative, "BLOCK", 64)
     peaks = []
     for n in (1000, 4000):
         pair = {view: three_views(n)[view] for view in ("audio", "sheet")}
         tracemalloc.start()
-        _generative.nearest_pairs("it", pair, 5)
+        generative.nearest_pairs("it", pair, 5)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 6 * peaks[0]
@@ -254,11 +254,11 @@ def test_switched_off_it_is_its_baselines() -> None:
 
 @pytest.mark.parametrize("name", ["baseline", "baseline_gan", "darlearning"])
 def test_killed_training_resumes_to_the_same_result(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_deep, "CHECKPOINT_S", 0.0)
+    monkeypatch.setattr(deep, "CHECKPOINT_S", 0.0)
     views, settings = three_views(), {"seed": 3, "decay_every": 2}
     whole = make(name, **settings).fit(views)
     checkpoint = tmp_path / "checkpoint"
-    run_epoch = _generative._Training.run_epoch
+    run_epoch = generative._Training.run_epoch
 
     def killed(self: Any, number: int) -> dict[str, float]:
         if number == 3:
@@ -266,7 +266,7 @@ def test_killed_training_resumes_to_the_same_result(name: str, tmp_path: Path, m
         return run_epoch(self, number)
 
     with monkeypatch.context() as patch:
-        patch.setattr(_generative._Training, "run_epoch", killed)
+        patch.setattr(generative._Training, "run_epoch", killed)
         with pytest.raises(KeyboardInterrupt):
             make(name, **settings).fit(views, checkpoint=checkpoint)
     assert checkpoint.is_file()
@@ -279,9 +279,9 @@ def test_killed_training_resumes_to_the_same_result(name: str, tmp_path: Path, m
 
 def test_learning_rate_steps_down_to_its_floor() -> None:
     model = make(decay_every=2, learning_rate_floor=2e-5)
-    found = [_generative.learning_rate(model, epoch) for epoch in (0, 1, 2, 3, 4, 29)]
+    found = [generative.learning_rate(model, epoch) for epoch in (0, 1, 2, 3, 4, 29)]
     assert found == pytest.approx([1e-3, 1e-3, 1e-4, 1e-4, 2e-5, 2e-5])
-    assert _generative.learning_rate(make(), 29) == 1e-3
+    assert generative.learning_rate(make(), 29) == 1e-3
 
 
 def test_any_views_with_a_source_among_them() -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from unisono import metrics, models
-from unisono.models import _correlation
+from unisono.models.parts import correlation
 
 
 def nonlinear_views(n: int) -> dict[str, np.ndarray]:
@@ -40,8 +40,8 @@ def test_closing_cca_has_the_correlations_of_the_outputs() -> None:
     embedded = model.transform(views)
     X, Y = (torch.tensor(embedded[view]) for view in ("audio", "visual"))
     # Covariances of the embeddings are not the identity: the ridge is on the outputs' scale.
-    assert isinstance(model, _correlation.DeepCorrelation)
-    cross = _correlation.moments(X, Y, _correlation.one_to_one(torch.zeros(100)))[-1].numpy()
+    assert isinstance(model, correlation.DeepCorrelation)
+    cross = correlation.moments(X, Y, correlation.one_to_one(torch.zeros(100)))[-1].numpy()
     np.testing.assert_allclose(cross, np.diag(model.correlations_), atol=1e-5)
 
 
@@ -58,16 +58,16 @@ def test_labels_do_not_matter() -> None:
 def test_a_wide_network_gets_two_threads_and_gives_them_back(monkeypatch: pytest.MonkeyPatch) -> None:
     views = nonlinear_views(60)
     threads = []
-    correlation = _correlation.correlation
+    original = correlation.correlation
 
     def spied(*args: object, **kwargs: object) -> torch.Tensor:
         threads.append(torch.get_num_threads())
-        return correlation(*args, **kwargs)  # type: ignore[arg-type]
+        return original(*args, **kwargs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(_correlation, "correlation", spied)
+    monkeypatch.setattr(correlation, "correlation", spied)
     before = torch.get_num_threads()
-    for limit in (_correlation.LARGE, 10):
-        monkeypatch.setattr(_correlation, "LARGE", limit)
+    for limit in (correlation.LARGE, 10):
+        monkeypatch.setattr(correlation, "LARGE", limit)
         models.create("dcca", n_components=2, layers={"other": [4, 3]}, epochs=1, min_steps=0).fit(views)
     assert threads == [1, 2]
     assert torch.get_num_threads() == before

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 import torch
 
-from unisono.models import _deep
+from unisono.models.parts import deep
 
 
 @pytest.mark.parametrize("share", [0.1, 0.2, 0.5, 0.9])
 def test_dropout_drops_its_share_and_keeps_the_mean(share: float) -> None:
-    network = _deep.perceptron(3, [400, 1], hidden="linear", dropout=share)
+    network = deep.perceptron(3, [400, 1], hidden="linear", dropout=share)
     dropout = network[1]
     ones = torch.ones(1001, 399)
-    with _deep.seeded(0):
+    with deep.seeded(0):
         first, second = dropout(ones), dropout(ones)
     for drawn in (first, second):
         values, counts = drawn.unique(return_counts=True)
@@ -25,12 +25,12 @@ def test_dropout_drops_its_share_and_keeps_the_mean(share: float) -> None:
     beside = ((first[:, 1:] == 0) & (first[:, :-1] == 0)).double().mean().item()
     assert both == pytest.approx(share**2, abs=0.01)
     assert beside == pytest.approx(share**2, abs=0.01)
-    with _deep.seeded(0):
+    with deep.seeded(0):
         assert torch.equal(dropout(ones), first)
 
 
 def test_dropout_passes_gradients_of_kept_units_only_and_nothing_in_evaluation() -> None:
-    dropout = _deep.perceptron(3, [4, 1], hidden="linear", dropout=0.25)[1]
+    dropout = deep.perceptron(3, [4, 1], hidden="linear", dropout=0.25)[1]
     x = torch.ones(50, 7, requires_grad=True)
     outputs = dropout(x)
     outputs.sum().backward()

@@ -9,7 +9,7 @@ from scipy.spatial.distance import cdist, pdist
 
 from unisono import metrics, models
 from unisono.errors import ConfigError
-from unisono.models import _linear
+from unisono.models.parts import linear
 
 
 def related(n: int = 60, seed: int = 0) -> dict[str, np.ndarray]:
@@ -115,7 +115,7 @@ def test_all_rows_as_landmarks_are_exact() -> None:
 def test_many_features_take_the_iterative_path(monkeypatch: pytest.MonkeyPatch) -> None:
     views = related()
     dense = models.create("kcca", n_components=3).fit(views)
-    monkeypatch.setattr(_linear, "DENSE", 1)
+    monkeypatch.setattr(linear, "DENSE", 1)
     iterative = models.create("kcca", n_components=3).fit(views)
     np.testing.assert_allclose(iterative.correlations_, dense.correlations_, rtol=1e-8)
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from unisono.errors import ConfigError
-from unisono.models import _triplets
+from unisono.models.parts import triplets
 
 B = 14
 #: Class 3 has one item: it has no positive but its own pair.
@@ -53,19 +53,19 @@ def loop_triplets(selection: str, d: list[list[float]], *, own_pair: bool) -> li
 @pytest.mark.parametrize("distance", ["cosine", "euclidean", "squared-euclidean"])
 def test_loss_and_gradient_equal_a_plain_loop(distance: str, selection: str, own_pair: bool) -> None:
     anchors, others = embedded()
-    distances = _triplets.DISTANCES[distance](anchors, others)
-    sides = _triplets.candidates(torch.as_tensor(CODES), own_pair=own_pair)
-    taken = _triplets.SELECTIONS[selection](distances.detach(), *sides, MARGIN)
-    loss, active = _triplets.hinge(distances, taken, MARGIN)
+    distances = triplets.DISTANCES[distance](anchors, others)
+    sides = triplets.candidates(torch.as_tensor(CODES), own_pair=own_pair)
+    taken = triplets.SELECTIONS[selection](distances.detach(), *sides, MARGIN)
+    loss, active = triplets.hinge(distances, taken, MARGIN)
     found = torch.autograd.grad(loss, [anchors, others])
 
     d = [[loop_distance(distance, one, other) for other in others] for one in anchors]
-    triplets = loop_triplets(selection, [[value.item() for value in row] for row in d], own_pair=own_pair)
-    terms = [term for a, p, n in triplets if (term := d[a][p] - d[a][n] + MARGIN) > 0]
+    expected_triplets = loop_triplets(selection, [[value.item() for value in row] for row in d], own_pair=own_pair)
+    terms = [term for a, p, n in expected_triplets if (term := d[a][p] - d[a][n] + MARGIN) > 0]
     expected = torch.stack(terms).sum() / len(terms)
     assert len(terms) > 5
     assert loss.item() == pytest.approx(expected.item(), rel=1e-9)
-    assert active.item() == pytest.approx(len(terms) / len(triplets))
+    assert active.item() == pytest.approx(len(terms) / len(expected_triplets))
     for one, other in zip(found, torch.autograd.grad(expected, [anchors, others]), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-12)
 
@@ -74,24 +74,24 @@ def test_loss_and_gradient_equal_a_plain_loop(distance: str, selection: str, own
 @pytest.mark.parametrize("distance", ["cosine", "euclidean"])
 def test_random_triplets_are_drawn_evenly_and_their_loss_equals_a_plain_loop(distance: str, own_pair: bool) -> None:
     anchors, others = embedded()
-    distances = _triplets.DISTANCES[distance](anchors, others)
-    sides = _triplets.candidates(torch.as_tensor(CODES), own_pair=own_pair)
+    distances = triplets.DISTANCES[distance](anchors, others)
+    sides = triplets.candidates(torch.as_tensor(CODES), own_pair=own_pair)
     counts = np.zeros((B, B, B))
     n_draws = 40
     torch.manual_seed(0)
     for _ in range(n_draws):
-        pairs, positives, taken = _triplets.random(distances.detach(), *sides, MARGIN)
+        pairs, positives, taken = triplets.random(distances.detach(), *sides, MARGIN)
         for a, p, row in zip(pairs.tolist(), positives.tolist(), taken.numpy(), strict=True):
             counts[a, p] += row
     possible = loop_triplets("batch-all", distances.tolist(), own_pair=own_pair)
     assert set(zip(*(axis.tolist() for axis in np.nonzero(counts)), strict=True)) == set(possible)
     of_anchor = np.bincount([a for a, _, _ in possible], minlength=B)
-    np.testing.assert_array_equal(counts.sum(axis=(1, 2)), np.where(of_anchor > 0, n_draws * _triplets.N_RANDOM, 0))
+    np.testing.assert_array_equal(counts.sum(axis=(1, 2)), np.where(of_anchor > 0, n_draws * triplets.N_RANDOM, 0))
     for a, p, n in possible:
-        mean = n_draws * _triplets.N_RANDOM / of_anchor[a]
+        mean = n_draws * triplets.N_RANDOM / of_anchor[a]
         assert abs(counts[a, p, n] - mean) < 5 * math.sqrt(mean)
 
-    loss, _ = _triplets.hinge(distances, (pairs, positives, taken), MARGIN)
+    loss, _ = triplets.hinge(distances, (pairs, positives, taken), MARGIN)
     total, number = 0.0, 0
     for a, p, row in zip(pairs.tolist(), positives.tolist(), taken.tolist(), strict=True):
         for n, times in enumerate(row):
@@ -101,24 +101,24 @@ def test_random_triplets_are_drawn_evenly_and_their_loss_equals_a_plain_loop(dis
     assert loss.item() == pytest.approx(total / number, rel=1e-9)
 
 
-@pytest.mark.parametrize("selection", sorted(_triplets.SELECTIONS))
+@pytest.mark.parametrize("selection", sorted(triplets.SELECTIONS))
 def test_batch_without_triplets_costs_nothing(selection: str) -> None:
     for codes in (torch.arange(B), torch.zeros(B, dtype=torch.int64)):
         anchors, others = embedded()
-        distances = _triplets.cosine(anchors, others)
-        sides = _triplets.candidates(codes, own_pair=False)
-        taken = _triplets.SELECTIONS[selection](distances.detach(), *sides, MARGIN)
-        loss, active = _triplets.hinge(distances, taken, MARGIN)
+        distances = triplets.cosine(anchors, others)
+        sides = triplets.candidates(codes, own_pair=False)
+        taken = triplets.SELECTIONS[selection](distances.detach(), *sides, MARGIN)
+        loss, active = triplets.hinge(distances, taken, MARGIN)
         assert (loss.item(), active.item()) == (0, 0)
         assert all(grad.eq(0).all() for grad in torch.autograd.grad(loss, [anchors, others]))
 
 
-@pytest.mark.parametrize("selection", sorted(set(_triplets.SELECTIONS) - {"random"}))
+@pytest.mark.parametrize("selection", sorted(set(triplets.SELECTIONS) - {"random"}))
 def test_nan_distances_give_a_nan_loss(selection: str) -> None:
     distances = torch.full((B, B), float("nan"), requires_grad=True)
-    sides = _triplets.candidates(torch.as_tensor(CODES), own_pair=False)
-    taken = _triplets.SELECTIONS[selection](distances.detach(), *sides, MARGIN)
-    assert torch.isnan(_triplets.hinge(distances, taken, MARGIN)[0])
+    sides = triplets.candidates(torch.as_tensor(CODES), own_pair=False)
+    taken = triplets.SELECTIONS[selection](distances.detach(), *sides, MARGIN)
+    assert torch.isnan(triplets.hinge(distances, taken, MARGIN)[0])
 
 
 def test_tanh_then_sigmoid_bounds_the_cosine_distance() -> None:
@@ -126,28 +126,28 @@ def test_tanh_then_sigmoid_bounds_the_cosine_distance() -> None:
     bound = 1 - 1 / math.cosh(1)
     assert bound == pytest.approx(0.352, abs=5e-4)
     corners = torch.tensor(list(itertools.product([-40.0, 40.0], repeat=6)), dtype=torch.float64)
-    distances = _triplets.cosine(*(torch.sigmoid(torch.tanh(corners)),) * 2)
+    distances = triplets.cosine(*(torch.sigmoid(torch.tanh(corners)),) * 2)
     assert distances.max().item() <= bound + 1e-12
     # Attained where half of the squared length lies on either side: as near as six dimensions come.
     assert distances.max().item() > 0.3
-    assert _triplets.cosine(*(torch.sigmoid(corners),) * 2).max().item() > 0.99
+    assert triplets.cosine(*(torch.sigmoid(corners),) * 2).max().item() > 0.99
 
 
 def test_classes_are_balanced_within_each_batch() -> None:
     torch.manual_seed(0)
     codes = np.random.default_rng(0).permutation(np.repeat(np.arange(10), 32))
-    even = _triplets.balanced_batches(codes, 8, 40).numpy()
+    even = triplets.balanced_batches(codes, 8, 40).numpy()
     assert sorted(even.flatten().tolist()) == list(range(320))
     for rows in even:
         np.testing.assert_array_equal(np.bincount(codes[rows], minlength=10), 4)
-    again = _triplets.balanced_batches(codes, 8, 40).numpy()
+    again = triplets.balanced_batches(codes, 8, 40).numpy()
     assert (even != again).any()
-    for rows in _triplets.balanced_batches(codes, 12, 26).numpy():
+    for rows in triplets.balanced_batches(codes, 12, 26).numpy():
         assert set(np.bincount(codes[rows], minlength=10)) <= {1, 2, 3, 4}
 
     sizes = np.array([300, 120, 60, 20])
     codes = np.repeat(np.arange(4), sizes)
-    batches = _triplets.balanced_batches(codes, 9, 50).numpy()
+    batches = triplets.balanced_batches(codes, 9, 50).numpy()
     assert len(np.unique(batches)) == 450
     for rows in batches:
         assert (np.abs(np.bincount(codes[rows], minlength=4) - sizes / 10) <= 2).all()
@@ -156,15 +156,15 @@ def test_classes_are_balanced_within_each_batch() -> None:
 def test_many_classes_still_meet_in_small_batches() -> None:
     torch.manual_seed(0)
     codes = np.repeat(np.arange(100), 8)
-    for rows in _triplets.balanced_batches(codes, 20, 40).numpy():
+    for rows in triplets.balanced_batches(codes, 20, 40).numpy():
         counts = np.bincount(codes[rows])
         assert (counts >= 2).sum() >= 18
 
 
 def test_number_of_batches_or_their_size() -> None:
-    assert _triplets.batch_shape("tnn", 320, 40, None) == (8, 40)
-    assert _triplets.batch_shape("tnn", 90, 40, None) == (2, 40)
-    assert _triplets.batch_shape("tnn", 30, 40, None) == (1, 30)
-    assert [_triplets.batch_shape("tnn", 22483, 40, n)[1] for n in (300, 400, 500, 700)] == [74, 56, 44, 32]
+    assert triplets.batch_shape("tnn", 320, 40, None) == (8, 40)
+    assert triplets.batch_shape("tnn", 90, 40, None) == (2, 40)
+    assert triplets.batch_shape("tnn", 30, 40, None) == (1, 30)
+    assert [triplets.batch_shape("tnn", 22483, 40, n)[1] for n in (300, 400, 500, 700)] == [74, 56, 44, 32]
     with pytest.raises(ConfigError, match=r"models\.tnn\.batches: 500 batches of 320 training rows have 0 items"):
-        _triplets.batch_shape("tnn", 320, 40, 500)
+        triplets.batch_shape("tnn", 320, 40, 500)

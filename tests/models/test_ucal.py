@@ -9,7 +9,8 @@ import torch
 from tests.models.small import two_views
 from tests.models.test_acmr import SMALL, make_batch
 from unisono import metrics, models
-from unisono.models import _modality, ucal
+from unisono.models import ucal
+from unisono.models.parts import modality
 
 
 def test_pair_term_equals_a_loop() -> None:
@@ -40,7 +41,7 @@ def test_moment_term_equals_a_loop() -> None:
 def test_moment_term_is_zero_for_white_embeddings() -> None:
     white = np.linalg.qr(np.column_stack([np.ones(12), np.random.default_rng(0).standard_normal((12, 3))]))[0][:, 1:]
     embedded = torch.as_tensor(white * np.sqrt(11))
-    batch = _modality.Batch((embedded, embedded), (embedded, embedded), torch.zeros(12, dtype=torch.int64))
+    batch = modality.Batch((embedded, embedded), (embedded, embedded), torch.zeros(12, dtype=torch.int64))
     assert ucal.moment_loss(batch).item() == pytest.approx(0, abs=1e-20)
     assert ucal.pair_loss(batch).item() == 0
 

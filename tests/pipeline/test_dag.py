@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from unisono.closure import import_closure
+from unisono.store.code import import_closure
 
 ROOT = Path(__file__).resolve().parents[2]
 DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))

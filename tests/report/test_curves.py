@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unisono import experiments
+from unisono import evaluation
 from unisono.config.compute import Compute
 from unisono.config.experiments import Experiment, Variant
 from unisono.datasets.loading import Dataset
@@ -168,8 +168,8 @@ def test_precision_of_a_real_experiment_ends_at_chance(tmp_path: Path) -> None:
         name="vegas", source="made up", ids=np.array([f"c{i}" for i in range(40)]), views=views, labels=labels,
         folds=np.tile(np.arange(5), 8),
     )  # fmt: skip
-    result = experiments.run(dataset, "cca", {"n_components": 3}, compute=Compute(executor="serial"))
-    experiments.write(result, tmp_path / "experiments" / "vegas_cca")
+    result = evaluation.run(dataset, "cca", {"n_components": 3}, compute=Compute(executor="serial"))
+    evaluation.write(result, tmp_path / "experiments" / "vegas_cca")
     entries = {"vegas_cca": Experiment(dataset="vegas", model="cca", title="CCA", tables=["5.2"])}
     runs = tables.read_results(entries, tmp_path / "experiments")
     curves.write_precision(runs, plots=tmp_path / "plots", figures=tmp_path / "figures")

@@ -46,7 +46,7 @@ def add(commands: Any) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
-    from unisono import experiments
+    from unisono import evaluation
     from unisono.config.compute import Compute
     from unisono.datasets.user import load_features
 
@@ -54,16 +54,16 @@ def _evaluate(args: argparse.Namespace) -> None:
         raise ConfigError(f"--seed: got {args.seed}, expected 0 or more")
     # All that can be wrong in the command, before the data are read.
     params = _params_of(_methods(args.model), _parameters(args.param))
-    experiments.warn_in_a_line()
-    experiments.prepare(next(iter(params)), Compute())
+    evaluation.warn_in_a_line()
+    evaluation.prepare(next(iter(params)), Compute())
     dataset = load_features(args.features, views=_names(args.views))
     if len(params) > 1:
         _compare(args, dataset, params)
         return
     [(model, settings)] = params.items()
     unfinished = args.out / ".unfinished"
-    result = experiments.run(dataset, model, settings, seed=args.seed, n_folds=args.folds, scratch=unfinished)
-    experiments.write(result, args.out)
+    result = evaluation.run(dataset, model, settings, seed=args.seed, n_folds=args.folds, scratch=unfinished)
+    evaluation.write(result, args.out)
     print(_report(result.metrics))
     for note in result.metrics.get("notes", []):
         print(f"note: {note}")
@@ -72,7 +72,7 @@ def _evaluate(args: argparse.Namespace) -> None:
 
 
 def _compare(args: argparse.Namespace, dataset: Any, params: dict[str, dict[str, Any]]) -> None:
-    from unisono import comparison
+    from unisono.evaluation import comparison
 
     found = comparison.run(dataset, params, seed=args.seed, n_folds=args.folds, out=args.out)
     comparison.write(found, args.out)

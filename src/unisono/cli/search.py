@@ -30,7 +30,7 @@ def add(commands: Any) -> None:
 
 
 def _search(args: argparse.Namespace) -> None:
-    from unisono import search
+    from unisono.evaluation import search
 
     answer = search.search(
         args.query,

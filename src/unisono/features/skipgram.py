@@ -26,7 +26,7 @@ from unisono.config.mtm import SkipGram
 from unisono.errors import DataError
 from unisono.features import _gensim_pickle
 from unisono.io import download, parquet
-from unisono.parallel import Shard, map_shards
+from unisono.store.shards import Shard, map_shards
 
 UNKNOWN = "<unknown>"
 PRETRAINED_UNKNOWN = "I"
@@ -283,7 +283,7 @@ def _unknown_share(column: pa.ChunkedArray, encoder: Encoder) -> float:
 
 
 def extract_shard(shard: Shard, destination: Path, params: Mapping[str, Any]) -> None:
-    """Look up one shard, for `unisono.parallel.map_shards`.
+    """Look up one shard, for `unisono.store.shards.map_shards`.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ from typing import Any
 def tensorflow() -> Any:
     """Import TensorFlow and return the module.
 
-    Its threads are those of the environment (``TF_NUM_INTRAOP_THREADS``, set by `unisono.parallel`), one
+    Its threads are those of the environment (``TF_NUM_INTRAOP_THREADS``, set by `unisono.store.shards`), one
     where that says nothing: the number of threads is part of the arithmetic's order. Its notices at start-up
     are not shown.
 

@@ -20,14 +20,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from unisono.closure import code_version
 from unisono.config.compute import Compute
 from unisono.config.extractors import Extractors
 from unisono.errors import ConfigError, DataError
 from unisono.features import clips, whitening
 from unisono.features.whitening import Whitening
 from unisono.io import parquet
-from unisono.parallel import Shard, map_shards
+from unisono.store.code import code_version
+from unisono.store.shards import Shard, map_shards
 
 # Clips decoded ahead of the network, and read at a time: bounds the memory (10 frames of 0.27 MB a clip).
 _AHEAD = 4

@@ -22,7 +22,7 @@ from unisono.datasets.mv10k.quantisation import dequantise
 from unisono.errors import DataError
 from unisono.features import chunk_attention
 from unisono.io import parquet
-from unisono.parallel import Shard, map_shards
+from unisono.store.shards import Shard, map_shards
 
 #: Columns of videos that go through unchanged.
 FACTS = {"label": pa.string(), "tag": pa.string(), "split": pa.string(), "fold": pa.int32()}
@@ -111,7 +111,7 @@ def _mean(frames: np.ndarray) -> np.ndarray:
 
 
 def extract_shard(shard: Shard, destination: Path, params: Mapping[str, Any]) -> int:
-    """Extract one shard of videos; run by `unisono.parallel.map_shards`.
+    """Extract one shard of videos; run by `unisono.store.shards.map_shards`.
 
     Videos of one frame (published vectors) have no chunks: they get ``audio`` and ``visual`` alone, and sequences of
     that one frame.

@@ -21,7 +21,7 @@ from unisono.config.vegas import Vegas
 from unisono.datasets.vegas import digits
 from unisono.io import parquet
 from unisono.media import mp4, speech
-from unisono.parallel import Shard, map_shards
+from unisono.store.shards import Shard, map_shards
 
 #: Pictures per second, and their side in pixels.
 RATE = 12

@@ -20,7 +20,7 @@ from unisono.errors import DataError, ProgramError
 from unisono.io import parquet
 from unisono.io.skipped import write as write_skipped
 from unisono.media import lilypond, notation
-from unisono.parallel import Shard, map_shards
+from unisono.store.shards import Shard, map_shards
 
 
 def engrave_folder(
@@ -68,7 +68,7 @@ def engrave_folder(
 
 
 def engrave_shard(shard: Shard, destination: Path, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Engrave one shard of samples, for `unisono.parallel.map_shards`.
+    """Engrave one shard of samples, for `unisono.store.shards.map_shards`.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ def _writable(note: tuple[float, float]) -> bool:
 
 
 def engrave_notes_shard(shard: Shard, destination: Path, params: Mapping[str, Any]) -> int:
-    """Engrave some single notes, for `unisono.parallel.map_shards`.
+    """Engrave some single notes, for `unisono.store.shards.map_shards`.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ from unisono.io import parquet
 from unisono.io.skipped import write as write_skipped
 from unisono.media import audio as sound
 from unisono.media import midi, programs
-from unisono.parallel import Shard, map_shards
+from unisono.store.shards import Shard, map_shards
 
 PROGRAM = "timidity"
 PACKAGES = "timidity fluid-soundfont-gm"
@@ -313,7 +313,7 @@ def render_folder(samples: Path, out: Path, skipped: Path, audio: Audio, *, comp
 
 
 def render_shard(shard: Shard, destination: Path, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Render one shard of samples, for `unisono.parallel.map_shards`.
+    """Render one shard of samples, for `unisono.store.shards.map_shards`.
 
     Parameters
     ----------

@@ -2,9 +2,9 @@
 
 **Conventions.** A method is the module of its name: ``unisono.models.cca`` holds one `Aligner` subclass and
 names it ``MODEL``. Methods are listed from the package's files and imported when asked for, so that adding
-one changes nothing for the others. Modules with a leading underscore are helpers. Hyper-parameters are the
-keyword arguments of the method's constructor; their annotations say what is legal, and there is no second
-list of them.
+one changes nothing for the others. `unisono.models.base` and ``unisono.models.parts`` hold what they share.
+Hyper-parameters are the keyword arguments of the method's constructor; their annotations say what is legal, and there
+is no second list of them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ import pydantic
 
 from unisono.config import Section, nearest, validate
 from unisono.errors import ConfigError
-from unisono.models._base import Aligner, read_header
+from unisono.models.base import Aligner, read_header
+
+#: Modules that hold no method.
+_NOT_METHODS = {"base", "parts"}
 
 __all__ = ["Aligner", "available", "check_params", "create", "load", "method"]
 
@@ -33,14 +36,14 @@ def available() -> list[str]:
     Returns
     -------
     list of str
-        The package's modules without a leading underscore; none is imported.
+        The package's modules but `base` and ``parts``; none is imported.
 
     Examples
     --------
     >>> "cca" in available()
     True
     """
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name not in _NOT_METHODS)
 
 
 def method(name: str) -> type[Aligner]:

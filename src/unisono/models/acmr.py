@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from unisono.models import _deep, _triplets
-from unisono.models import _modality as shared
+from unisono.models.parts import deep, triplets
+from unisono.models.parts import modality as shared
 
 if TYPE_CHECKING:
     import torch
@@ -59,10 +59,10 @@ def triplet_loss(batch: shared.Batch, *, positives: Positives, pull: float, marg
     same = batch.codes[:, None] == batch.codes
     near = same if positives == "class" else torch.eye(len(same), dtype=torch.bool, device=same.device)
     near = near & ~same.all(dim=1)[:, None]
-    distances = _triplets.squared_euclidean(*batch.embedded) / 2
+    distances = triplets.squared_euclidean(*batch.embedded) / 2
     total = distances.new_zeros(())
     for inputs, d in zip(batch.inputs, (distances, distances.T), strict=True):
-        likeness = (1 - _triplets.cosine(inputs, inputs)).masked_fill(same, -torch.inf)
+        likeness = (1 - triplets.cosine(inputs, inputs)).masked_fill(same, -torch.inf)
         far = d.gather(1, likeness.argmax(dim=1, keepdim=True))
         total = total + ((margin + pull * d - far).clamp(min=0) * near).sum() / near.sum().clamp(min=1)
     return total
@@ -161,7 +161,7 @@ class ACMR(shared.AdversarialAligner):
         self.triplet = triplet
 
     def _heads(self, width: int, n_classes: int) -> dict[str, torch.nn.Module]:
-        return {"label": _deep.perceptron(width, [n_classes], last="linear")}
+        return {"label": deep.perceptron(width, [n_classes], last="linear")}
 
     def _terms(self, batch: shared.Batch, heads: torch.nn.ModuleDict) -> dict[str, tuple[float, torch.Tensor]]:
         triplet = triplet_loss(batch, positives=self.positives, pull=self.pull, margin=self.margin)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from unisono.models import _deep, _hashing, _triplets
+from unisono.models.parts import deep, hashing, triplets
 
 if TYPE_CHECKING:
     import torch
@@ -75,13 +75,13 @@ def triplet_loss(one: torch.Tensor, other: torch.Tensor, codes: torch.Tensor, ma
     -------
     torch.Tensor [shape=(), dtype=float32]
     """
-    distances = _triplets.cosine(one, other)
+    distances = triplets.cosine(one, other)
     # Every triplet of the one direction is one of the other too: classes are the same in both views.
-    taken = _triplets.batch_all(distances.detach(), *_triplets.candidates(codes, own_pair=True), margin)
+    taken = triplets.batch_all(distances.detach(), *triplets.candidates(codes, own_pair=True), margin)
     count = taken[2].sum()
     total = distances.new_zeros(())
     for anchored in (distances, distances.T):
-        mean, active = _triplets.hinge(anchored, taken, margin)
+        mean, active = triplets.hinge(anchored, taken, margin)
         total = total + mean * (active * count)
     return total
 
@@ -198,7 +198,7 @@ def critic_loss(
     return distance + PENALTY * (gradients.norm(dim=1) - 1).square().mean(), distance
 
 
-class AGAH(_hashing.HashAligner):
+class AGAH(hashing.HashAligner):
     r"""Learns codes from class labels: triplets and a map of codes, on features that two critics cannot tell apart.
 
     .. math:: \min \; T + \alpha B + \beta L + \gamma M + \eta Q - \mu (D_y(f_x) + D_x(f_y))
@@ -313,8 +313,8 @@ class AGAH(_hashing.HashAligner):
         size = min(self.batch_size, len(codes))
         n_batches = len(codes) // size
         epochs = max(self.epochs, -(-self.min_steps // n_batches))
-        device = _deep.choose_device(self.device)
-        with _deep.seeded(self.seed):
+        device = deep.choose_device(self.device)
+        with deep.seeded(self.seed):
             networks = torch.nn.ModuleDict(self._networks(views, len(classes))).to(device)
             data = {view: torch.as_tensor(array, dtype=torch.float32).to(device) for view, array in views.items()}
             training = _Training(self, networks, data, torch.as_tensor(codes).to(device))
@@ -323,7 +323,7 @@ class AGAH(_hashing.HashAligner):
                 batches = torch.randperm(len(codes))[: n_batches * size].view(n_batches, size)
                 return training.run_epoch(number, batches.to(device))
 
-            _deep.train(
+            deep.train(
                 self,
                 networks,
                 training.optimisers,
@@ -332,36 +332,36 @@ class AGAH(_hashing.HashAligner):
                 data=[*views.values(), labels],
                 checkpoint=checkpoint,
             )
-        self.arrays_ |= _deep.to_arrays(networks["hash"], "hash")
+        self.arrays_ |= deep.to_arrays(networks["hash"], "hash")
         self._count_ties(views)
 
     def _outputs(self, view: str, array: np.ndarray) -> np.ndarray:
         rows = {name: np.zeros((1, width)) for name, width in self.widths_.items()}
         network = self._embedder(rows, len(self.arrays_["hash.feature_map"]))
-        return _deep.embed(_deep.from_arrays(network, self.arrays_, "hash").branch(view), array)
+        return deep.embed(deep.from_arrays(network, self.arrays_, "hash").branch(view), array)
 
     def _networks(self, views: Mapping[str, np.ndarray], n_classes: int) -> dict[str, Any]:
         """Build what embeds, and what only the training needs."""
         import torch
 
         hidden = [max(1, round(part * self.features)) for part in CRITIC]
-        critics = {view: _deep.perceptron(self.features, [*hidden, 1], hidden="relu", last="linear") for view in views}
+        critics = {view: deep.perceptron(self.features, [*hidden, 1], hidden="relu", last="linear") for view in views}
         return {
             "hash": self._embedder(views, n_classes),
-            "classifier": _deep.perceptron(self.features, [n_classes], last="linear"),
+            "classifier": deep.perceptron(self.features, [n_classes], last="linear"),
             "critics": torch.nn.ModuleDict(critics),
         }
 
     def _embedder(self, views: Mapping[str, np.ndarray], n_classes: int) -> Any:
         """Build what embeds: the networks of the views, the hash layer and both maps."""
         bodies = {
-            view: _deep.perceptron(
+            view: deep.perceptron(
                 array.shape[1],
-                [*_deep.layers_of(self.name, self.layers, view), self.features],
+                [*deep.layers_of(self.name, self.layers, view), self.features],
                 hidden="relu",
                 last="relu",
                 dropout=self.dropout,
-                scale=_deep.standardisation(array),
+                scale=deep.standardisation(array),
             )
             for view, array in views.items()
         }
@@ -380,7 +380,7 @@ def _hash_network() -> Any:
             super().__init__()
             self.attention = attention
             self.bodies = torch.nn.ModuleDict(bodies)
-            self.layer = _deep.perceptron(width, [bits], last="tanh")
+            self.layer = deep.perceptron(width, [bits], last="tanh")
             # Random until the end of the first epoch.
             directions = torch.nn.functional.normalize(torch.randn(n_classes, width))
             self.register_buffer("feature_map", directions)
@@ -501,7 +501,7 @@ class _Training:
             belongs = one_hot(self.codes).float()
             sums = torch.zeros_like(network.feature_map)
             for view, array in self.data.items():
-                parts = [network(view, rows) for rows in array.split(_deep.BATCH)]
+                parts = [network(view, rows) for rows in array.split(deep.BATCH)]
                 sums += belongs.T @ torch.cat([plain for plain, _, _ in parts])
                 outputs.append(torch.cat([h for _, _, h in parts]))
             network.feature_map.copy_(normalize(sums))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from unisono.models._generative import (
+from unisono.models.parts.generative import (
     LAYERS,
     Count,
     Distance,

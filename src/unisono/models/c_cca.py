@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from unisono.models._base import Aligner
-from unisono.models._clusters import cluster_cca, project
+from unisono.models.base import Aligner
+from unisono.models.parts.clusters import cluster_cca, project
 
 
 class CCCA(Aligner):

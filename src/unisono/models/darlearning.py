@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from unisono.errors import ConfigError
-from unisono.models._generative import (
+from unisono.models.parts.generative import (
     LAYERS,
     Count,
     Distance,

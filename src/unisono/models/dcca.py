@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from unisono.models._correlation import LAYERS, Layers, Norm, Pairs, PerceptronCorrelation, one_to_one
+from unisono.models.parts.correlation import LAYERS, Layers, Norm, Pairs, PerceptronCorrelation, one_to_one
 
 if TYPE_CHECKING:
     import torch

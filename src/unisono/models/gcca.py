@@ -10,8 +10,8 @@ import numpy as np
 from pydantic import Field
 from scipy import linalg
 
-from unisono.models._base import Aligner, check_components
-from unisono.models._linear import centre, cholesky, fix_signs
+from unisono.models.base import Aligner, check_components
+from unisono.models.parts.linear import centre, cholesky, fix_signs
 
 
 class GCCA(Aligner):

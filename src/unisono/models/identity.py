@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from unisono.errors import DataError
-from unisono.models._base import Aligner
+from unisono.models.base import Aligner
 
 
 class Identity(Aligner):

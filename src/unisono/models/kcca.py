@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from unisono.models._kernel import KernelAligner
-from unisono.models._linear import Covariances, Map, canonical, covariances
+from unisono.models.parts.kernel import KernelAligner
+from unisono.models.parts.linear import Covariances, Map, canonical, covariances
 
 
 class KCCA(KernelAligner):

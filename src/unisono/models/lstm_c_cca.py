@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import Field
 
-from unisono.models import _deep
-from unisono.models._correlation import DeepCorrelation, Norm, Pairs, paired
+from unisono.models.parts import deep
+from unisono.models.parts.correlation import DeepCorrelation, Norm, Pairs, paired
 
 if TYPE_CHECKING:
     import torch
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 #: Legal widths of the two LSTM layers and of the layer applied to each frame.
 Layers = dict[str, Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=3, max_length=3)]]
 #: For the small default source. The author's code: 512 and 784 units.
-LAYERS: Layers = {"audio": [64, 64, 128], _deep.OTHER: [96, 96, 256]}
+LAYERS: Layers = {"audio": [64, 64, 128], deep.OTHER: [96, 96, 256]}
 
 
 class LSTMCCCA(DeepCorrelation):
@@ -123,14 +123,14 @@ class LSTMCCCA(DeepCorrelation):
         if inputs is None:
             n_frames, scale = self._frames(view), (np.zeros(width), np.ones(width))
         else:
-            n_frames, scale = inputs.shape[1], _deep.standardisation(inputs[inputs[:, :, -1] == 1, :-1])
-        layers = _deep.layers_of(self.name, self.layers, view)
+            n_frames, scale = inputs.shape[1], deep.standardisation(inputs[inputs[:, :, -1] == 1, :-1])
+        layers = deep.layers_of(self.name, self.layers, view)
         return _recurrent(width, layers, n_frames, self.outputs, dropout=self.dropout, scale=scale)
 
     def _frames(self, view: str) -> int:
         """Return the length of the longest training item."""
         flattened: int = self.arrays_[f"{view}.network.last.weight"].shape[1]
-        return flattened // _deep.layers_of(self.name, self.layers, view)[-1]
+        return flattened // deep.layers_of(self.name, self.layers, view)[-1]
 
 
 def _recurrent(
@@ -149,7 +149,7 @@ def _recurrent(
     class Recurrent(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.scaling = _deep.perceptron(width, [], scale=scale)
+            self.scaling = deep.perceptron(width, [], scale=scale)
             self.first = nn.LSTM(width, layers[0], batch_first=True)
             self.second = nn.LSTM(layers[0], layers[1], batch_first=True)
             self.each = nn.Linear(layers[1], layers[2])

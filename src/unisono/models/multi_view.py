@@ -9,8 +9,8 @@ import numpy as np
 from pydantic import Field
 
 from unisono.errors import ConfigError
-from unisono.models._base import Aligner, check_components
-from unisono.models._linear import covariances, fix_signs, leading
+from unisono.models.base import Aligner, check_components
+from unisono.models.parts.linear import covariances, fix_signs, leading
 
 
 class MultiView(Aligner):

@@ -9,7 +9,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from unisono.models._base import Aligner
+from unisono.models.base import Aligner
 
 
 class Random(Aligner):

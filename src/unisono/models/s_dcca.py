@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from unisono.models._correlation import LAYERS, Layers, Norm, Pairs, PerceptronCorrelation, clusters
+from unisono.models.parts.correlation import LAYERS, Layers, Norm, Pairs, PerceptronCorrelation, clusters
 
 if TYPE_CHECKING:
     import torch

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from unisono.models._triplet_network import TripletNetwork
+from unisono.models.parts.triplet_network import TripletNetwork
 
 
 class TNN(TripletNetwork):

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from unisono.models import _triplet_network as tnn
-from unisono.models._clusters import cluster_cca, project
+from unisono.models.parts import triplet_network as tnn
+from unisono.models.parts.clusters import cluster_cca, project
 
 #: Where the arrays of cluster-CCA stand among those of the whole.
 PREFIX = "c_cca."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from unisono.models import _modality as shared
+from unisono.models.parts import modality as shared
 
 if TYPE_CHECKING:
     import torch

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from unisono.models import _deep, _generative, _hashing
+from unisono.models.parts import deep, generative, hashing
 
 if TYPE_CHECKING:
     import torch
@@ -91,7 +91,7 @@ def log_probabilities(queries: torch.Tensor, candidates: torch.Tensor) -> torch.
     -------
     torch.Tensor [shape=(b, c), dtype=float32]
     """
-    return (-_generative.squared_distances(queries, candidates)).log_softmax(1)
+    return (-generative.squared_distances(queries, candidates)).log_softmax(1)
 
 
 def hinge(query: torch.Tensor, positive: torch.Tensor, negative: torch.Tensor, margin: float) -> torch.Tensor:
@@ -113,7 +113,7 @@ def hinge(query: torch.Tensor, positive: torch.Tensor, negative: torch.Tensor, m
     return (margin + near - far).clamp(min=0)
 
 
-class UGACH(_hashing.HashAligner):
+class UGACH(hashing.HashAligner):
     r"""Learns the graph of each view's neighbours, without labels, by a game of two networks.
 
     .. math:: \min_D \; E_{p \sim G, n \sim p_\theta} [\varphi(q, p, n)]_+, \quad
@@ -220,9 +220,9 @@ class UGACH(_hashing.HashAligner):
     ) -> None:
         import torch
 
-        device = _deep.choose_device(self.device)
+        device = deep.choose_device(self.device)
         graph = torch.as_tensor(correlation_graph(views, self.neighbours))
-        with _deep.seeded(self.seed):
+        with deep.seeded(self.seed):
             networks = torch.nn.ModuleDict(
                 {
                     name: torch.nn.ModuleDict({view: self._network(view, array) for view, array in views.items()})
@@ -234,7 +234,7 @@ class UGACH(_hashing.HashAligner):
             pretraining = self.pretraining_epochs
             if pretraining:
                 pretraining = max(pretraining, -(-self.min_steps // game.n_batches))
-            _deep.train(
+            deep.train(
                 self,
                 networks,
                 game.optimisers,
@@ -244,16 +244,16 @@ class UGACH(_hashing.HashAligner):
                 checkpoint=checkpoint,
             )
         for view, network in game.networks[self.embedding].items():
-            self.arrays_ |= _deep.to_arrays(network, view)
+            self.arrays_ |= deep.to_arrays(network, view)
         self._count_ties(views)
 
     def _outputs(self, view: str, array: np.ndarray) -> np.ndarray:
         network = self._network(view, np.zeros((1, self.widths_[view])))
-        return 2 * _deep.embed(_deep.from_arrays(network, self.arrays_, view), array) - 1
+        return 2 * deep.embed(deep.from_arrays(network, self.arrays_, view), array) - 1
 
     def _network(self, view: str, array: np.ndarray) -> torch.nn.Sequential:
-        scale = _deep.standardisation(array)
-        return _deep.perceptron(array.shape[1], [self.hidden, self.n_components], scale=scale)
+        scale = deep.standardisation(array)
+        return deep.perceptron(array.shape[1], [self.hidden, self.n_components], scale=scale)
 
 
 class _Game:
@@ -320,7 +320,7 @@ class _Game:
         for own, drawable in zip(candidates, log_p, strict=True):
             # What is true for the query is no negative.
             true = (self.graph[rows][:, :, None] == own).any(1).to(self.device)
-            drawn = _generative.draw((drawable - NEVER * true).log_softmax(1), self.model.n_samples)
+            drawn = generative.draw((drawable - NEVER * true).log_softmax(1), self.model.n_samples)
             negatives.append(own.to(self.device)[drawn])
             positives.append(self.true(rows))
         return {"discriminator": torch.stack(self.hinges(rows, positives, negatives)).mean()}
@@ -331,12 +331,12 @@ class _Game:
 
         candidates = self.candidates()
         log_p = self.log_probabilities(rows, candidates)
-        drawn = [_generative.draw(each.detach(), self.model.n_samples) for each in log_p]
+        drawn = [generative.draw(each.detach(), self.model.n_samples) for each in log_p]
         negatives = [own.to(self.device)[chosen] for own, chosen in zip(candidates, drawn, strict=True)]
         with torch.no_grad():
             hinges = self.hinges(rows, [self.true(rows) for _ in candidates], negatives)
         rewards = [phi.sigmoid() for phi in hinges]
-        losses = [_generative.policy_gradient(*each) for each in zip(log_p, drawn, rewards, strict=True)]
+        losses = [generative.policy_gradient(*each) for each in zip(log_p, drawn, rewards, strict=True)]
         return {"generator": torch.stack(losses).mean(), "reward": torch.stack(rewards).mean()}
 
     def candidates(self) -> list[torch.Tensor]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from unisono.datasets.loading import Dataset, load_folder
-from unisono.models._base import average
+from unisono.models.base import average
 
 
 def accuracy(data: Dataset, view: str) -> np.ndarray:

@@ -18,7 +18,7 @@ import numpy as np
 
 from unisono.datasets.loading import Dataset, load_folder
 from unisono.errors import DataError
-from unisono.models._base import average
+from unisono.models.base import average
 from unisono.report import drawing, embeddings, tables
 
 COLUMNS = ("panel", "id", "label", "fold", "view", "x", "y")

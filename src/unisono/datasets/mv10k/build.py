@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from unisono.closure import code_version
 from unisono.config.compute import Compute
 from unisono.config.mv10k import Mv10k
 from unisono.datasets.mv10k import filtering, simulated, youtube8m
@@ -26,7 +25,8 @@ from unisono.datasets.mv10k.rules import REASONS, Rule, read_vocabulary
 from unisono.errors import DataError, DownloadError
 from unisono.io import parquet, tfrecord
 from unisono.io.files import replacing
-from unisono.parallel import Shard, map_shards
+from unisono.store.code import code_version
+from unisono.store.shards import Shard, map_shards
 
 #: Simulated videos of one TFRecord shard.
 VIDEOS_PER_SHARD = 64

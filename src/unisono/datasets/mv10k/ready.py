@@ -14,7 +14,7 @@ import pyarrow as pa
 from unisono.config.compute import Compute
 from unisono.errors import DataError
 from unisono.io import parquet
-from unisono.parallel import Shard, map_shards
+from unisono.store.shards import Shard, map_shards
 
 #: Columns of videos: needed, and kept where they exist.
 SEQUENCES = ("audio", "rgb")

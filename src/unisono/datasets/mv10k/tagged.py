@@ -17,7 +17,7 @@ from unisono.datasets.mv10k import simulated
 from unisono.datasets.mv10k.ready import write_folder
 from unisono.errors import DataError
 from unisono.io import parquet
-from unisono.parallel import Shard, map_shards
+from unisono.store.shards import Shard, map_shards
 
 AUDIOS_PER_SHARD = 128
 

@@ -1,7 +1,7 @@
 """VEGAS, clips of one class each (D 3.1.2): which clips there are, and in which fold each is tested.
 
-**Conventions.** A source yields clips of known class, as files not yet looked into (`Clip`); `unisono.media.clips`
-decodes, selects and stores them. The default source is a plan (`digits`), drawn by `unisono.media.digits`.
+**Conventions.** A source yields clips of known class, as files not yet looked into (`Clip`); `build` in this
+package decodes, selects and stores them. The default source is a plan (`digits`), drawn by `unisono.media.digits`.
 Fold -1 is outside every fold: such clips are never trained or tested on, a PCA may be fitted on them. Sources:
 
 =========  ===========================================================================

@@ -43,7 +43,7 @@ def _sound(source: Path, view: str, place: Place) -> list[str]:
 
 
 def _vggish(place: Place, view: str) -> None:
-    from unisono.features import vggish_extraction
+    from unisono.features.vggish import extraction as vggish_extraction
 
     vggish_extraction.extract_folder(
         place.folder / "audio",
@@ -55,7 +55,7 @@ def _vggish(place: Place, view: str) -> None:
 
 
 def _picture(source: Path, view: str, place: Place) -> list[str]:
-    from unisono.features import asmcmr_input
+    from unisono.features.asmcmr import input as asmcmr_input
 
     content = source.read_bytes()
     try:
@@ -73,7 +73,7 @@ def _picture(source: Path, view: str, place: Place) -> list[str]:
 
 
 def _asmcmr(place: Place, view: str) -> None:
-    from unisono.features import asmcmr_extraction
+    from unisono.features.asmcmr import extraction as asmcmr_extraction
 
     name = place.sets[view]
     asmcmr_extraction.extract(

@@ -84,7 +84,7 @@ def check_staff(picture: np.ndarray, name: str) -> None:
     DataError
         It is blank, without a staff, or holds several.
     """
-    from unisono.features.asmcmr_input import LIGHTEST_INK, STRIP_ROWS
+    from unisono.features.asmcmr.input import LIGHTEST_INK, STRIP_ROWS
 
     ink = picture < LIGHTEST_INK
     if not ink.any():

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from unisono.evaluation.search import Answer, Hit, Ranking, direction, head
 from unisono.io.files import replacing
 from unisono.report.html.items import REMARKS, Shown
 from unisono.report.html.markup import Markup, tag
-from unisono.search import Answer, Hit, Ranking, direction, head
 
 #: Nothing but what lies in the page itself.
 POLICY = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'"

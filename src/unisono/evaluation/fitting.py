@@ -1,0 +1,247 @@
+"""One fit of an experiment: train on a part, embed and score its test rows; in any process, and only once."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from unisono import models
+from unisono.datasets.loading import Dataset
+from unisono.evaluation.measuring import measure
+from unisono.io.files import replacing
+from unisono.models.base import average
+from unisono.store.code import PACKAGE
+from unisono.store.jobs import SharedArrays
+
+#: A job is kept for a run that goes on after an interruption if it took longer than this.
+KEEP_S = 2.0
+#: What is kept in a job's folder: the outcome of a finished one, the checkpoint of a training that was interrupted.
+OUTCOME, CHECKPOINT = "outcome.json", "checkpoint.safetensors"
+#: Rows of sequences averaged at a time.
+BLOCK = 1024
+
+
+@dataclass(frozen=True)
+class Job:
+    """A fit, and what is wanted of it.
+
+    Attributes
+    ----------
+    model : str
+    params : dict of str to object
+    seed : int
+    views : tuple of str
+    data : str
+        Prefix of the data set's arrays in the `SharedArrays`.
+    part : str or None
+        Prefix of the rows for training and testing; None: fit all rows and score nothing.
+    folder : Path
+        For what is kept: the model, the outcome, a checkpoint. Named after everything that the outcome depends on.
+    device : str
+    where : str
+        Its place in the experiment, for messages.
+    keeps_model, keeps_embeddings : bool
+    """
+
+    model: str
+    params: dict[str, Any]
+    seed: int
+    views: tuple[str, ...]
+    data: str
+    part: str | None
+    folder: Path
+    device: str
+    where: str
+    keeps_model: bool
+    keeps_embeddings: bool
+
+    def __str__(self) -> str:
+        return f"{self.model}, {self.where}"
+
+
+@dataclass
+class Outcome:
+    """What a job gives.
+
+    Attributes
+    ----------
+    scores : dict of str to dict of str to float
+        Per direction every measure.
+    curves : dict of str to dict of str to np.ndarray
+        Per direction the curves of `unisono.evaluation.measuring.measure`.
+    embeddings : dict of str to np.ndarray [shape=(n_test, k), dtype=float32]
+        Per view, if wanted.
+    history : list of dict of str to float
+        Loss terms per epoch.
+    notes : list of str
+        What there is to know about the result: the method's ``note_``, and what it warned about.
+    warned : list of str
+        All distinct warnings, those of other packages too.
+    times : dict of str to float
+        Seconds for fitting, transforming and measuring.
+    """
+
+    scores: dict[str, dict[str, float]] = field(default_factory=dict)
+    curves: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+    embeddings: dict[str, np.ndarray] = field(default_factory=dict)
+    history: list[dict[str, float]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    warned: list[str] = field(default_factory=list)
+    times: dict[str, float] = field(default_factory=dict)
+
+
+def arrays_of(dataset: Dataset, *, sequential: bool) -> dict[str, np.ndarray]:
+    """Collect the arrays that fits need.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    sequential : bool
+        Whether the method uses sequences. Otherwise they are averaged here, once for all fits.
+
+    Returns
+    -------
+    dict of str to np.ndarray
+        ``views/<view>``, ``lengths/<view>`` (where they are needed) and ``labels``.
+    """
+    arrays = {}
+    for view, array in dataset.views.items():
+        lengths = dataset.lengths.get(view)
+        if array.ndim == 3 and not sequential:
+            starts = range(0, len(array), BLOCK)
+            array = np.concatenate(
+                [average(array[i : i + BLOCK], None if lengths is None else lengths[i : i + BLOCK]) for i in starts]
+            )
+        elif lengths is not None:
+            arrays[f"lengths/{view}"] = lengths
+        arrays[f"views/{view}"] = array
+    if dataset.labels is not None:
+        arrays["labels"] = dataset.labels
+    return arrays
+
+
+def work(shared: SharedArrays, job: Job) -> Outcome:
+    """Do a job, or take what an interrupted run has kept of it.
+
+    Parameters
+    ----------
+    shared : SharedArrays
+        Arrays of `arrays_of` after ``<job.data>/``; rows as ``<job.part>/train`` and ``<job.part>/test``.
+    job : Job
+
+    Returns
+    -------
+    Outcome
+    """
+    kept = _read(job.folder)
+    if kept is not None:
+        return kept
+    started = time.perf_counter()
+    outcome = Outcome()
+    with _recorded(outcome):
+        model = models.create(job.model, seed=job.seed, **job.params)
+        model.device = job.device
+        # Only one process has the terminal.
+        model.progress = multiprocessing.parent_process() is None
+        train = None if job.part is None else shared[f"{job.part}/train"]
+        views, lengths, labels = _rows(shared, job, train)
+        model.fit(views, labels, lengths=lengths, checkpoint=job.folder / CHECKPOINT)
+        del views
+        note = getattr(model, "note_", "")
+        outcome.notes += [note] if note else []
+        outcome.history = model.history_
+        outcome.times["fit_s"] = time.perf_counter() - started
+        if job.part is not None:
+            _score(model, shared, job, outcome)
+    if job.keeps_model:
+        model.save(job.folder / "model")
+    if time.perf_counter() - started > KEEP_S:
+        _write(outcome, job.folder)
+    return outcome
+
+
+def _score(model: models.Aligner, shared: SharedArrays, job: Job, outcome: Outcome) -> None:
+    started = time.perf_counter()
+    views, lengths, labels = _rows(shared, job, shared[f"{job.part}/test"])
+    embedded = model.transform(views, lengths=lengths)
+    outcome.times["transform_s"] = time.perf_counter() - started
+
+    started = time.perf_counter()
+    for query, target in permutations(job.views, 2):
+        direction = f"{query}->{target}"
+        outcome.scores[direction], outcome.curves[direction] = measure(embedded[query], embedded[target], labels)
+    outcome.times["measure_s"] = time.perf_counter() - started
+    if job.keeps_embeddings:
+        outcome.embeddings = embedded
+
+
+def _rows(
+    shared: SharedArrays, job: Job, rows: np.ndarray | None
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], np.ndarray | None]:
+    """Take rows (all, if None) of views, lengths and labels."""
+
+    def taken(name: str) -> np.ndarray | None:
+        array = shared.get(f"{job.data}/{name}")
+        return array if array is None or rows is None else array[rows]
+
+    views = {view: array for view in job.views if (array := taken(f"views/{view}")) is not None}
+    lengths = {view: array for view in job.views if (array := taken(f"lengths/{view}")) is not None}
+    return views, lengths, taken("labels")
+
+
+@contextmanager
+def _recorded(outcome: Outcome) -> Iterator[None]:
+    """Note each distinct warning of a block once."""
+    with warnings.catch_warnings(record=True) as caught:
+        # Every time, since a filter that shows a warning once is shared by all fits; deprecations stay hidden.
+        warnings.simplefilter("ignore")
+        for category in (UserWarning, RuntimeWarning, FutureWarning):
+            warnings.simplefilter("always", category)
+        yield
+    for warning in caught:
+        text = " ".join(str(warning.message).split())
+        if text not in outcome.warned:
+            outcome.warned.append(text)
+        # Only our own are notes on the result: those of other packages may depend on the machine.
+        if text not in outcome.notes and Path(warning.filename).is_relative_to(PACKAGE):
+            outcome.notes.append(text)
+
+
+def _write(outcome: Outcome, folder: Path) -> None:
+    """Keep an outcome; its JSON file comes last."""
+    arrays = {f"embeddings/{view}": array for view, array in outcome.embeddings.items()}
+    for direction, curves in outcome.curves.items():
+        arrays |= {f"curves/{direction}/{name}": curve for name, curve in curves.items()}
+    plain = {name: getattr(outcome, name) for name in ("scores", "history", "notes", "warned", "times")}
+    with replacing(folder / "arrays.safetensors") as temporary:
+        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, temporary)
+    with replacing(folder / OUTCOME) as temporary:
+        temporary.write_text(json.dumps(plain), encoding="utf-8")
+
+
+def _read(folder: Path) -> Outcome | None:
+    try:
+        outcome = Outcome(**json.loads((folder / OUTCOME).read_text(encoding="utf-8")))
+        arrays = load_file(folder / "arrays.safetensors")
+    except (OSError, ValueError, TypeError, SafetensorError):
+        return None
+    for name, array in arrays.items():
+        kind, _, rest = name.partition("/")
+        if kind == "embeddings":
+            outcome.embeddings[rest] = array
+        else:
+            direction, _, curve = rest.rpartition("/")
+            outcome.curves.setdefault(direction, {})[curve] = array
+    return outcome

@@ -1,0 +1,461 @@
+"""Searching a built data set with an item of it, or with a file of one's own.
+
+**Conventions.** A query is ranked by cosine in the space of a trained experiment's model (that of its first setting),
+against all items of the data set in another view: those that the model was fitted on stand higher than new ones would.
+A query that is an item has an *own pair* among them, which is marked.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unisono import config
+from unisono.config import nearest
+from unisono.config.experiments import VIEWS, Experiment
+from unisono.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from unisono.datasets.loading import Dataset
+    from unisono.report.html.items import Shown
+
+#: Seconds of a sound that a page plays.
+SOUND_S = 20.0
+#: Ids named when one is unknown.
+N_NEAREST = 3
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One result.
+
+    Attributes
+    ----------
+    rank : int
+        From 1.
+    id, about : str
+        ``about``: the item's title or class.
+    similarity : float
+        Cosine.
+    own : bool
+        Whether it is the query's own pair.
+    """
+
+    rank: int
+    id: str
+    about: str
+    similarity: float
+    own: bool
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Results in one view.
+
+    Attributes
+    ----------
+    target : str
+    hits : list of Hit
+        The first ones, the best first.
+    own_rank : float or None
+        Of the own pair among all items: 1 + number better + half the other ties.
+    """
+
+    target: str
+    hits: list[Hit]
+    own_rank: float | None
+
+
+@dataclass
+class Answer:
+    """What a search gives.
+
+    Attributes
+    ----------
+    query, about : str
+        The item, file or line, and the item's title or class.
+    view : str
+        Of the query.
+    dataset, key, model : str
+        ``key``: the experiment.
+    n_items, n_fitted : int
+        Items ranked, and those of them that the model was fitted on.
+    rankings : list of Ranking
+    notes : list of str
+        What there is to know about the query.
+    query_shown : Shown or None
+        The query's media, if asked for.
+    shown : dict of str to Shown
+        Media of all hits by id, if asked for.
+    sets : dict of str to str
+        Feature set by view.
+    """
+
+    query: str
+    about: str
+    view: str
+    dataset: str
+    key: str
+    model: str
+    n_items: int
+    n_fitted: int
+    rankings: list[Ranking]
+    notes: list[str] = field(default_factory=list)
+    query_shown: Shown | None = None
+    shown: dict[str, Shown] = field(default_factory=dict)
+    sets: dict[str, str] = field(default_factory=dict)
+
+
+def search(
+    query: str,
+    dataset: str,
+    method: str,
+    *,
+    view: str | None = None,
+    target: str | None = None,
+    top: int = 10,
+    data: Path = Path("data"),
+    results: Path = Path("results/experiments"),
+    with_media: bool = False,
+) -> Answer:
+    """Rank the items of a data set for a query.
+
+    Parameters
+    ----------
+    query : str
+        Id of an item, path of a file, or a line of lyrics; see `unisono.features.query`.
+    dataset : {"mtm", "vegas", "mv10k"}
+    method : str
+        Key of an experiment in params.yaml, or a method that one on this data set is of.
+    view : str, optional
+        Of the query. By default that of the kind of file; of an id the first one that is not the target.
+    target : str, optional
+        View that is searched; all others by default.
+    top : int
+        Results of each view.
+    data : Path
+        Holds the built data sets.
+    results : Path
+        Holds the experiments' results.
+    with_media : bool
+        Whether to bring what the query and its results look and sound like.
+
+    Returns
+    -------
+    Answer
+
+    Raises
+    ------
+    ConfigError
+        An option is unknown, or there is no such experiment.
+    DataError
+        The data set is not built, the model not trained, the id unknown (the message names the nearest), or the file
+        cannot be a query.
+    ProgramError, DownloadError
+        What the file's extractor needs is missing.
+    """
+    from unisono import models
+    from unisono.datasets.loading import load_folder
+    from unisono.evaluation import feature_sets
+    from unisono.features import query as queries
+
+    if top < 1:
+        raise ConfigError(f"--top: got {top}, expected 1 or more")
+    if dataset not in VIEWS:
+        raise ConfigError(f"--dataset: got {dataset!r}; {nearest(dataset, VIEWS)}")
+    for option, value in (("--view", view), ("--target", target)):
+        if value is not None and value not in VIEWS[dataset]:
+            raise ConfigError(f"{option}: {dataset} has no view {value!r}; {nearest(value, VIEWS[dataset])}")
+    if view is not None and view == target:
+        raise ConfigError(f"--target: got {target!r}, which is the query's own view; name another")
+    entries = config.load("experiments")
+    key = experiment_of(method, dataset, entries)
+    folder = trained(key, results)
+    sets = feature_sets(dataset, entries[key].settings[0].views)
+    loaded = load_folder(data / dataset, views=sets)
+    about = _about(loaded, data / dataset)
+    shown: Shown | None = None
+    notes: list[str] = []
+    own = query if query in loaded.ids else None
+    if own:
+        view = view or next(name for name in sets if name != target)
+        vectors = _frames(loaded, own, view)
+    else:
+        source = source_of(query, dataset, loaded.ids, view)
+        with tempfile.TemporaryDirectory(prefix="unisono-query-") as name:
+            found = queries.extract(source, dataset, view=view, sets=sets, built=data / dataset, folder=Path(name))
+            view, vectors, notes = found.view, found.vectors, found.notes
+            if with_media:
+                shown = _shown(dataset, Path(name), [queries.ID])[queries.ID]
+        if view == target:
+            raise ConfigError(f"--target: got {target!r}, which is the query's own view; name another")
+    rankings = []
+    for other in [target] if target else [name for name in sets if name != view]:
+        model = models.load(_space(folder, view, other, key))
+        embedded = model.transform({view: vectors})[view]
+        gallery = model.transform({other: loaded.views[other]}, lengths=loaded.lengths)[other]
+        rankings.append(rank(embedded[0], gallery, loaded.ids, about, target=other, top=top, own=own))
+    answer = Answer(
+        query=query, about=about.get(query, ""), view=view, dataset=dataset, key=key, model=entries[key].model,
+        n_items=len(loaded), n_fitted=_n_fitted(loaded, models.method(entries[key].model).trained),
+        rankings=rankings, notes=notes, query_shown=shown, sets=sets,
+    )  # fmt: skip
+    if with_media:
+        wanted = {hit.id for ranking in rankings for hit in ranking.hits} | ({own} if own else set())
+        answer.shown = _shown(dataset, data / dataset, wanted)
+        if own:
+            answer.query_shown = answer.shown[own]
+    return answer
+
+
+def rank(
+    query: np.ndarray,
+    gallery: np.ndarray,
+    ids: np.ndarray,
+    about: Mapping[str, str],
+    *,
+    target: str,
+    top: int,
+    own: str | None = None,
+) -> Ranking:
+    """Rank a gallery by cosine.
+
+    Parameters
+    ----------
+    query : np.ndarray [shape=(k,), dtype=any real]
+    gallery : np.ndarray [shape=(n, k), dtype=any real]
+    ids : np.ndarray [shape=(n,), dtype=str]
+    about : mapping of str to str
+        Title or class by id.
+    target : str
+        View of the gallery.
+    top : int
+        Results.
+    own : str, optional
+        Id of the own pair.
+
+    Returns
+    -------
+    Ranking
+        Of equal items the first by row comes first. A zero vector has cosine 0 with everything.
+    """
+    units = [np.asarray(array, dtype=np.float64) for array in (query[None], gallery)]
+    units = [array / np.maximum(np.linalg.norm(array, axis=1, keepdims=True), np.finfo(float).tiny) for array in units]
+    scores = (units[1] @ units[0].T)[:, 0]
+    order = np.argsort(-scores, kind="stable")[:top]
+    hits = [
+        Hit(place, str(ids[row]), about.get(str(ids[row]), ""), float(scores[row]), str(ids[row]) == own)
+        for place, row in enumerate(order, start=1)
+    ]
+    own_rank = None
+    if own is not None:
+        mine = scores[int(np.flatnonzero(ids == own)[0])]
+        own_rank = 1 + float((scores > mine).sum()) + (float((scores == mine).sum()) - 1) / 2
+    return Ranking(target, hits, own_rank)
+
+
+def experiment_of(method: str, dataset: str, entries: Mapping[str, Experiment]) -> str:
+    """Find the experiment that is meant.
+
+    Parameters
+    ----------
+    method : str
+        Key of an experiment, or a method of `unisono.models.available`.
+    dataset : str
+    entries : mapping of str to Experiment
+        Section ``experiments``.
+
+    Returns
+    -------
+    str
+        Of several experiments with the method ``<dataset>_<method>``, or the first.
+
+    Raises
+    ------
+    ConfigError
+        There is none on this data set.
+    """
+    if method in entries:
+        if entries[method].dataset != dataset:
+            other = entries[method].dataset
+            raise ConfigError(f"--method: experiment {method!r} is on {other}; give --dataset {other}")
+        return method
+    here = {key: entry for key, entry in entries.items() if entry.dataset == dataset}
+    found = [key for key, entry in here.items() if entry.model == method]
+    if not found:
+        names = {*here, *(entry.model for entry in here.values())}
+        raise ConfigError(f"--method: params.yaml has no experiment {method!r} on {dataset}; {nearest(method, names)}")
+    usual = f"{dataset}_{method}"
+    return usual if usual in found else found[0]
+
+
+def trained(key: str, results: Path) -> Path:
+    """Find the trained model of an experiment.
+
+    Parameters
+    ----------
+    key : str
+    results : Path
+        Holds ``<key>/model``.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    DataError
+        It is not there yet.
+    """
+    folder = results / key / "model"
+    if not folder.is_dir():
+        raise DataError(
+            f"{folder}: no trained model of experiment {key}; train it with `dvc repro run_experiment@{key}`"
+        )
+    return folder
+
+
+def _space(folder: Path, view: str, target: str, key: str) -> Path:
+    """Find the model of two views: the only one, or that of the pair."""
+    from unisono.models.base import FILE
+
+    places = [folder, folder / f"{view}-{target}", folder / f"{target}-{view}"]
+    found = next((place for place in places if (place / FILE).is_file()), None)
+    if found is None:
+        raise DataError(
+            f"{folder}: holds no model of {view} and {target}; train it again with `dvc repro -f run_experiment@{key}`"
+        )
+    return found
+
+
+def source_of(query: str, dataset: str, ids: Sequence[str] | np.ndarray, view: str | None) -> Path | str:
+    """Say what a query is that is no id.
+
+    Parameters
+    ----------
+    query : str
+    dataset : str
+    ids : sequence of str
+        Of the data set.
+    view : str or None
+        That was asked for.
+
+    Returns
+    -------
+    Path or str
+        A file, or a line of lyrics: several words, or any with the view ``lyrics``.
+
+    Raises
+    ------
+    DataError
+        It is none of these; the message names the nearest ids.
+    """
+    from unisono.features.query import KINDS
+
+    path = Path(query)
+    try:
+        exists = path.exists()
+    except (OSError, ValueError):  # too long for a name: a text
+        exists = False
+    named = path.suffix.lower() in KINDS
+    if dataset == "mv10k":
+        what = "no query" if exists or named else "no item"
+        raise DataError(
+            f"{query}: {what} of mv10k: its features are YouTube-8M's (simulated by default) and no file can be taken "
+            f"through that extractor, so give the id of an item; {_nearest_ids(query, ids)}"
+        )
+    if exists:
+        return path
+    if named:
+        raise DataError(f"{query}: no such file")
+    if dataset == "mtm" and (view == "lyrics" or len(query.split()) > 1):
+        return query
+    raise DataError(f"{query!r}: neither an item of {dataset} nor a file; {_nearest_ids(query, ids)}")
+
+
+def _nearest_ids(query: str, ids: Iterable[str]) -> str:
+    import difflib
+
+    names = [str(each) for each in ids]
+    close = difflib.get_close_matches(query, names, n=N_NEAREST, cutoff=0.3)
+    return f"nearest ids: {', '.join(close)}" if close else f"ids look like {names[0]}"
+
+
+def _about(loaded: Dataset, folder: Path) -> dict[str, str]:
+    """Title or class of every item."""
+    from unisono.io import parquet
+
+    if loaded.labels is not None:
+        return dict(zip(map(str, loaded.ids), map(str, loaded.labels), strict=True))
+    first = next(iter(parquet.iterate(folder / "samples", batch_size=1)))
+    if "title" not in first.schema.names:
+        return {}
+    table = parquet.read(folder / "samples", ["id", "title"])
+    return dict(zip(table.column("id").to_pylist(), map(str, table.column("title").to_pylist()), strict=True))
+
+
+def _frames(loaded: Dataset, item: str, view: str) -> np.ndarray:
+    """Take the vectors of an item in a view, without padding: (1, d) or (1, n, d)."""
+    row = int(np.flatnonzero(loaded.ids == item)[0])
+    vectors = loaded.views[view][row : row + 1]
+    return vectors[:, : loaded.lengths[view][row]] if view in loaded.lengths else vectors
+
+
+def _n_fitted(loaded: Dataset, learns: bool) -> int:
+    """Items that the kept model was fitted on: the training part, or all where each is tested in some fold."""
+    if not learns:
+        return 0
+    return len(loaded) if loaded.splits is None else int(np.count_nonzero(loaded.splits == "train"))
+
+
+def _shown(dataset: str, folder: Path, wanted: Iterable[str]) -> dict[str, Shown]:
+    from unisono.report.html import items
+
+    return items.read(dataset, folder, wanted, sound_s=SOUND_S)
+
+
+def to_text(answer: Answer) -> str:
+    """Lay an answer out for a terminal.
+
+    Parameters
+    ----------
+    answer : Answer
+
+    Returns
+    -------
+    str
+    """
+    lines = [head(answer), *(f"note: {note}" for note in answer.notes)]
+    for ranking in answer.rankings:
+        rows = [["rank", "id", "similarity", "title or class"]]
+        rows += [
+            [str(hit.rank), hit.id, f"{hit.similarity:.3f}", hit.about + ("  <- own pair" if hit.own else "")]
+            for hit in ranking.hits
+        ]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines += ["", direction(answer, ranking)]
+        for place, name, score, about in rows:
+            cells = [place.rjust(widths[0]), name.ljust(widths[1]), score.rjust(widths[2]), about]
+            lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def head(answer: Answer) -> str:
+    """Say in a line what was asked."""
+    about = f" ({answer.about})" if answer.about else ""
+    fitted = f"{answer.n_fitted} of them seen in training" if answer.n_fitted else "nothing to train"
+    return (
+        f"{answer.query}{about}, {answer.view}; {answer.model} on {answer.dataset} (experiment {answer.key}), "
+        f"{answer.n_items} items, {fitted}"
+    )
+
+
+def direction(answer: Answer, ranking: Ranking) -> str:
+    """Say in a line what was searched, and where the own pair is."""
+    own = "" if ranking.own_rank is None else f": the own pair has rank {ranking.own_rank:g} of {answer.n_items}"
+    return f"{answer.view} -> {ranking.target}{own}"

@@ -1,0 +1,94 @@
+"""The files of an experiment."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+import tempfile
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from unisono.errors import DataError
+from unisono.evaluation.running import Result
+from unisono.io import parquet
+from unisono.io.files import replacing
+
+#: Tables that not every experiment has: those of an earlier one in the same folder are removed.
+OPTIONAL = {"precision_recall.csv", "history.csv"}
+
+
+def write(result: Result, out: Path) -> None:
+    """Write ``metrics.json``, ``embeddings.parquet``, ``model/`` and the tables (``parts.csv``, ``recall.csv``, ...).
+
+    Everything is written beside `out` first and moved in when complete, so that an interrupted run leaves
+    what was there before.
+
+    Parameters
+    ----------
+    result : Result
+    out : Path
+        Folder; other files in it stay.
+
+    Raises
+    ------
+    DataError
+        The folder cannot be written.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out, prefix=".unfinished-") as unfinished:
+            new, old = Path(unfinished) / "new", Path(unfinished) / "old"
+            old.mkdir()
+            _write_files(result, new)
+            for name in sorted({path.name for path in new.iterdir()} | OPTIONAL):
+                if (out / name).exists():
+                    (out / name).replace(old / name)
+                if (new / name).exists():
+                    (new / name).replace(out / name)
+    except OSError as error:
+        raise DataError(f"{out}: cannot be written ({error.strerror}); free space or choose another --out") from None
+
+
+def write_times(result: Result, path: Path) -> None:
+    """Write the times, which differ from run to run and are tracked by nothing, as JSON."""
+    with replacing(path) as temporary:
+        temporary.write_text(_to_json({name: round(value, 3) for name, value in result.times.items()}))
+
+
+def warn_in_a_line() -> None:
+    """Let warnings of this process show as one line each, on standard error, as errors do (for commands)."""
+    warnings.showwarning = lambda message, *_, **__: print(f"warning: {message}", file=sys.stderr)
+
+
+def _write_files(result: Result, folder: Path) -> None:
+    folder.mkdir()
+    (folder / "metrics.json").write_text(_to_json(result.metrics), encoding="utf-8")
+    columns = result.embeddings
+    types = {name: _type(values) for name, values in columns.items()}
+    first = result.metrics.get("variants", [result.metrics])[0]
+    facts = {key: first[key] for key in ("dataset", "source", "model", "params", "seed", "weights")}
+    parquet.write(folder / "embeddings.parquet", columns, types=types, metadata=facts)
+    for name, table in result.tables.items():
+        with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+            rows = csv.writer(file, lineterminator="\n")
+            rows.writerow(table.columns)
+            rows.writerows(table.rows)
+    for space, model in result.models.items():
+        model.save(folder / "model" / space)
+
+
+def _type(values: np.ndarray) -> Any:
+    import pyarrow as pa
+
+    if values.ndim == 2:
+        return parquet.vector(values.shape[1])
+    return pa.int64() if values.dtype.kind == "i" else pa.string()
+
+
+def _to_json(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

@@ -1,0 +1,572 @@
+"""A method on a data set: divisions, spaces, measures and files."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stages import run_experiment
+from tests.models.small import SMALL
+from unisono import config, evaluation, metrics, models
+from unisono.config.compute import Compute
+from unisono.datasets.loading import Dataset, load_folder
+from unisono.errors import ConfigError, DataError
+from unisono.evaluation.fitting import arrays_of
+from unisono.evaluation.measuring import cutoffs
+from unisono.io import parquet
+from unisono.models.base import average
+from unisono.store import jobs
+from unisono.store.code import import_closure
+
+Build = Callable[..., Path]
+SETS = {"audio": "audio", "sheet": "sheet", "lyrics": "lyrics"}
+DIRECTIONS = ["audio->sheet", "audio->lyrics", "sheet->audio", "sheet->lyrics", "lyrics->audio", "lyrics->sheet"]
+
+
+def clips(n: int = 60, **columns: Any) -> Dataset:
+    """Two related views of n items in three classes."""
+    generator = np.random.default_rng(0)
+    latent = generator.standard_normal((n, 4))
+    views = {
+        name: (latent @ generator.standard_normal((4, d)) + 0.3 * generator.standard_normal((n, d))).astype("f4")
+        for name, d in (("audio", 6), ("visual", 8))
+    }
+    ids = np.array([f"c{i}" for i in range(n)])
+    return Dataset("clips", "fabricated", ids, views, **{"labels": np.arange(n) % 3, **columns})
+
+
+def test_splits_of_the_data_set_over_seeds(make_mtm: Build) -> None:
+    data = load_folder(make_mtm(), views=SETS)
+    result = evaluation.run(data, "gcca", {"n_components": 6}, n_seeds=3)
+    content = result.metrics
+    assert {key: content[key] for key in ("dataset", "source", "model", "seed", "n_seeds")} == {
+        "dataset": "mtm",
+        "source": "fabricated",
+        "model": "gcca",
+        "seed": 0,
+        "n_seeds": 3,
+    }
+    assert (content["n_items"], content["n_train"], content["n_folds"]) == (120, 84, 1)
+    assert content["params"] == {"n_components": 6, "ridge": 0.1}
+    assert content["weights"] == {"audio": "untrained", "sheet": "trained", "lyrics": "trained"}
+    assert [key for key in content if "->" in key] == DIRECTIONS
+    scores = content["audio->sheet"]
+    assert scores["pool"] == 18
+    assert scores["chance"] == {
+        "recall_at_1": 1 / 18,
+        "recall_at_5": 5 / 18,
+        "recall_at_10": 10 / 18,
+        "median_rank": 9.5,
+        "mean_rank": 9.5,
+    }
+    assert "map" not in scores
+    assert scores["recall_at_1"] > 0.5
+    assert scores["recall_at_1_std"] > 0
+    assert json.loads(json.dumps(content, allow_nan=False)) == content
+
+
+def test_measures_are_those_of_the_metrics_module(make_mtm: Build) -> None:
+    data = load_folder(make_mtm(), views=SETS)
+    result = evaluation.run(data, "gcca", {"n_components": 6})
+    assert data.splits is not None
+    train, test = (np.flatnonzero(data.splits == part) for part in ("train", "test"))
+    model = models.create("gcca", n_components=6).fit({view: array[train] for view, array in data.views.items()})
+    embedded = model.transform({view: array[test] for view, array in data.views.items()})
+    pair = embedded["sheet"], embedded["lyrics"]
+    scores = result.metrics["sheet->lyrics"]
+    assert scores["recall_at_5"] == pytest.approx(metrics.recall_at_k(*pair, 5))
+    assert scores["median_rank"] == metrics.median_rank(*pair)
+    assert scores["mean_rank"] == metrics.mean_rank(*pair)
+    assert scores["mean_rank_std"] == 0
+    rows = [row for row in result.tables["recall"].rows if row[1] == "sheet->lyrics"]
+    assert [row[2] for row in rows] == list(range(1, 19))
+    np.testing.assert_allclose([float(row[3]) for row in rows], metrics.recall_curve(*pair), atol=1e-6)
+    assert result.embeddings["id"].tolist() == data.ids[test].tolist()
+    np.testing.assert_array_equal(result.embeddings["sheet"], embedded["sheet"])
+
+
+def test_a_two_view_method_is_fitted_per_pair(make_mtm: Build, tmp_path: Path) -> None:
+    data = load_folder(make_mtm(), views=SETS)
+    result = evaluation.run(data, "cca", {"n_components": 6})
+    assert list(result.models) == ["audio-sheet", "audio-lyrics", "sheet-lyrics"]
+    assert [key for key in result.metrics if "->" in key] == DIRECTIONS
+    alone = Dataset("two", "x", data.ids, {v: data.views[v] for v in ("sheet", "lyrics")}, splits=data.splits)
+    expected = evaluation.run(alone, "cca", {"n_components": 6}).metrics["sheet->lyrics"]
+    assert result.metrics["sheet->lyrics"] == expected
+    evaluation.write(result, tmp_path / "out")
+    names = parquet.read(tmp_path / "out" / "embeddings.parquet").column_names
+    assert names[:4] == ["id", "fold", "audio@audio-sheet", "sheet@audio-sheet"]
+    loaded = models.load(tmp_path / "out" / "model" / "sheet-lyrics")
+    assert set(loaded.widths_) == {"sheet", "lyrics"}
+
+
+def test_no_test_row_reaches_the_fit(make_mtm: Build) -> None:
+    data = load_folder(make_mtm(), views=SETS)
+    assert data.splits is not None
+    spoiled = {view: array.copy() for view, array in data.views.items()}
+    for array in spoiled.values():
+        array[data.splits != "train"] = 1e6
+    other = Dataset(data.name, data.source, data.ids, spoiled, splits=data.splits, groups=data.groups)
+    for dataset in (data, other):
+        evaluation.run(dataset, "gcca", {"n_components": 6})
+    one, two = (evaluation.run(d, "gcca", {"n_components": 6}).models[""].arrays_ for d in (data, other))
+    for name, array in one.items():
+        np.testing.assert_array_equal(array, two[name])
+
+
+def test_folds_test_every_item_once_and_the_kept_model_knows_all() -> None:
+    data = clips()
+    result = evaluation.run(data, "cca", {"n_components": 3}, n_folds=4)
+    content = result.metrics
+    assert (content["n_folds"], content["n_train"], content["audio->visual"]["pool"]) == (4, 45, 15)
+    assert sorted(result.embeddings["id"]) == sorted(data.ids)
+    assert np.bincount(result.embeddings["fold"]).tolist() == [15] * 4
+    assert content["audio->visual"]["map_std"] > 0
+    labels = np.arange(15) % 3
+    assert content["audio->visual"]["chance"]["map"] == pytest.approx(metrics.chance_map(labels, labels))
+    expected = models.create("cca", n_components=3).fit(data.views).transform(data.views)
+    np.testing.assert_array_equal(result.models[""].transform(data.views)["audio"], expected["audio"])
+
+
+def test_folds_of_the_data_set_are_used() -> None:
+    data = clips(folds=np.repeat([2, 7, 9], 20))
+    result = evaluation.run(data, "cca", {"n_components": 3})
+    assert np.unique(result.embeddings["fold"]).tolist() == [2, 7, 9]
+    with pytest.raises(ConfigError, match="folds: 4 asked for, but clips has folds of its own"):
+        evaluation.run(data, "cca", {"n_components": 3}, n_folds=4)
+
+
+def test_a_method_that_learns_nothing_scores_all_rows_as_one_pool() -> None:
+    content = evaluation.run(clips(), "random").metrics
+    assert (content["n_train"], content["n_folds"], content["audio->visual"]["pool"]) == (0, 1, 60)
+
+
+def test_lengths_reach_the_method() -> None:
+    data = clips()
+    padded = {
+        view: np.concatenate([array[:, None], np.full((60, 1, array.shape[1]), 9, "f4")], axis=1)
+        for view, array in data.views.items()
+    }
+    lengths = {view: np.ones(60, dtype=np.int64) for view in padded}
+    other = Dataset("clips", "fabricated", data.ids, padded, lengths=lengths, labels=data.labels)
+    one, two = (evaluation.run(d, "cca", {"n_components": 3}).metrics for d in (data, other))
+    assert one == two
+
+
+def test_impossible_divisions_raise() -> None:
+    with pytest.raises(DataError, match="clips: 1 test rows in fold 0"):
+        evaluation.run(clips(splits=np.array(["train"] * 59 + ["test"])), "cca")
+    with pytest.raises(DataError, match="clips: 1 training rows in fold 0"):
+        evaluation.run(clips(splits=np.array(["train"] + ["test"] * 59)), "cca")
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """All files below a folder."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_files_are_complete_and_byte_identical(tmp_path: Path) -> None:
+    for run in ("one", "two"):
+        evaluation.write(evaluation.run(clips(), "cca", {"n_components": 3}), tmp_path / run)
+    files = contents(tmp_path / "one")
+    assert files == contents(tmp_path / "two")
+    assert sorted(files) == [
+        "embeddings.parquet",
+        "metrics.json",
+        "model/model.safetensors",
+        "parts.csv",
+        "precision_recall.csv",
+        "recall.csv",
+    ]
+    rows = read_csv(tmp_path / "one" / "recall.csv")
+    assert rows[0].keys() == {"setting", "direction", "k", "recall"}
+    assert [row["k"] for row in rows if row["direction"] == "audio->visual"] == [str(k) for k in range(1, 13)]
+    assert float(rows[11]["recall"]) == 1
+    embedded = parquet.read(tmp_path / "one" / "embeddings.parquet")
+    assert embedded.column_names == ["id", "label", "fold", "audio", "visual"]
+    assert parquet.metadata(tmp_path / "one" / "embeddings.parquet")["source"] == "fabricated"
+
+
+def test_parts_give_the_means_and_curves_those_of_the_metrics_module(tmp_path: Path) -> None:
+    data = clips()
+    result = evaluation.run(data, "cca", {"n_components": 3}, n_seeds=2, n_folds=3)
+    evaluation.write(result, tmp_path)
+    rows = read_csv(tmp_path / "parts.csv")
+    assert rows[0].keys() == {"setting", "seed", "fold", "direction", "measure", "value"}
+    chosen = [row for row in rows if (row["direction"], row["measure"]) == ("visual->audio", "map")]
+    assert [(row["seed"], row["fold"]) for row in chosen] == [(s, f) for s in "01" for f in "012"]
+    assert np.mean([float(row["value"]) for row in chosen]) == result.metrics["visual->audio"]["map"]
+    assert np.std([float(row["value"]) for row in chosen], ddof=1) == result.metrics["visual->audio"]["map_std"]
+    first = result.embeddings["fold"] == 0
+    vectors = [result.embeddings[view][first] for view in ("visual", "audio")]
+    labels = result.embeddings["label"][first]
+    expected = metrics.mean_average_precision(*vectors, labels, labels)
+    assert float(chosen[0]["value"]) == expected
+    curves = []
+    for part in evaluation.divide(data, n_folds=3) + evaluation.divide(data, n_folds=3, seed=1):
+        model = models.create("cca", n_components=3).fit({v: a[part.train] for v, a in data.views.items()})
+        embedded = model.transform({view: array[part.test] for view, array in data.views.items()})
+        of_test = np.asarray(data.labels)[part.test]
+        curves.append(metrics.precision_recall_curve(embedded["visual"], embedded["audio"], of_test, of_test))
+    found = [row for row in read_csv(tmp_path / "precision_recall.csv") if row["direction"] == "visual->audio"]
+    assert [int(row["k"]) for row in found] == list(range(1, 21))
+    for column, means in zip(("precision", "recall"), np.mean(curves, axis=0), strict=True):
+        np.testing.assert_allclose([float(row[column]) for row in found], means, atol=1e-6)
+
+
+def test_cut_offs_of_a_large_pool_are_thinned() -> None:
+    assert cutoffs(200).tolist() == list(range(1, 201))
+    for pool in (201, 5621, 28103):
+        chosen = cutoffs(pool)
+        assert chosen[:10].tolist() == list(range(1, 11))
+        assert chosen[-1] == pool
+        assert 100 < len(chosen) <= 200
+        assert (np.diff(chosen) > 0).all()
+
+
+def test_tables_of_an_earlier_experiment_go(tmp_path: Path) -> None:
+    evaluation.write(evaluation.run(clips(), "cca", {"n_components": 3}), tmp_path)
+    (tmp_path / "history.csv").write_text("of an earlier run")
+    evaluation.write(evaluation.run(clips(labels=None), "cca", {"n_components": 3}), tmp_path)
+    assert not {"history.csv", "precision_recall.csv"} & {path.name for path in tmp_path.iterdir()}
+
+
+def test_variants_equal_separate_runs(tmp_path: Path) -> None:
+    data, other = clips(), clips()
+    other.views["audio"] = other.views["audio"][:, :5]
+    settings = [
+        evaluation.Setting("k=3", data, {"n_components": 3}),
+        evaluation.Setting("k=2", data, {"n_components": 2}),
+        evaluation.Setting("audio=other", other, {"n_components": 3}),
+    ]
+    result = evaluation.run_settings(settings, "cca", n_seeds=2, n_folds=3)
+    alone = [evaluation.run(s.dataset, "cca", s.params, n_seeds=2, n_folds=3) for s in settings]
+    assert result.metrics == {
+        "variants": [{"setting": s.label, **a.metrics} for s, a in zip(settings, alone, strict=True)]
+    }
+    for name, table in result.tables.items():
+        expected = [(s.label, *row[1:]) for s, a in zip(settings, alone, strict=True) for row in a.tables[name].rows]
+        assert table.rows == expected
+    evaluation.write(result, tmp_path / "sweep")
+    evaluation.write(alone[0], tmp_path / "alone")
+    for name in ("embeddings.parquet", "model/model.safetensors"):
+        assert (tmp_path / "sweep" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()
+
+
+def is_deep(name: str) -> bool:
+    """Whether a method trains networks."""
+    return any(path.name == "_deep.py" for path in import_closure(f"unisono.models.{name}"))
+
+
+#: Two closed forms, and the first method that trains networks.
+PARITY = ["cca", "gcca", *[name for name in models.available() if is_deep(name)][:1]]
+
+
+@pytest.mark.parametrize("name", PARITY)
+def test_the_same_files_for_any_executor(
+    name: str, make_mtm: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Closed forms go to a pool as well.
+    monkeypatch.setattr(jobs, "POOL_PAYS_S", -1)
+    data = load_folder(make_mtm(), views=SETS)
+    if models.method(name).supervised:
+        data = clips()
+    ways = ({"executor": "serial"}, {"workers": 1}, {"workers": 2})
+    for number, way in enumerate(ways):
+        compute = Compute(scratch=tmp_path / "scratch", **way)
+        settings = [evaluation.Setting(f"seed={seed}", data, SMALL.get(name, {})) for seed in (0, 1)]
+        result = evaluation.run_settings(
+            settings, name, n_seeds=2, compute=compute, scratch=compute.scratch / f"{number}"
+        )
+        evaluation.write(result, tmp_path / str(number))
+    assert contents(tmp_path / "0") == contents(tmp_path / "1") == contents(tmp_path / "2")
+    assert ("history.csv" in contents(tmp_path / "0")) == is_deep(name)
+    assert not any((tmp_path / "scratch").iterdir())
+
+
+def test_sequences_are_averaged_once_as_the_method_does() -> None:
+    generator = np.random.default_rng(0)
+    array = generator.standard_normal((2500, 4, 3)).astype("f4")
+    lengths = generator.integers(1, 5, 2500)
+    data = Dataset("d", "s", np.arange(2500).astype(str), {"audio": array}, lengths={"audio": lengths})
+    found = arrays_of(data, sequential=False)
+    assert list(found) == ["views/audio"]
+    np.testing.assert_array_equal(found["views/audio"], average(array, lengths))
+    kept = arrays_of(data, sequential=True)
+    assert kept["views/audio"] is array
+    assert kept["lengths/audio"] is lengths
+
+
+def test_notes_and_warnings_are_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    cls = models.method("cca")
+    fit = cls._fit
+
+    def warning(self: models.Aligner, views: dict[str, np.ndarray], *rest: Any) -> None:
+        warnings.warn("few  rows", stacklevel=2)  # as a method does
+        warnings.warn("of another package", stacklevel=1)
+        fit(self, views, *rest)
+
+    monkeypatch.setattr(cls, "_fit", warning)
+    monkeypatch.setattr(cls, "note_", "approximated", raising=False)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = evaluation.run(clips(), "cca", {"n_components": 3}, n_seeds=2)
+    assert [str(each.message) for each in caught] == ["few rows", "of another package"]
+    assert result.metrics["notes"] == ["approximated", "few rows"]
+    assert "notes" not in evaluation.run(clips(), "gcca", {"n_components": 3}).metrics
+
+
+PATIENT = '''
+"""A method whose epochs are counted in its checkpoint."""
+
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+
+from unisono.models.base import Aligner
+
+
+class Patient(Aligner):
+    def _fit(self, views, labels, lengths, checkpoint):
+        first = next(iter(views.values()))
+        done = int(checkpoint.read_text()) if checkpoint.exists() else 0
+        rows = f"{len(first)}-from-{first[0, 0]:.0f}"
+        for epoch in range(done, 3):
+            with open(os.environ["PATIENT_LOG"], "a") as stream:
+                stream.write(f"{rows}:{epoch} ")
+            if epoch == 2 and rows == os.environ["PATIENT_KILL"]:
+                os.kill(os.getpid(), signal.SIGKILL)
+            checkpoint.parent.mkdir(parents=True, exist_ok=True)
+            checkpoint.write_text(str(epoch + 1))
+        checkpoint.unlink()
+        self.arrays_ = {"mean": np.concatenate([array.mean(axis=0) for array in views.values()])}
+
+    def _transform(self, view, array, lengths):
+        return array[:, :3] - self.arrays_["mean"][:3]
+
+
+MODEL = Patient
+'''
+
+MAIN = """
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from unisono import errors, models
+from unisono import evaluation
+from unisono.store import jobs
+from unisono.config.compute import Compute
+from unisono.datasets.loading import Dataset
+from unisono.evaluation import fitting
+
+# Seen by workers too, which import this file.
+models.__path__.append(str(Path(__file__).parent / "methods"))
+fitting.code_version = evaluation.planning.code_version = lambda module: "1"
+evaluation.running.import_closure = lambda module: set()
+fitting.KEEP_S = -1
+jobs.POOL_PAYS_S = -1
+
+
+def main():
+    generator = np.random.default_rng(0)
+    views = {name: generator.standard_normal((20, 4)) for name in ("a", "b")}
+    views["a"][:, 0] = np.arange(20)
+    data = Dataset("d", "s", np.arange(20).astype(str), views, folds=np.arange(20) % 4)
+    compute = Compute(workers=2, executor=sys.argv[2])
+    result = evaluation.run(data, "patient", compute=compute, scratch=Path("scratch") / "key")
+    evaluation.write(result, Path(sys.argv[1]))
+
+
+if __name__ == "__main__":
+    errors.run(main)
+"""
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_files(tmp_path: Path) -> None:
+    (tmp_path / "methods").mkdir()
+    (tmp_path / "methods" / "patient.py").write_text(PATIENT)
+    (tmp_path / "main.py").write_text(MAIN)
+    log = tmp_path / "log"
+
+    def run(out: str, executor: str, kill: str = "") -> subprocess.CompletedProcess[str]:
+        log.unlink(missing_ok=True)
+        return subprocess.run(
+            [sys.executable, "main.py", out, executor],
+            cwd=tmp_path,
+            env={**os.environ, "PATIENT_LOG": str(log), "PATIENT_KILL": kill, "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    # The fit on all rows comes first and is killed, here with the whole process, at its third epoch.
+    assert run("one", "serial", kill="20-from-0").returncode == -signal.SIGKILL
+    assert log.read_text().split() == ["20-from-0:0", "20-from-0:1", "20-from-0:2"]
+    assert run("one", "serial").returncode == 0
+    assert log.read_text().split()[0] == "20-from-0:2"
+    assert len(log.read_text().split()) == 1 + 4 * 3
+    assert not (tmp_path / "scratch" / "key").exists()
+
+    ended = run("two", "process", kill="15-from-1")  # fold 0, in a worker
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines()[-1].startswith("error: a worker process was killed (out of memory?)")
+    assert not (tmp_path / "two").exists()
+    folder = tmp_path / "scratch" / "key"
+    assert not (folder / "arrays").exists()
+    assert list(folder.glob("*/checkpoint.safetensors"))
+    n_finished = len(list(folder.glob("*/outcome.json")))
+    assert run("two", "process").returncode == 0
+    assert len({entry.partition(":")[0] for entry in log.read_text().split()}) <= 5 - n_finished
+    assert contents(tmp_path / "two") == contents(tmp_path / "one")
+    assert not folder.exists()
+
+
+def test_a_failed_write_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = evaluation.run(clips(), "cca", {"n_components": 3})
+    (tmp_path / "mine.txt").write_text("mine")
+    evaluation.write(result, tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    def full(self: models.Aligner, path: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    result.metrics["seed"] = 99
+    with monkeypatch.context() as patched:
+        patched.setattr(models.Aligner, "save", full)
+        with pytest.raises(DataError, match=r"cannot be written .No space left on device"):
+            evaluation.write(result, tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    evaluation.write(result, tmp_path)
+    assert json.loads((tmp_path / "metrics.json").read_text())["seed"] == 99
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "embeddings.parquet",
+        "metrics.json",
+        "mine.txt",
+        "model",
+        "parts.csv",
+        "precision_recall.csv",
+        "recall.csv",
+    }
+
+
+def test_feature_sets_of_a_data_set() -> None:
+    plain = {"audio": "audio", "sheet": "sheet_plain", "lyrics": "lyrics"}
+    assert evaluation.feature_sets("mtm", {"sheet": "sheet_plain"}) == plain
+    assert evaluation.feature_sets("mv10k", {"audio": "audio_1_3"}) == {"audio": "audio_1_3", "visual": "visual"}
+    with pytest.raises(ConfigError, match="'shet' is no view of mtm; did you mean 'sheet'"):
+        evaluation.feature_sets("mtm", {"shet": "sheet_plain"})
+
+
+@pytest.fixture
+def params_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the project's params.yaml, in the folder where commands are run."""
+    text = (Path(__file__).parents[2] / "params.yaml").read_text(encoding="utf-8")
+    (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    config.load_all.cache_clear()
+    return tmp_path / "params.yaml"
+
+
+def test_stage_runs_an_experiment_of_params_yaml(
+    make_mtm: Build, params_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = params_file.read_text(encoding="utf-8")
+    head = text[: text.index("\nexperiments:")]
+    entry = "{dataset: mtm, model: gcca, title: GCCA, views: {sheet: sheet_plain}, seeds: 2, params: {n_components: 4}}"
+    params_file.write_text(f"{head}\nexperiments:\n  tiny: {entry}\n", encoding="utf-8")
+    folder = make_mtm()
+    command = ["run", "--data", str(folder), "--out", "out", "--times", "times.json", "--key"]
+    monkeypatch.setattr(sys, "argv", [*command, "tiny"])
+    run_experiment.main()
+    content = json.loads(Path("out/metrics.json").read_text())
+    ridge = config.load("models")["gcca"]["ridge"]
+    assert content["params"] == {"n_components": 4, "ridge": ridge}
+    assert content["n_seeds"] == 2
+    assert set(json.loads(Path("times.json").read_text())) == {"fit_s", "transform_s", "measure_s", "wall_s"}
+    monkeypatch.setattr(sys, "argv", [*command, "tny"])
+    with pytest.raises(ConfigError, match=r"experiments\.tny: no such experiment; did you mean 'tiny'"):
+        run_experiment.main()
+
+
+@pytest.mark.parametrize(
+    "entry, message",
+    [
+        ("model: gccaa", r"experiments\.tiny\.model: unknown method 'gccaa'; did you mean 'gcca'"),
+        ("model: cca, params: {rigde: 1}", r"experiments\.tiny\.params\.rigde: .*did you mean 'ridge'"),
+        ("model: cca, views: {sheat: s}", r"tiny\.views: the data set has no view 'sheat'; did you mean 'sheet'"),
+        ("model: cca, variants: [{params: {}}]", r"tiny\.variants\.0\.setting: missing parameter"),
+        ('model: cca, variants: [{setting: ""}]', r"tiny\.variants\.0\.setting: got ''; every variant needs a label"),
+        ("model: cca, variants: [{setting: a}, {setting: a}]", r"tiny\.variants\.1\.setting: got 'a'; every variant"),
+        (
+            "model: cca, variants: [{setting: a, params: {rigde: 1}}]",
+            r"tiny\.variants\.0\.params\.rigde: unknown .*did you mean 'ridge'",
+        ),
+        (
+            "model: cca, variants: [{setting: a, views: {sheat: s}}]",
+            r"tiny\.variants\.0\.views: the data set has no view 'sheat'",
+        ),
+        ("model: cca, variants: [{setting: a, seeds: 2}]", r"variants\.0\.seeds: unknown parameter; .*setting"),
+        ('model: cca, table: "6.2"', r"tiny\.table: unknown parameter; did you mean 'tables'"),
+        ("model: cca, sedes: 3", r"experiments\.tiny\.sedes: unknown parameter; did you mean 'seeds'"),
+    ],
+)
+def test_wrong_experiments_fail_when_read(params_file: Path, entry: str, message: str) -> None:
+    text = params_file.read_text(encoding="utf-8")
+    head = text[: text.index("\nexperiments:")]
+    params_file.write_text(f"{head}\nexperiments:\n  tiny: {{dataset: mtm, title: T, {entry}}}\n", encoding="utf-8")
+    config.load_all.cache_clear()
+    with pytest.raises(ConfigError, match=message):
+        config.load("compute")
+
+
+def test_stage_runs_the_variants_of_an_experiment(
+    make_mtm: Build, params_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = params_file.read_text(encoding="utf-8")
+    head = text[: text.index("\nexperiments:")]
+    params_file.write_text(
+        f"""{head}
+experiments:
+  sweep:
+    dataset: mtm
+    model: gcca
+    title: GCCA
+    tables: ["6.2", "6.3"]
+    params: {{n_components: 4}}
+    variants:
+      - {{setting: usual}}
+      - {{setting: k=2, params: {{n_components: 2}}}}
+      - {{setting: plain, views: {{sheet: sheet_plain}}}}
+""",
+        encoding="utf-8",
+    )
+    command = ["run", "--data", str(make_mtm()), "--out", "out", "--times", "times.json", "--key", "sweep"]
+    monkeypatch.setattr(sys, "argv", command)
+    run_experiment.main()
+    found = json.loads(Path("out/metrics.json").read_text())["variants"]
+    assert [each["setting"] for each in found] == ["usual", "k=2", "plain"]
+    assert [each["params"]["n_components"] for each in found] == [4, 2, 4]
+    assert found[0]["audio->lyrics"] != found[1]["audio->lyrics"]
+    assert found[0]["audio->sheet"] != found[2]["audio->sheet"]
+    assert {row["setting"] for row in read_csv(Path("out/parts.csv"))} == {"usual", "k=2", "plain"}
+    assert not any(config.load("compute").scratch.rglob("*.npy"))

@@ -1,0 +1,346 @@
+"""Searching a built data set: a tiny one, with stubs in place of the slow extractors."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import soundfile
+from PIL import Image
+
+from unisono import config, models
+from unisono.cli import main
+from unisono.errors import ConfigError, DataError
+from unisono.evaluation import search
+from unisono.features import query, skipgram
+from unisono.features.asmcmr import extraction as asmcmr_extraction
+from unisono.features.query import mtm, reading, vegas
+from unisono.features.vggish import extraction as vggish_extraction
+from unisono.io import parquet
+from unisono.media import audio, midi, mp4, video
+
+ROOT = Path(__file__).parents[2]
+TEXT = pa.string()
+N = 12
+IDS = [f"bach-bwv{i}-w00" for i in range(N)]
+TOKENS = ["Mei", "ne", "See", "le", "lobt", "den", "Herrn"]
+WORDS = ["Meine", "Seele", "lobt", "den", "Herrn"]
+
+
+def shard(folder: Path, columns: dict[str, Any], types: dict[str, pa.DataType]) -> None:
+    parquet.write(
+        folder / parquet.shard_name(0), columns, types=types, metadata={"dataset": "mtm", "source": "made up"}
+    )
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A project's folder with a data set of 12 items, its encoders of lyrics and a trained experiment."""
+    generator = np.random.default_rng(0)
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    config.load_all.cache_clear()
+    data = tmp_path / "data" / "mtm"
+    for level, tokens in (("syllables", TOKENS), ("words", WORDS)):
+        names = [*tokens, skipgram.UNKNOWN]
+        vectors = generator.standard_normal((len(names), 20)).astype(np.float32)
+        encoder = skipgram.Encoder({token: row for row, token in enumerate(names)}, vectors)
+        skipgram.save(
+            data / "models" / "skipgram" / f"{level}.parquet", encoder, {"dimensions": 20, "weights": "trained"}
+        )
+    syllables = [[TOKENS[k] for k in generator.integers(len(TOKENS), size=20)] for _ in IDS]
+    titles = [f"<b>Lied</b> {i}" for i in range(N)]
+    shard(
+        data / "samples",
+        {"id": IDS, "song": IDS, "title": titles, "split": ["train"] * 9 + ["test"] * 3, "syllables": syllables,
+         "words": syllables, "word_index": [list(range(20))] * N},
+        {"id": TEXT, "song": TEXT, "title": TEXT, "split": TEXT, "syllables": parquet.strings(20),
+         "words": parquet.strings(20), "word_index": pa.list_(pa.int32(), 20)},
+    )  # fmt: skip
+    for view, shape in (("audio", (20, 128)), ("sheet", (25, 32))):
+        values = generator.standard_normal((N, *shape)).astype(np.float32)
+        shard(data / "features" / view, {"id": IDS, view: values}, {"id": TEXT, view: parquet.matrix(*shape)})
+    skipgram.extract_folder(
+        data / "samples",
+        data / "models" / "skipgram",
+        data / "features" / "lyrics",
+        compute=config.load("compute").model_copy(update={"executor": "serial"}),
+    )
+    from unisono import load_dataset
+
+    views = load_dataset("mtm", views={"audio": "audio", "sheet": "sheet", "lyrics": "lyrics"}).views
+    # A method of two views: a model for every pair.
+    for first, second in itertools.combinations(views, 2):
+        model = models.create("cca", n_components=4, ridge=0.1).fit({view: views[view] for view in (first, second)})
+        model.save(tmp_path / "results" / "experiments" / "mtm_cca" / "model" / f"{first}-{second}")
+    yield tmp_path
+    config.load_all.cache_clear()
+
+
+def failing(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """Run a command that must end with status 2 and one line on standard error; return the line."""
+    with pytest.raises(SystemExit) as ended:
+        main(["search", *map(str, arguments)])
+    captured = capsys.readouterr()
+    assert ended.value.code == 2
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+def wav(path: Path, seconds: float = 2.0, rate: int = 8000, level: float = 0.3) -> Path:
+    time_s = np.arange(int(seconds * rate)) / rate
+    soundfile.write(path, level * np.sin(2 * np.pi * 60 * time_s), rate, subtype="PCM_16")
+    return path
+
+
+def staff(path: Path, *, staves: int = 1) -> Path:
+    """White paper with five lines a staff."""
+    picture = np.full((60 + 300 * (staves - 1), 400), 255, np.uint8)
+    for number in range(staves):
+        picture[300 * number + 10 : 300 * number + 50 : 8] = 0
+    Image.fromarray(picture).save(path)
+    return path
+
+
+def test_an_item_is_searched_in_all_other_views_and_its_pair_marked(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["search", IDS[3], "--dataset", "mtm", "--method", "cca", "--top", "3"])
+    printed = capsys.readouterr().out
+    assert f"{IDS[3]} (<b>Lied</b> 3), audio; cca on mtm (experiment mtm_cca), 12 items, 9 of them seen" in printed
+    assert "audio -> sheet: the own pair has rank " in printed
+    assert "audio -> lyrics: the own pair has rank " in printed
+    found = search.search(IDS[3], "mtm", "mtm_cca", view="lyrics", target="audio", top=N)
+    [ranking] = found.rankings
+    assert [hit.rank for hit in ranking.hits] == list(range(1, N + 1))
+    assert {hit.id for hit in ranking.hits} == set(IDS)
+    [own] = [hit for hit in ranking.hits if hit.own]
+    assert (own.id, own.rank) == (IDS[3], ranking.own_rank)
+    assert [hit.similarity for hit in ranking.hits] == sorted((hit.similarity for hit in ranking.hits), reverse=True)
+
+
+def test_ranking_is_by_cosine_with_ties_shared() -> None:
+    gallery = np.array([[0.0, 2.0], [3.0, 0.0], [1.0, 0.0], [0.0, 0.0]])
+    found = search.rank(np.array([5.0, 0.0]), gallery, np.array(list("abcd")), {}, target="x", top=3, own="c")
+    assert [(hit.id, hit.similarity) for hit in found.hits] == [("b", 1.0), ("c", 1.0), ("a", 0.0)]
+    assert found.own_rank == 1.5
+
+
+def test_the_lyrics_of_an_item_find_what_the_item_finds(project: Path) -> None:
+    syllables = parquet.read(project / "data/mtm/samples").column("syllables")[5].as_py()
+    by_id = search.search(IDS[5], "mtm", "cca", view="lyrics", target="sheet")
+    # Words are looked up by the same tokens here, so blanks divide syllables.
+    by_text = search.search(" ".join(syllables), "mtm", "cca", target="sheet")
+    assert by_text.view == "lyrics"
+    assert [hit.id for hit in by_text.rankings[0].hits] == [hit.id for hit in by_id.rankings[0].hits]
+    assert by_text.rankings[0].own_rank is None
+
+
+def test_the_page_needs_nothing_else_and_escapes_what_it_shows(project: Path) -> None:
+    out = project / "page.html"
+    main(["search", IDS[1], "--dataset", "mtm", "--method", "cca", "--top", "2", "--html", str(out)])
+    page = out.read_text(encoding="utf-8")
+    assert "default-src" in page
+    assert "&lt;b&gt;Lied&lt;/b&gt;" in page
+    assert "<b>Lied" not in page
+    assert not any(scheme in page for scheme in ("http:", "https:", "<script", "<link"))
+
+
+def test_a_sound_is_cut_into_twenty_equal_parts(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = {}
+
+    def extract_folder(source: Path, out: Path, **_: Any) -> None:
+        seen.update(parquet.read(source).to_pylist()[0])
+        values = np.ones((1, 20, 128), np.float32)
+        shard(out, {"id": [query.ID], "audio": values}, {"id": TEXT, "audio": parquet.matrix(20, 128)})
+
+    monkeypatch.setattr(vggish_extraction, "extract_folder", extract_folder)
+    found = search.search(str(wav(project / "q.wav", 4.0)), "mtm", "cca", target="lyrics", with_media=True)
+    np.testing.assert_allclose(seen["onsets"], np.arange(20) * 0.2, atol=1e-6)
+    np.testing.assert_allclose(seen["offsets"], np.arange(1, 21) * 0.2, atol=1e-6)
+    assert len(audio.decode(seen["audio"]["bytes"])[0]) == 32_000
+    assert found.view == "audio"
+    assert "20 equal parts of 0.20 s" in found.notes[0]
+    assert found.query_shown is not None
+    assert found.query_shown.parts["audio"][0]["src"].startswith("data:audio/mpeg")
+
+
+def test_a_picture_goes_through_the_encoder_of_sheets(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def extract(pictures: Path, encoder: Path, out: Path, *, name: str, snippets: int, **_: Any) -> None:
+        assert encoder == Path("data/mtm/models/asmcmr.safetensors")
+        shard(
+            out,
+            {"id": [query.ID], name: np.ones((1, snippets, 32), np.float32)},
+            {"id": TEXT, name: parquet.matrix(snippets, 32)},
+        )
+
+    monkeypatch.setattr(asmcmr_extraction, "extract", extract)
+    found = search.search(str(staff(project / "q.png")), "mtm", "cca", target="audio", with_media=True)
+    assert (found.view, len(found.rankings[0].hits)) == ("sheet", 10)
+    assert found.query_shown is not None
+    assert found.query_shown.parts["sheet"][0]["src"].startswith("data:image/webp")
+
+
+def test_the_melody_of_a_midi_file_comes_back(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    notes = np.column_stack(
+        [generator.integers(50, 80, 20), generator.integers(1, 9, 20) / 4, generator.integers(0, 3, 20) / 2]
+    ).astype(float)
+    notes[0, 2] = 0
+    path = tmp_path / "q.mid"
+    path.write_bytes(midi.encode(notes, seconds_per_beat=0.5, program=0, velocity=100))
+    np.testing.assert_allclose(reading.read_midi(path, grid=0.125), notes)
+    path.write_bytes(midi.encode(notes[:7], seconds_per_beat=0.5, program=0, velocity=100))
+    with pytest.raises(DataError, match="7 notes in its longest part, 20 are needed"):
+        reading.read_midi(path, grid=0.125)
+    path.write_bytes(b"MThd not really")
+    with pytest.raises(DataError, match=r"q\.mid: not a readable MIDI file"):
+        reading.read_midi(path, grid=0.125)
+
+
+def test_a_sound_becomes_a_clip_that_says_the_same() -> None:
+    samples = np.random.default_rng(0).uniform(-0.9, 0.9, 20_000).astype(np.float32)
+    np.testing.assert_allclose(video.sound(vegas.as_clip(samples, 16_000), 16_000), samples, atol=1e-4)
+
+
+def test_of_an_hour_the_beginning_is_read(tmp_path: Path) -> None:
+    path = wav(tmp_path / "hour.wav", 3600, rate=200)
+    samples, rate, length_s = reading.read_sound(path, longest_s=mtm.SOUND_S)
+    assert (len(samples) / rate, length_s) == (mtm.SOUND_S, 3600)
+    assert reading.heard(length_s, mtm.SOUND_S) == ["only the first 120 s of 3600.0 s are heard"]
+
+
+@pytest.mark.parametrize(
+    "name, content, message",
+    [
+        ("q.wav", None, "q.wav: no such file"),
+        ("q.wav", b"", "q.wav: an empty file"),
+        ("q.wav", b"RIFF not really", "q.wav: not a readable sound file, or damaged"),
+        ("q.png", b"\x89PNG not really", "q.png: not a readable picture"),
+        ("q.mid", b"nothing", "q.mid: not a readable MIDI file"),
+        ("q.mid", b"", "q.mid: an empty file"),
+        ("q.musicxml", b"<score-partwise/>", "no note has a syllable; a score without words can be a query as a"),
+        ("q.musicxml", b"<score", "not XML, or truncated"),
+        ("q.mp4", b"x", "q.mp4: a video cannot be a query on mtm; kinds that can: sound, picture"),
+        ("q.doc", b"x", "unknown kind of file '.doc'"),
+        ("q.txt", b"\xff\xfe", "not a text in UTF-8"),
+        ("q.txt", b"- -", "no syllable in it"),
+        ("q.txt", b"xyz zyx", "none of its syllables and words stands in the data set's lyrics"),
+    ],
+)
+def test_bad_files_are_one_line(
+    project: Path, capsys: pytest.CaptureFixture[str], name: str, content: bytes | None, message: str
+) -> None:
+    path = project / name
+    if content is not None:
+        path.write_bytes(content)
+    line = failing(capsys, path, "--dataset", "mtm", "--method", "cca")
+    assert message in line
+
+
+def test_silence_blank_paper_and_pictures_of_something_else(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("--dataset", "mtm", "--method", "cca")
+    assert "silent" in failing(capsys, wav(project / "silent.wav", level=0.0), *options)
+    Image.new("L", (300, 100), "white").save(project / "blank.png")
+    assert "blank" in failing(capsys, project / "blank.png", *options)
+    noise = np.random.default_rng(0).integers(0, 256, (100, 300), dtype=np.uint8)
+    Image.fromarray(noise).save(project / "photo.png")
+    assert "no staff in it" in failing(capsys, project / "photo.png", *options)
+    Image.new("L", (300, 100), "black").save(project / "black.png")
+    assert "no staff in it" in failing(capsys, project / "black.png", *options)
+    assert "several staves" in failing(capsys, staff(project / "page.png", staves=2), *options)
+    # A picture under the name of a sound, and a sound in the view of another.
+    shutil.copy(staff(project / "q.png"), project / "liar.wav")
+    assert "not a readable sound file" in failing(capsys, project / "liar.wav", *options)
+    line = failing(capsys, wav(project / "q.wav"), *options, "--view", "sheet")
+    assert "a sound cannot be a query in the view 'sheet'; it can in audio" in line
+    assert "a folder; give one file" in failing(capsys, (project / "d.wav").mkdir() or project / "d.wav", *options)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ("bach-bwv3-w0 --dataset mtm --method cca", "neither an item of mtm nor a file; nearest ids: bach-bwv3-w00"),
+        ("x --dataset mtm --method ccaa", "params.yaml has no experiment 'ccaa' on mtm; did you mean 'cca'?"),
+        ("x --dataset mtm --method vegas_cca", "is on vegas; give --dataset vegas"),
+        ("x --dataset mtn --method cca", "--dataset: got 'mtn'; did you mean 'mtm'?"),
+        ("x --dataset mtm --method cca --target visual", "--target: mtm has no view 'visual'"),
+        ("x --dataset mtm --method cca --view audio --target audio", "which is the query's own view"),
+        ("x --dataset mtm --method cca --top 0", "--top: got 0, expected 1 or more"),
+        ("x --dataset mtm --method gcca", "train it with `dvc repro run_experiment@mtm_gcca`"),
+        ("x --dataset mtm", "--method"),
+    ],
+)
+def test_bad_commands_are_one_line(
+    project: Path, capsys: pytest.CaptureFixture[str], arguments: str, message: str
+) -> None:
+    assert message in failing(capsys, *arguments.split())
+
+
+def test_a_data_set_that_is_not_built_and_a_model_of_other_features(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--dataset", "mtm", "--method", "cca")
+    model = project / "results" / "experiments" / "mtm_cca" / "model" / "audio-sheet"
+    (model / "model.safetensors").write_bytes(b"damaged")
+    assert "not a saved model, or damaged" in failing(capsys, IDS[0], *options)
+    (model / "model.safetensors").unlink()
+    assert "dvc repro -f run_experiment@mtm_cca" in failing(capsys, IDS[0], *options)
+    shutil.rmtree(project / "data" / "mtm" / "samples")
+    assert "build it with `dvc repro`" in failing(capsys, IDS[0], *options)
+    (project / "params.yaml").unlink()
+    config.load_all.cache_clear()
+    assert "run from the project's folder" in failing(capsys, IDS[0], *options)
+
+
+def test_bad_clips_say_what_is_wrong(project: Path) -> None:
+    def ask(path: Path, view: str) -> None:
+        sets = {"audio": "audio", "visual": "visual"}
+        query.extract(path, "vegas", view=view, sets=sets, built=project / "data" / "vegas", folder=project / "tmp")
+
+    path = project / "q.mp4"
+    path.write_bytes(b"not really")
+    with pytest.raises(DataError, match=r"q\.mp4: not a video file, or damaged"):
+        ask(path, "visual")
+    frames = [np.full((32, 48, 3), 90, np.uint8)] * 8
+    path.write_bytes(mp4.encode(frames, 4, np.zeros(32_000, np.float32), 16_000))
+    with pytest.raises(DataError, match=r"q\.mp4: silent"):
+        ask(path, "audio")
+    # Eight pictures, one every 500 s.
+    path.write_bytes(mp4.encode(frames, Fraction(1, 500), np.empty(0, np.float32), 16_000))
+    with pytest.raises(DataError, match=r"at most 600 s are read; cut out the 10 s that you mean"):
+        ask(path, "visual")
+    with pytest.raises(DataError, match="a picture cannot be a query on vegas; kinds that can: video, sound"):
+        ask(staff(project / "q.png"), "visual")
+
+
+def test_music_videos_are_searched_by_id_only() -> None:
+    with pytest.raises(DataError, match="no query of mv10k: its features are YouTube-8M's"):
+        search.source_of(str(ROOT / "README.md"), "mv10k", ["v12"], None)
+    with pytest.raises(DataError, match="no item of mv10k"):
+        search.source_of("v1", "mv10k", ["v12"], None)
+
+
+def test_a_method_means_the_experiment_of_its_name() -> None:
+    entries = config.load("experiments", ROOT / "params.yaml")
+    assert search.experiment_of("cca", "mv10k", entries) == "mv10k_cca"
+    assert search.experiment_of("multi_view", "mv10k", entries) == "chunks_multi_view"
+    with pytest.raises(ConfigError, match="no experiment 'darlearning' on vegas"):
+        search.experiment_of("darlearning", "vegas", entries)
+
+
+def test_importing_search_loads_no_network_library() -> None:
+    code = "import sys, unisono.evaluation.search, unisono.features.query, unisono.evaluation.comparison; " \
+        "print([m for m in ('torch', 'tensorflow', 'sklearn', 'matplotlib') if m in sys.modules])"  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
