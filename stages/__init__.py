@@ -1,1 +1,17 @@
-"""The doors of the pipeline: one thin script per kind of stage of dvc.yaml."""
+"""The DAG's doors: thin scripts, one per kind of stage, run as ``python -m stages.<name>`` from the project's folder.
+
+They run the code beside them, not that of another checkout from which the package may be installed: in the copies
+that ``dvc exp run --temp`` and ``--queue`` make, an experiment records no code that it did not run.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+_SOURCE = str(Path(__file__).resolve().parents[1] / "src")
+if sys.path[0] != _SOURCE:
+    sys.path.insert(0, _SOURCE)
+    # For worker processes.
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [_SOURCE, os.environ.get("PYTHONPATH")]))

@@ -1,8 +1,9 @@
-"""Writing a file so that it appears under its name complete or not at all."""
+"""Writing a file or a folder so that it appears under its name complete or not at all."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -48,3 +49,40 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Give a new folder beside `path` to fill, then put it in the place of `path`.
+
+    Parameters
+    ----------
+    path : Path
+        Final name; a folder of that name is replaced as a whole at the end.
+
+    Yields
+    ------
+    Path
+        An empty folder. It is removed when the block ends with an exception; `path` then stays as it was.
+
+    Raises
+    ------
+    DataError
+        The operating system refuses (disk full, no permission, ...).
+    """
+    fresh, old = (path.with_name(f".{path.name}.{os.getpid()}.{word}") for word in ("new", "old"))
+    try:
+        for folder in (fresh, old):
+            shutil.rmtree(folder, ignore_errors=True)
+        fresh.mkdir(parents=True)
+        yield fresh
+        if path.exists():
+            path.rename(old)
+        fresh.rename(path)
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be written: {error.strerror or error}; free space or check permissions, then run again"
+        ) from error
+    finally:
+        for folder in (fresh, old):
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,24 +1,52 @@
-"""Which of unisono's own source files a module can run: what its result depends on.
+"""Which of unisono's own code a result depends on, and its fingerprint.
 
-Used for the fingerprints of unfinished work (`unisono.store.shards`), and to check that every stage of
-``dvc.yaml`` names the code it imports.
+**Conventions.** A module's *closure* is what it imports of the package, directly or not. Its *fingerprint* is a
+SHA-256 of the closure's syntax trees without docstrings, and of the package data that its modules name: a comment, a
+docstring or the layout of a line changes nothing, and Python 3.11 to 3.13 agree. Imports by a name computed at run
+time are not followed; the modules that use one are listed in `BY_NAME`, with the folder of fingerprints that stands
+for what they import.
 """
 
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from unisono.errors import DataError
+from unisono.io.files import replacing_folder
+
 PACKAGE = Path(__file__).resolve().parents[1]
+
+#: Packages whose modules are imported by name, with the folder of their fingerprints.
+KINDS = {"models": "unisono.models", "extractors": "unisono.features.clips", "datasets": "unisono.datasets"}
+
+#: Modules that import by a name computed at run time, and the kind of fingerprint that stands for what they import;
+#: None: what is imported changes no result.
+BY_NAME: Mapping[str, str | None] = {
+    # What a user finds in the package, loaded when asked for.
+    "unisono": None,
+    "unisono.datasets": None,
+    # The sections of params.yaml, to validate all of it; `config.load("mtm")` counts as an import of ``config.mtm``.
+    "unisono.config": None,
+    "unisono.models": "models",
+    "unisono.features.clips": "extractors",
+    # Readers of queries, which no stage runs.
+    "unisono.features.query": None,
+}
+
+#: How work is run changes no result: the design keeps section ``compute`` out of every stage, and so its schema.
+_WITHOUT_RESULT = {"config/compute.py"}
 
 
 def import_closure(module: str | Path) -> set[Path]:
     """Follow the import statements of a module through the package.
 
-    Statements inside functions and under ``if TYPE_CHECKING:`` count; imports by a name computed at run time
-    (`importlib.import_module`) do not. The ``__init__.py`` of every package on the way counts too.
+    Statements inside functions count; those under ``if TYPE_CHECKING:``, which never run, and imports by name (see
+    `BY_NAME`) do not. The ``__init__.py`` of every package on the way counts too.
 
     Parameters
     ----------
@@ -34,9 +62,14 @@ def import_closure(module: str | Path) -> set[Path]:
     ------
     ModuleNotFoundError
         The module, or one that is imported on the way, does not exist in the package.
+    SyntaxError
+        A file is no Python; the error names it and the line.
     """
     if isinstance(module, Path):
         todo = {module.resolve()}
+        # A script's own package, beside which it lies.
+        if (module.parent / "__init__.py").is_file():
+            todo.add((module.parent / "__init__.py").resolve())
     else:
         todo = set(_files(module))
         if not _exists(module):
@@ -46,37 +79,221 @@ def import_closure(module: str | Path) -> set[Path]:
         path = todo.pop()
         found.add(path)
         todo |= {file for name in _imported(path) for file in _files(name)} - found
-    return found
+    return {path for path in found if _name(path) not in _WITHOUT_RESULT}
 
 
 def code_version(module: str | Path) -> str:
-    """Return a SHA-256 of a module's `import_closure`, the same wherever the package is installed."""
+    """Return the fingerprint of a module, the same wherever the package is installed.
+
+    Parameters
+    ----------
+    module : str or Path
+        As for `import_closure`.
+
+    Returns
+    -------
+    str
+        SHA-256 in hexadecimal digits.
+    """
     digest = hashlib.sha256()
-    names = {
-        path.relative_to(PACKAGE).as_posix() if path.is_relative_to(PACKAGE) else path.name: path
-        for path in import_closure(module)
-    }
-    for name, path in sorted(names.items()):
-        digest.update(f"{name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\0".encode())
+    parts = {}
+    for path in import_closure(module):
+        parts[_name(path)] = _facts(path).version
+        for data in _package_data(path):
+            parts[_name(data)] = hashlib.sha256(data.read_bytes()).hexdigest()
+    for name, version in sorted(parts.items()):
+        digest.update(f"{name}\0{version}\0".encode())
     return digest.hexdigest()
 
 
-def _imported(path: Path) -> Iterator[str]:
-    """Yield the dotted names of ``unisono`` modules that a file's import statements name."""
-    for node in ast.walk(ast.parse(path.read_bytes(), filename=str(path))):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            # `from unisono.media import timidity` names a module, `from unisono.errors import run` does not.
-            inner = [f"{node.module}.{alias.name}" for alias in node.names]
-            names = [node.module, *(name for name in inner if _exists(name))]
+def fingerprints(stages: Path) -> dict[str, str]:
+    """Compute the fingerprint of every stage, method, extractor and data set.
+
+    Parameters
+    ----------
+    stages : Path
+        Folder of the stages' scripts.
+
+    Returns
+    -------
+    dict of str to str
+        ``stages/<stage>``, ``models/<method>``, ... to a fingerprint.
+    """
+    found = {f"stages/{path.stem}": path for path in stages.glob("*.py") if path.stem != "__init__"}
+    names: dict[str, str | Path] = dict(found)
+    for kind, package in KINDS.items():
+        folder = PACKAGE.joinpath(*package.split(".")[1:])
+        for path in folder.iterdir():
+            if (path.suffix == ".py" and path.stem != "__init__") or (path / "__init__.py").is_file():
+                names[f"{kind}/{path.stem}"] = f"{package}.{path.stem}"
+    return {name: code_version(module) for name, module in sorted(names.items())}
+
+
+def write_fingerprints(stages: Path, out: Path) -> None:
+    """Write a file for each of `fingerprints`, in folders by kind.
+
+    Parameters
+    ----------
+    stages : Path
+        As for `fingerprints`.
+    out : Path
+        Folder; it is replaced as a whole.
+
+    Raises
+    ------
+    DataError
+        It cannot be written, or a module does not parse or imports what is not there: the message names file and line.
+    """
+    try:
+        found = fingerprints(stages)
+    except SyntaxError as error:
+        raise DataError(f"{error.filename}:{error.lineno}: {error.msg}; mend the code and run again") from None
+    except ModuleNotFoundError as error:
+        raise DataError(f"{error.msg}; mend the import and run again") from None
+    with replacing_folder(out) as folder:
+        for name, version in found.items():
+            path = folder / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(f"{version}\n", encoding="utf-8")
+
+
+def serialise(tree: ast.AST) -> str:
+    """Write a syntax tree as text on which Python 3.11 to 3.13 agree.
+
+    Parameters
+    ----------
+    tree : ast.AST
+
+    Returns
+    -------
+    str
+        Without docstrings, positions, and fields that are empty (as are those that a version does not know).
+    """
+    pieces: list[str] = []
+
+    def write(value: object) -> None:
+        if isinstance(value, ast.AST):
+            pieces.append(f"{type(value).__name__}(")
+            for field, content in ast.iter_fields(value):
+                if content is None or content == [] or field in {"kind", "type_comment", "ctx"}:
+                    continue
+                if field == "body" and isinstance(value, _DOCUMENTED):
+                    content = content[1:] if _is_docstring(content[0]) else content
+                pieces.append(f"{field}=")
+                write(content)
+            pieces.append(")")
+        elif isinstance(value, list):
+            pieces.append("[")
+            for item in value:
+                write(item)
+            pieces.append("]")
         else:
-            continue
-        for name in names:
-            if name.split(".")[0] == PACKAGE.name:
-                if not _exists(name):
-                    raise ModuleNotFoundError(f"{path}: imports {name}, which is not in {PACKAGE}")
-                yield name
+            pieces.append(f"{type(value).__name__}:{value!r},")
+
+    write(tree)
+    return "".join(pieces)
+
+
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def _is_docstring(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What is needed of a file: the hash of its tree, the names that it imports, its strings."""
+
+    version: str
+    imports: tuple[str, ...]
+    strings: frozenset[str]
+
+
+def _facts(path: Path) -> _Facts:
+    stat = path.stat()
+    return _read(path, stat.st_mtime_ns, stat.st_size)
+
+
+@functools.lru_cache(maxsize=1024)
+def _read(path: Path, modified: int, size: int) -> _Facts:
+    """Parse a file, once for as long as it stays as it is."""
+    tree = ast.parse(path.read_bytes(), filename=str(path))
+    nodes = list(_run(tree))
+    return _Facts(
+        hashlib.sha256(serialise(tree).encode()).hexdigest(),
+        tuple(name for node in nodes for name in _names(node) if name.replace(":", ".").split(".")[0] == PACKAGE.name),
+        frozenset(node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)),
+    )
+
+
+def _name(path: Path) -> str:
+    """Name a file below the package, or a script below its own folder's parent."""
+    if path.is_relative_to(PACKAGE):
+        return path.relative_to(PACKAGE).as_posix()
+    return f"{path.parent.name}/{path.name}" if (path.parent / "__init__.py").is_file() else path.name
+
+
+def _package_data(path: Path) -> Iterator[Path]:
+    """Yield the files beside a module, or in a folder beside it, whose name is a literal of the module."""
+    if not path.is_relative_to(PACKAGE):
+        return
+    beside = {other.name: other for other in path.parent.iterdir() if _is_data(other)}
+    if not beside:
+        return
+    for name in beside.keys() & _facts(path).strings:
+        found = beside[name]
+        yield from sorted(file for file in found.rglob("*") if file.is_file()) if found.is_dir() else [found]
+
+
+def _is_data(path: Path) -> bool:
+    if path.is_dir():
+        return path.name != "__pycache__" and not (path / "__init__.py").exists()
+    return path.suffix not in {".py", ".pyc"}
+
+
+def _imported(path: Path) -> Iterator[str]:
+    """Yield the dotted names of ``unisono`` modules that a file imports."""
+    for name in _facts(path).imports:
+        # `from unisono.media import timidity` names a module, `from unisono.errors import run` does not.
+        module, _, inner = name.partition(":")
+        if not _exists(module):
+            raise ModuleNotFoundError(f"{path}: imports {module}, which is not in {PACKAGE}")
+        yield module
+        if inner and _exists(f"{module}.{inner}"):
+            yield f"{module}.{inner}"
+
+
+def _names(node: ast.AST) -> Iterator[str]:
+    """Yield what a node imports: dotted names, with ``:name`` for what is taken from one."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+        yield from (f"{node.module}:{alias.name}" for alias in node.names)
+    elif isinstance(node, ast.Call):
+        # The schema of a section of params.yaml.
+        literals = [argument.value for argument in node.args[:1] if isinstance(argument, ast.Constant)]
+        if literals and ast.unparse(node.func) == "config.load":
+            yield f"unisono.config.{literals[0]}"
+
+
+def is_import_by_name(node: ast.Call) -> bool:
+    """Say whether a call is one of ``importlib.import_module`` or ``__import__``."""
+    function = node.func
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    return name in {"import_module", "__import__"}
+
+
+def _run(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield all nodes of a tree but those under ``if TYPE_CHECKING:``."""
+    todo = [tree]
+    while todo:
+        node = todo.pop()
+        yield node
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            todo.extend(node.orelse)
+        else:
+            todo.extend(ast.iter_child_nodes(node))
 
 
 def _exists(name: str) -> bool:

@@ -1,0 +1,24 @@
+"""Write a fingerprint of the code behind every stage, method, extractor and data set: what other stages depend on."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from unisono import config, errors
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="folder for the fingerprints, a file each")
+    args = parser.parse_args()
+
+    from unisono.store import code
+
+    # All of params.yaml, so that a misspelt key stops the first stage that runs.
+    config.load("compute")
+    code.write_fingerprints(Path(__file__).parent, args.out)
+
+
+if __name__ == "__main__":
+    errors.run(main)
