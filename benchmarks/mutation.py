@@ -1,0 +1,437 @@
+"""Change one operator, constant or index of the product at a time, and see whether the tests notice.
+
+    python benchmarks/mutation.py metrics models evaluation datasets report
+    python benchmarks/mutation.py metrics models evaluation datasets report --seed "$(git rev-parse HEAD)"
+
+Folders are those of src/unisono. A mutant is drawn by kind (operator, constant, index; each as likely as the others),
+then among all places of that kind. The seed is a commit: by default the one before this script, so that nobody chose
+the draw; for a fresh one pass the last commit. Not touched: docstrings, annotations, f-strings, messages of errors,
+help texts, and strings of several words, for what they say is no behaviour.
+
+Each mutant is put into a copy of the tree. The tests that import its module run there, the closest first, until one
+fails: those named like the module, those that import it themselves, then those that reach it through others, in the
+order of how much they import. A test that also fails without the change counts for nothing. After `--minutes` the
+mutant has survived, unless one test alone has then hung for two of them. Tests of the pipeline do not run.
+
+Results are kept in a JSON file after each mutant; the same command goes on from there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import functools
+import io
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import tokenize
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+KINDS = ("operator", "constant", "index")
+
+#: An operator and what it becomes.
+OPERATORS = {
+    "<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==", "is": "is not", "is not": "is", "in": "not in",
+    "not in": "in", "and": "or", "or": "and", "+": "-", "-": "+", "*": "/", "/": "*", "//": "*", "%": "*", "**": "*",
+    "|": "&", "&": "|", "+=": "-=", "-=": "+=", "*=": "/=", "/=": "*=", "|=": "&=", "&=": "|=",
+}  # fmt: skip
+SYMBOLS = {
+    ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!=", ast.Is: "is",
+    ast.IsNot: "is not", ast.In: "in", ast.NotIn: "not in", ast.And: "and", ast.Or: "or", ast.Add: "+", ast.Sub: "-",
+    ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.Pow: "**", ast.BitOr: "|", ast.BitAnd: "&",
+}  # fmt: skip
+
+#: A test that has hung for so long at the end of a mutant's time, in seconds, is one that the mutant hangs.
+HUNG_S = 120.0
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change: bytes `start` to `end` of a file become `new`."""
+
+    file: str
+    line: int
+    kind: str
+    start: int
+    end: int
+    old: str
+    new: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.kind} {self.old} -> {self.new}"
+
+    def apply(self, source: bytes) -> bytes:
+        """Return the changed source."""
+        return source[: self.start] + self.new.encode() + source[self.end :]
+
+
+def mutants(source: bytes, file: str) -> list[Mutant]:
+    """List every change of a file's source that this script may draw, in the order of the source."""
+    tree = ast.parse(source)
+    starts = [0]
+    for line in source.splitlines(keepends=True):
+        starts.append(starts[-1] + len(line))
+    skipped = _skipped(tree)
+    tokens = list(tokenize.tokenize(io.BytesIO(source).readline))
+    found: list[Mutant] = []
+
+    def at(line: int, column: int) -> int:
+        return starts[line - 1] + column
+
+    def operator(left: ast.expr, right: ast.expr, symbol: str) -> None:
+        """Add a change of the operator that stands between two expressions."""
+        low, high = (left.end_lineno, left.end_col_offset), (right.lineno, right.col_offset)
+        words = symbol.split()
+        between = [
+            (token.string, at(token.start[0], _bytes(token, 0)), at(token.start[0], _bytes(token, 1)), token.start[0])
+            for token in tokens
+            if token.type in (tokenize.OP, tokenize.NAME)
+            and low <= (token.start[0], _bytes(token, 0))
+            and (token.start[0], _bytes(token, 0)) < high
+        ]
+        for place in range(len(between)):
+            chosen = between[place : place + len(words)]
+            if [text for text, *_ in chosen] == words:
+                found.append(
+                    Mutant(file, chosen[0][3], "operator", chosen[0][1], chosen[-1][2], symbol, OPERATORS[symbol])
+                )
+                return
+
+    def replace(node: ast.expr, kind: str, new: str) -> None:
+        start, end = at(node.lineno, node.col_offset), at(node.end_lineno or 0, node.end_col_offset or 0)
+        found.append(Mutant(file, node.lineno, kind, start, end, source[start:end].decode(), new))
+
+    for node in ast.walk(tree):
+        if node in skipped:
+            continue
+        if isinstance(node, ast.Compare):
+            for left, op, right in zip([node.left, *node.comparators], node.ops, node.comparators, strict=False):
+                operator(left, right, SYMBOLS[type(op)])
+        elif isinstance(node, ast.BoolOp):
+            for left, right in zip(node.values, node.values[1:], strict=False):
+                operator(left, right, SYMBOLS[type(node.op)])
+        elif isinstance(node, ast.BinOp) and type(node.op) in SYMBOLS:
+            operator(node.left, node.right, SYMBOLS[type(node.op)])
+        elif isinstance(node, ast.AugAssign) and SYMBOLS.get(type(node.op), "") + "=" in OPERATORS:
+            operator(node.target, node.value, SYMBOLS[type(node.op)] + "=")
+        elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not | ast.USub):
+            if not isinstance(node.operand, ast.Constant):
+                start, end = at(node.operand.lineno, node.operand.col_offset), at(node.end_lineno or 0, 0)
+                inner = source[start : end + (node.end_col_offset or 0)].decode()
+                replace(node, "operator", f"({inner})")
+        elif isinstance(node, ast.Constant):
+            kind = "index" if node in _indices(tree) else "constant"
+            replace_by = _other(node.value)
+            if replace_by is not None:
+                replace(node, kind, replace_by)
+    whole = ast.dump(tree)
+    found = [mutant for mutant in found if _differs(mutant, source, whole)]
+    return sorted(found, key=lambda mutant: (mutant.start, mutant.end, mutant.new))
+
+
+def _bytes(token: tokenize.TokenInfo, which: int) -> int:
+    """Column of a token's start or end in bytes, as syntax trees count; tokens count characters."""
+    column = (token.start if which == 0 else token.end)[1]
+    return len(token.line[:column].encode())
+
+
+def _differs(mutant: Mutant, source: bytes, whole: str) -> bool:
+    try:
+        return ast.dump(ast.parse(mutant.apply(source))) != whole
+    except SyntaxError:
+        return False
+
+
+def _other(value: object) -> str | None:
+    """Give the constant that stands for `value` in a mutant, as source; None for one that is not touched."""
+    if isinstance(value, bool):
+        return str(not value)
+    if isinstance(value, int):
+        return str(value + 1)
+    if isinstance(value, float):
+        return repr(value * 2 if value else 1.0)
+    if isinstance(value, str) and value.split() == [value] * bool(value):
+        return repr({"_": "-", "-": "_", "": "x"}.get(value, value + "x"))
+    return None
+
+
+@functools.lru_cache(maxsize=1)
+def _indices(tree: ast.AST) -> set[ast.AST]:
+    """Find the numbers that stand in square brackets."""
+    return {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Subscript)
+        for inner in ast.walk(node.slice)
+        if isinstance(inner, ast.Constant) and isinstance(inner.value, int) and not isinstance(inner.value, bool)
+    }
+
+
+def _skipped(tree: ast.AST) -> set[ast.AST]:
+    """Find what no mutant touches: docstrings, annotations, f-strings, messages, what only type checkers read."""
+    roots: list[ast.AST | None] = []
+    for node in ast.walk(tree):
+        if (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)) or isinstance(node, ast.JoinedStr):
+            roots.append(node)
+        elif isinstance(node, ast.AnnAssign | ast.arg):
+            roots.append(node.annotation)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            roots.append(node.returns)
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            roots.append(node)
+        elif isinstance(node, ast.Raise) and node.exc is not None:
+            # Numbers of a message count, its words do not.
+            roots += [part for part in ast.walk(node.exc) if isinstance(getattr(part, "value", None), str)]
+        elif isinstance(node, ast.keyword) and node.arg in ("help", "desc", "description", "title"):
+            roots.append(node.value)
+        elif isinstance(node, ast.Assign) and any(getattr(name, "id", "") == "__all__" for name in node.targets):
+            roots.append(node)
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("cast", "TypeVar"):
+            roots += node.args[:1]
+    return {inner for root in roots if root is not None for inner in ast.walk(root)}
+
+
+def draw(root: Path, folders: list[str], number: int, seed: str) -> list[Mutant]:
+    """Draw mutants of ``src/unisono/<folder>``, different ones, in a random order."""
+    by_kind: dict[str, list[Mutant]] = {kind: [] for kind in KINDS}
+    for folder in folders:
+        if not (root / "src" / "unisono" / folder).is_dir():
+            raise SystemExit(f"src/unisono/{folder}: no such folder")
+        for path in sorted((root / "src" / "unisono" / folder).rglob("*.py")):
+            for mutant in mutants(path.read_bytes(), path.relative_to(root).as_posix()):
+                by_kind[mutant.kind].append(mutant)
+    generator = random.Random(seed)
+    chosen: list[Mutant] = []
+    while len(chosen) < number and any(by_kind.values()):
+        kind = generator.choice([kind for kind in KINDS if by_kind[kind]])
+        chosen.append(by_kind[kind].pop(generator.randrange(len(by_kind[kind]))))
+    return chosen
+
+
+class Tests:
+    """Which test files import a module, directly or not."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.files = [
+            path for path in sorted(root.glob("tests/**/test_*.py")) if path.parent != root / "tests" / "pipeline"
+        ]
+        self.closures = {path: self._closure(path) for path in self.files}
+
+    def of(self, module: Path) -> list[Path]:
+        """List the test files that import a module, the closest first."""
+
+        def rank(path: Path) -> tuple[bool, bool, bool, int]:
+            name = (module.parent if module.stem == "__init__" else module).stem.lstrip("_")
+            alike = name in path.stem.removeprefix("test_")
+            beside = path.parent.name in module.parts
+            return not alike, module not in self._imports(path), not beside, len(self.closures[path])
+
+        return sorted((path for path in self.files if module in self.closures[path]), key=rank)
+
+    def _closure(self, path: Path) -> set[Path]:
+        todo, found = {path, *self._conftests(path)}, set()
+        while todo:
+            file = todo.pop()
+            found.add(file)
+            todo |= self._imports(file) - found
+        return found
+
+    def _conftests(self, path: Path) -> Iterator[Path]:
+        for folder in path.parents:
+            if (folder / "conftest.py").is_file() and folder.is_relative_to(self.root):
+                yield folder / "conftest.py"
+
+    @functools.cache  # noqa: B019
+    def _imports(self, path: Path) -> frozenset[Path]:
+        """Find the files that a file imports; a package that imports its modules by computed names imports all."""
+        text = path.read_text(encoding="utf-8")
+        names: list[str] = []
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Import):
+                names += [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        found = {file for name in names for file in self._files(name)}
+        if path.name == "__init__.py" and 'import_module(f"' in text:
+            found |= set(path.parent.glob("*.py"))
+        return frozenset(found - {path})
+
+    @functools.cache  # noqa: B019
+    def _files(self, name: str) -> tuple[Path, ...]:
+        parts = name.split(".")
+        base = self.root / "src" if parts[0] == "unisono" else self.root
+        files = []
+        for end in range(1, len(parts) + 1):
+            place = base.joinpath(*parts[:end])
+            files += [file for file in (place / "__init__.py", place.with_suffix(".py")) if file.is_file()]
+        return tuple(files)
+
+
+class Bench:
+    """A copy of the tree in which mutants are tried."""
+
+    def __init__(self, folder: Path, seconds: float) -> None:
+        self.folder = folder
+        self.seconds = seconds
+        self.broken: dict[str, bool] = {}
+        for name in subprocess.run(
+            ["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True
+        ).stdout.split("\0"):
+            if name and (ROOT / name).is_file():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(ROOT / name, folder / name)
+        # Some tests ask Git which files there are.
+        for command in (["init", "--quiet"], ["add", "--all", "--force"]):
+            subprocess.run(["git", *command], cwd=folder, check=True)
+        self.tests = Tests(folder)
+
+    def try_(self, mutant: Mutant) -> dict[str, object]:
+        """Run the tests of a mutant; say what became of it."""
+        path = self.folder / mutant.file
+        files = [str(file.relative_to(self.folder)) for file in self.tests.of(path)]
+        original = path.read_bytes()
+        began = time.monotonic()
+        result: dict[str, object] = {"status": "survived", "n_files": len(files), "by": ""}
+        ignored: list[str] = []
+        path.write_bytes(mutant.apply(original))
+        try:
+            while files:
+                status, failed = self._pytest(files, ignored, self.seconds - (time.monotonic() - began))
+                if status == "failed":
+                    path.write_bytes(original)
+                    if self._is_broken(failed):
+                        ignored.append(failed)
+                        path.write_bytes(mutant.apply(original))
+                        continue
+                    result |= {"status": "killed", "by": failed}
+                elif status == "hangs":
+                    result |= {"status": "killed", "by": f"{failed} hangs"}
+                elif status == "timeout":
+                    result |= {"status": "timeout"}
+                break
+        finally:
+            path.write_bytes(original)
+        return result | {"seconds": round(time.monotonic() - began, 1)}
+
+    def _is_broken(self, test: str) -> bool:
+        """Say whether a test fails without any change, too."""
+        if test not in self.broken:
+            self.broken[test] = self._pytest([test], [], self.seconds)[0] != "passed"
+        return self.broken[test]
+
+    def _pytest(self, tests: list[str], ignored: list[str], seconds: float) -> tuple[str, str]:
+        """Run tests until one fails; return ``passed``, ``failed``, ``hangs`` or ``timeout``, and the last test."""
+        environment = os.environ | {
+            "PYTHONPATH": str(self.folder / "src"), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1",
+        }  # fmt: skip
+        with tempfile.TemporaryFile("w+") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "pytest", "-x", "-v", "-p", "no:cacheprovider", "--no-header", "--tb=no",
+                 *(f"--deselect={name}" for name in ignored), *tests],
+                cwd=self.folder, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
+            try:
+                status = process.wait(timeout=max(seconds, 1.0))
+            except subprocess.TimeoutExpired:
+                quiet = time.time() - os.fstat(output.fileno()).st_mtime
+                os.killpg(process.pid, 9)
+                process.wait()
+                return ("hangs" if quiet > HUNG_S else "timeout"), _last_test(output)
+            if status in (0, 5):
+                return "passed", ""
+            return "failed", _last_test(output)
+
+
+def _last_test(output: io.TextIOBase) -> str:
+    """Find the test that ran last, or the file that could not be imported, in what pytest printed."""
+    output.seek(0)
+    lines = output.read().splitlines()
+    for line in reversed(lines):
+        for word in ("FAILED ", "ERROR "):
+            if line.startswith(word):
+                return line.removeprefix(word).split(" - ")[0].strip()
+    named = [line for line in lines if line.startswith("tests/")]
+    return named[-1].split(" ")[0] if named else "tests"
+
+
+def _seed() -> str:
+    """Name the commit before the one that added this script."""
+    script = Path(__file__).resolve().relative_to(ROOT).as_posix()
+    command = ["git", "log", "--diff-filter=A", "--format=%P", "--", script]
+    found = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split()
+    if not found:
+        raise SystemExit(f"{script} is in no commit yet; pass --seed")
+    return found[-1]
+
+
+def report(results: list[dict[str, object]]) -> str:
+    """Say how many mutants were killed, and list the others."""
+    counts = Counter(str(result["status"]) for result in results)
+    lines = [
+        f"{mutant_line(result)} ({result['status']}, {result['n_files']} test files)"
+        for result in results
+        if result["status"] != "killed"
+    ]
+    rate = 100 * counts["killed"] / max(len(results), 1)
+    return "\n".join([
+        *lines,
+        f"{len(results)} mutants: {counts['killed']} killed ({rate:.0f} %), {counts['survived']} survived, "
+        f"{counts['timeout']} out of time",
+    ])  # fmt: skip
+
+
+def mutant_line(result: dict[str, object]) -> str:
+    """Format a mutant of a results file."""
+    return "{file}:{line}: {kind} {old} -> {new}".format(**result)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folders", nargs="+", help="folders of src/unisono")
+    parser.add_argument("--number", type=int, default=60, help="mutants to draw (default: %(default)s)")
+    parser.add_argument("--seed", help="any text; by default the commit before the one that added this script")
+    parser.add_argument("--minutes", type=float, default=5.0, help="longest time of a mutant (default: %(default)s)")
+    parser.add_argument("--results", type=Path, help="JSON file (default: .unisono/mutation-<seed>.json)")
+    parser.add_argument("--list", action="store_true", help="print the mutants and stop")
+    args = parser.parse_args()
+    seed = args.seed or _seed()
+    path = args.results or ROOT / ".unisono" / f"mutation-{seed[:12]}.json"
+    facts = {"seed": seed, "folders": args.folders, "number": args.number}
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else facts | {"mutants": []}
+    if {name: kept[name] for name in facts} != facts:
+        raise SystemExit(f"{path}: of another run ({ {name: kept[name] for name in facts} }); pass --results")
+    if not kept.get("drawn"):
+        kept["drawn"] = [asdict(mutant) for mutant in draw(ROOT, args.folders, args.number, seed)]
+    chosen = [Mutant(**fields) for fields in kept["drawn"]]
+    if args.list:
+        print(*chosen, sep="\n")
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
+        bench = Bench(Path(folder), 60 * args.minutes)
+        for place, mutant in enumerate(chosen):
+            if place < len(kept["mutants"]):
+                continue
+            source = (bench.folder / mutant.file).read_bytes() if (bench.folder / mutant.file).is_file() else b""
+            if source[mutant.start : mutant.end].decode(errors="replace") != mutant.old:
+                raise SystemExit(f"{mutant}: the source has changed since the mutants were drawn; delete {path}")
+            kept["mutants"].append(asdict(mutant) | bench.try_(mutant))
+            path.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+            last = kept["mutants"][-1]
+            print(f"{place + 1} of {len(chosen)}: {mutant}: {last['status']} in {last['seconds']} s", flush=True)
+    print(report(kept["mutants"]))
+
+
+if __name__ == "__main__":
+    main()
