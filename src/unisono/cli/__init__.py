@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from unisono import __version__, errors
-from unisono.cli import apply, evaluate, models, plan, search, sources
+from unisono.cli import apply, evaluate, fit, models, plan, search, sources
 from unisono.errors import ConfigError
 
-COMMANDS = (evaluate, search, models, sources, plan, apply)
+COMMANDS = (evaluate, search, models, fit, sources, plan, apply)
 
 
 class _Parser(argparse.ArgumentParser):

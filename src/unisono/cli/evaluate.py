@@ -47,7 +47,6 @@ def add(commands: Any) -> None:
 
 def _evaluate(args: argparse.Namespace) -> None:
     from unisono import evaluation
-    from unisono.config.compute import Compute
     from unisono.datasets.user import load_features
 
     if args.seed < 0:
@@ -55,7 +54,6 @@ def _evaluate(args: argparse.Namespace) -> None:
     # All that can be wrong in the command, before the data are read.
     params = _params_of(_methods(args.model), _parameters(args.param))
     evaluation.warn_in_a_line()
-    evaluation.prepare(next(iter(params)), Compute())
     dataset = load_features(args.features, views=_names(args.views))
     if len(params) > 1:
         _compare(args, dataset, params)

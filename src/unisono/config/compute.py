@@ -20,6 +20,7 @@ class Compute(Section):
     retries: int = Field(default=1, ge=0)
     device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     scratch: Path = Path(".unisono/scratch")
+    keep_days: float = Field(default=30, ge=0)
 
     @property
     def n_workers(self) -> int:

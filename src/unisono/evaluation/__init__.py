@@ -11,18 +11,20 @@ from __future__ import annotations
 
 from unisono.evaluation.divisions import Part, divide, feature_sets
 from unisono.evaluation.planning import Setting
-from unisono.evaluation.running import Result, Table, prepare, run, run_settings
+from unisono.evaluation.running import Ended, Request, Result, Table, run, run_requests, run_settings
 from unisono.evaluation.writing import warn_in_a_line, write, write_times
 
 __all__ = [
+    "Ended",
     "Part",
+    "Request",
     "Result",
     "Setting",
     "Table",
     "divide",
     "feature_sets",
-    "prepare",
     "run",
+    "run_requests",
     "run_settings",
     "warn_in_a_line",
     "write",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import time
 import warnings
@@ -14,21 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 
 from unisono import models
 from unisono.datasets.loading import Dataset
 from unisono.evaluation.measuring import measure
-from unisono.io.files import replacing
 from unisono.models.base import average
+from unisono.store import fits
 from unisono.store.code import PACKAGE
 from unisono.store.jobs import SharedArrays
 
-#: A job is kept for a run that goes on after an interruption if it took longer than this.
-KEEP_S = 2.0
-#: What is kept in a job's folder: the outcome of a finished one, the checkpoint of a training that was interrupted.
-OUTCOME, CHECKPOINT = "outcome.json", "checkpoint.safetensors"
 #: Rows of sequences averaged at a time.
 BLOCK = 1024
 
@@ -52,7 +45,8 @@ class Job:
     device : str
     where : str
         Its place in the experiment, for messages.
-    keeps_model, keeps_embeddings : bool
+    keeps_model : bool
+        Whether the model is wanted, in ``<folder>/model``.
     """
 
     model: str
@@ -65,7 +59,6 @@ class Job:
     device: str
     where: str
     keeps_model: bool
-    keeps_embeddings: bool
 
     def __str__(self) -> str:
         return f"{self.model}, {self.where}"
@@ -82,7 +75,7 @@ class Outcome:
     curves : dict of str to dict of str to np.ndarray
         Per direction the curves of `unisono.evaluation.measuring.measure`.
     embeddings : dict of str to np.ndarray [shape=(n_test, k), dtype=float32]
-        Per view, if wanted.
+        Per view.
     history : list of dict of str to float
         Loss terms per epoch.
     notes : list of str
@@ -133,7 +126,7 @@ def arrays_of(dataset: Dataset, *, sequential: bool) -> dict[str, np.ndarray]:
 
 
 def work(shared: SharedArrays, job: Job) -> Outcome:
-    """Do a job, or take what an interrupted run has kept of it.
+    """Do a job and keep its outcome; `kept` reads it again.
 
     Parameters
     ----------
@@ -145,9 +138,6 @@ def work(shared: SharedArrays, job: Job) -> Outcome:
     -------
     Outcome
     """
-    kept = _read(job.folder)
-    if kept is not None:
-        return kept
     started = time.perf_counter()
     outcome = Outcome()
     with _recorded(outcome):
@@ -157,7 +147,7 @@ def work(shared: SharedArrays, job: Job) -> Outcome:
         model.progress = multiprocessing.parent_process() is None
         train = None if job.part is None else shared[f"{job.part}/train"]
         views, lengths, labels = _rows(shared, job, train)
-        model.fit(views, labels, lengths=lengths, checkpoint=job.folder / CHECKPOINT)
+        model.fit(views, labels, lengths=lengths, checkpoint=job.folder / fits.CHECKPOINT)
         del views
         note = getattr(model, "note_", "")
         outcome.notes += [note] if note else []
@@ -167,8 +157,37 @@ def work(shared: SharedArrays, job: Job) -> Outcome:
             _score(model, shared, job, outcome)
     if job.keeps_model:
         model.save(job.folder / "model")
-    if time.perf_counter() - started > KEEP_S:
-        _write(outcome, job.folder)
+    _write(outcome, job.folder)
+    return outcome
+
+
+def kept(job: Job) -> Outcome | None:
+    """Read the outcome of a job that was done before.
+
+    Parameters
+    ----------
+    job : Job
+
+    Returns
+    -------
+    Outcome or None
+        None where there is none, it is damaged, or it lacks the model that is wanted.
+    """
+    found = fits.read(job.folder)
+    if found is None or (job.keeps_model and not (job.folder / "model").is_dir()):
+        return None
+    content, arrays = found
+    try:
+        outcome = Outcome(**content)
+    except TypeError:
+        return None
+    for name, array in arrays.items():
+        kind, _, rest = name.partition("/")
+        if kind == "embeddings":
+            outcome.embeddings[rest] = array
+        else:
+            direction, _, curve = rest.rpartition("/")
+            outcome.curves.setdefault(direction, {})[curve] = array
     return outcome
 
 
@@ -183,8 +202,7 @@ def _score(model: models.Aligner, shared: SharedArrays, job: Job, outcome: Outco
         direction = f"{query}->{target}"
         outcome.scores[direction], outcome.curves[direction] = measure(embedded[query], embedded[target], labels)
     outcome.times["measure_s"] = time.perf_counter() - started
-    if job.keeps_embeddings:
-        outcome.embeddings = embedded
+    outcome.embeddings = embedded
 
 
 def _rows(
@@ -220,28 +238,8 @@ def _recorded(outcome: Outcome) -> Iterator[None]:
 
 
 def _write(outcome: Outcome, folder: Path) -> None:
-    """Keep an outcome; its JSON file comes last."""
     arrays = {f"embeddings/{view}": array for view, array in outcome.embeddings.items()}
     for direction, curves in outcome.curves.items():
         arrays |= {f"curves/{direction}/{name}": curve for name, curve in curves.items()}
     plain = {name: getattr(outcome, name) for name in ("scores", "history", "notes", "warned", "times")}
-    with replacing(folder / "arrays.safetensors") as temporary:
-        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, temporary)
-    with replacing(folder / OUTCOME) as temporary:
-        temporary.write_text(json.dumps(plain), encoding="utf-8")
-
-
-def _read(folder: Path) -> Outcome | None:
-    try:
-        outcome = Outcome(**json.loads((folder / OUTCOME).read_text(encoding="utf-8")))
-        arrays = load_file(folder / "arrays.safetensors")
-    except (OSError, ValueError, TypeError, SafetensorError):
-        return None
-    for name, array in arrays.items():
-        kind, _, rest = name.partition("/")
-        if kind == "embeddings":
-            outcome.embeddings[rest] = array
-        else:
-            direction, _, curve = rest.rpartition("/")
-            outcome.curves.setdefault(direction, {})[curve] = array
-    return outcome
+    fits.write(folder, plain, arrays)

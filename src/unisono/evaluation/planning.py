@@ -1,9 +1,8 @@
-"""The list of all fits of an experiment, and the arrays that they need."""
+"""The list of all fits of an experiment, the name of each, and the arrays that they need."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,10 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from unisono import models
+from unisono.config.compute import Compute
 from unisono.datasets.loading import Dataset
 from unisono.evaluation import fitting
 from unisono.evaluation.divisions import Part, divide, spaces
 from unisono.evaluation.fitting import Job
+from unisono.store import fits
 from unisono.store.code import code_version
 
 #: Place of the fit on all rows among the parts.
@@ -63,7 +64,7 @@ class Plan:
     jobs : dict of Place to Job
         The longest first.
     arrays : dict of str to np.ndarray
-        For `unisono.evaluation.fitting.work`; settings of one data set share theirs.
+        For `unisono.evaluation.fitting.work`; settings, and experiments, with the same data share theirs.
     """
 
     model: str
@@ -80,8 +81,9 @@ def make_plan(
     *,
     seeds: Sequence[int],
     n_folds: int | None,
-    device: str,
+    compute: Compute,
     folder: Path,
+    known: dict[tuple[int, bool], dict[str, dict[str, np.ndarray]]] | None = None,
 ) -> Plan:
     """List the fits of an experiment.
 
@@ -92,10 +94,12 @@ def make_plan(
     seeds : sequence of int
     n_folds : int or None
         See `unisono.evaluation.divide`.
-    device : str
-        Where networks are trained.
+    compute : Compute
+        Device, arithmetic and threads are part of what a fit depends on.
     folder : Path
-        Holds the jobs' folders.
+        The store of kept fits: holds the jobs' folders.
+    known : dict, optional
+        Filled with the arrays of data sets, for the next experiments on the same `Dataset` objects.
 
     Returns
     -------
@@ -110,66 +114,60 @@ def make_plan(
         As `unisono.evaluation.divide`.
     """
     cls = models.method(model)
-    code = [code_version(fitting.__name__), code_version(cls.__module__), device]
+    code = [code_version(fitting.__name__), code_version(cls.__module__)]
+    arithmetic = [compute.device, compute.threads_per_worker]
     plan = Plan(model, settings, seeds)
-    digests: dict[str, str] = {}
 
-    def share(prefix: str, arrays: Mapping[str, np.ndarray]) -> str:
-        plan.arrays.update({f"{prefix}/{name}": array for name, array in arrays.items()})
-        digests[prefix] = _digest(arrays)
-        return prefix
+    known = {} if known is None else known
 
-    def add(number: int, seed: int, index: int, data: str, keeps_model: bool) -> None:
+    def share(digest: str, arrays: Mapping[str, np.ndarray]) -> str:
+        plan.arrays.update({f"{digest}/{name}": array for name, array in arrays.items()})
+        return digest
+
+    def add(number: int, seed: int, index: int, data: str, rows: str | None, *, keeps_model: bool) -> None:
         setting = settings[number]
-        keeps_embeddings = (number, seed) == (0, seeds[0]) and index != ALL
-        part = None if index == ALL else f"{data}/{seed}/{index}"
         for space, views in spaces(cls, list(setting.dataset.views)):
-            facts = [code, model, dict(setting.params), seed, views, digests[data], digests.get(part or "")]
-            name = _hash(json.dumps([*facts, keeps_model, keeps_embeddings], sort_keys=True))
+            name = fits.key(code, arithmetic, model, dict(setting.params), seed, views, data, rows)
             plan.jobs[Place(number, seed, index, space)] = Job(
                 model=model,
                 params=dict(setting.params),
                 seed=seed,
                 views=views,
                 data=data,
-                part=part,
-                folder=folder / name[:24],
-                device=device,
+                part=rows,
+                folder=folder / name,
+                device=compute.device,
                 where=", ".join(
-                    filter(None, (setting.label, space, f"seed {seed}", f"part {index}" if part else "all rows"))
+                    filter(None, (setting.label, space, f"seed {seed}", f"part {index}" if rows else "all rows"))
                 ),
                 keeps_model=keeps_model,
-                keeps_embeddings=keeps_embeddings,
             )
 
-    data_of: dict[int, str] = {}
+    on_all_rows = cls.trained and settings[0].dataset.splits is None
     for number, setting in enumerate(settings):
         dataset = setting.dataset
-        if id(dataset) not in data_of:
-            data_of[id(dataset)] = share(str(number), fitting.arrays_of(dataset, sequential=cls.sequential))
+        at = id(dataset), cls.sequential
+        if at not in known:
+            arrays = fitting.arrays_of(dataset, sequential=cls.sequential)
+            known[at] = {_digest(arrays): arrays}
+        (data,) = (share(digest, arrays) for digest, arrays in known[at].items())
+        if number == 0 and on_all_rows:
+            add(0, seeds[0], ALL, data, None, keeps_model=True)
         for seed in seeds:
             parts = divide(dataset, seed=seed, n_folds=n_folds, trained=cls.trained)
             plan.parts[number, seed] = parts
             for index, part in enumerate(parts):
-                rows = {"train": part.train if cls.trained else part.test, "test": part.test}
-                share(f"{data_of[id(dataset)]}/{seed}/{index}", rows)
-    on_all_rows = cls.trained and settings[0].dataset.splits is None
-    if on_all_rows:
-        add(0, seeds[0], ALL, data_of[id(settings[0].dataset)], keeps_model=True)
-    for (number, seed), parts in plan.parts.items():
-        for index in range(len(parts)):
-            first = (number, seed, index) == (0, seeds[0], 0)
-            add(number, seed, index, data_of[id(settings[number].dataset)], keeps_model=first and not on_all_rows)
+                divided = {"train": part.train if cls.trained else part.test, "test": part.test}
+                rows = share(_digest(divided), divided)
+                first = (number, seed, index) == (0, seeds[0], 0)
+                add(number, seed, index, data, rows, keeps_model=first and not on_all_rows)
     return plan
 
 
 def _digest(arrays: Mapping[str, np.ndarray]) -> str:
+    """Name arrays after what they hold."""
     digest = hashlib.sha256()
     for name, array in arrays.items():
         digest.update(f"{name} {array.dtype} {array.shape}\0".encode())
         digest.update(np.ascontiguousarray(array).view(np.uint8).data)
     return digest.hexdigest()
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+import os
 import shutil
 import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,10 @@ from unisono import models
 from unisono.config.compute import Compute
 from unisono.datasets.loading import Dataset
 from unisono.evaluation.divisions import Part
-from unisono.evaluation.fitting import CHECKPOINT, OUTCOME, Outcome, work
+from unisono.evaluation.fitting import Job, Outcome, kept, work
 from unisono.evaluation.measuring import chance, cutoffs, mean_curve, summary
 from unisono.evaluation.planning import ALL, Place, Plan, Setting, make_plan
-from unisono.store import jobs
+from unisono.store import fits, jobs
 from unisono.store.code import import_closure
 from unisono.store.jobs import SharedArrays
 
@@ -62,25 +63,186 @@ class Result:
     times: dict[str, float]
 
 
-def prepare(model: str, compute: Compute) -> bool:
-    """Let workers begin to import what a method needs, where that takes seconds; `run` does it if nobody did before.
+@dataclass(frozen=True)
+class Request:
+    """An experiment that is wanted.
+
+    Attributes
+    ----------
+    key : str
+        Its name, for messages.
+    model : str
+        One of `unisono.models.available`.
+    settings : sequence of Setting
+        At least one. Each gives what it would give alone; settings that share a `Dataset` object share its memory.
+    seed : int
+        The first of `n_seeds` seeds. It seeds the model and the division (see `unisono.evaluation.divide`).
+    n_seeds : int
+    n_folds : int, optional
+        See `unisono.evaluation.divide`.
+    """
+
+    key: str
+    model: str
+    settings: Sequence[Setting]
+    seed: int = 0
+    n_seeds: int = 1
+    n_folds: int | None = None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """An experiment that has ended.
+
+    Attributes
+    ----------
+    request : Request
+    result : Result or None
+        None if it failed.
+    error : Exception or None
+    fits : tuple of str
+        Names of its kept fits.
+    n_kept : int
+        How many of them an earlier run had done.
+    """
+
+    request: Request
+    result: Result | None
+    error: BaseException | None
+    fits: tuple[str, ...] = ()
+    n_kept: int = 0
+
+
+def trains_networks(model: str) -> bool:
+    """Say whether a method trains networks."""
+    return any(path.name == "deep.py" for path in import_closure(f"unisono.models.{model}"))
+
+
+def run_requests(
+    requests: Sequence[Request], *, compute: Compute, folder: Path, description: str = "fits"
+) -> Iterator[Ended]:
+    """Fit and score methods, all fits of all experiments in parallel, those that are kept excepted.
 
     Parameters
     ----------
-    model : str
-        One of `unisono.models.available`.
+    requests : sequence of Request
     compute : Compute
+        Executor, workers, threads, device; the numbers do not depend on executor and workers.
+    folder : Path
+        The store of kept fits.
+    description : str
+        Title of the progress bar.
 
-    Returns
-    -------
-    bool
-        Whether the method trains networks.
+    Yields
+    ------
+    Ended
+        Each experiment as soon as its fits are there. One that fails leaves the others as they are.
     """
-    deep = any(path.name == "_deep.py" for path in import_closure(f"unisono.models.{model}"))
+    started = time.perf_counter()
+    plans: dict[int, Plan] = {}
+    known: dict[tuple[int, bool], dict[str, dict[str, np.ndarray]]] = {}
+    todo: dict[Path, Job] = {}
+    outcomes: dict[Path, Outcome] = {}
+    for number, request in enumerate(requests):
+        try:
+            plan = plans[number] = _plan(request, compute, folder, known)
+        except Exception as error:
+            yield Ended(request, None, error)
+            continue
+        for job in plan.jobs.values():
+            before = todo.get(job.folder, job)
+            todo[job.folder] = replace(job, keeps_model=job.keeps_model or before.keeps_model)
+    for job in list(todo.values()):
+        found = kept(job)
+        if found is not None:
+            outcomes[job.folder] = found
+            del todo[job.folder]
+    n_kept = {number: sum(job.folder in outcomes for job in plan.jobs.values()) for number, plan in plans.items()}
+    failed: dict[Path, BaseException] = {}
+
+    def ended() -> Iterator[Ended]:
+        """Yield the experiments of which nothing more is to be done."""
+        for number, plan in list(plans.items()):
+            folders = [job.folder for job in plan.jobs.values()]
+            error = next((failed[each] for each in folders if each in failed), None)
+            if error is None and not all(each in outcomes for each in folders):
+                continue
+            del plans[number]
+            result = None if error else _result(plan, outcomes, time.perf_counter() - started)
+            names = tuple(dict.fromkeys(each.name for each in folders))
+            yield Ended(requests[number], result, error, names, n_kept[number])
+
+    yield from ended()
+    # Networks first, so that short fits fill the end.
+    waiting = sorted(todo.values(), key=lambda job: not trains_networks(job.model))
+    arrays = {name: array for plan in plans.values() for name, array in plan.arrays.items()}
+    deep = bool(waiting) and trains_networks(waiting[0].model)
     if deep:
         # The first optimiser imports torch._dynamo.
-        jobs.start_workers(["torch", "torch._dynamo", __name__, f"unisono.models.{model}"], compute)
-    return deep
+        jobs.start_workers(["torch", "torch._dynamo", __name__, f"unisono.models.{waiting[0].model}"], compute)
+    with _place_for_arrays(compute.scratch) as place:
+        for done in jobs.map_jobs(
+            functools.partial(work, SharedArrays(arrays, place)),
+            waiting,
+            compute=compute,
+            description=description,
+            at_once=deep,
+        ):
+            at = waiting[done.number].folder
+            if done.error is None:
+                outcomes[at] = done.value
+            else:
+                failed[at] = done.error
+            yield from ended()
+
+
+def _plan(
+    request: Request, compute: Compute, folder: Path, known: dict[tuple[int, bool], dict[str, dict[str, np.ndarray]]]
+) -> Plan:
+    return make_plan(
+        [Setting(s.label, s.dataset, models.check_params(request.model, s.params)) for s in request.settings],
+        request.model,
+        seeds=range(request.seed, request.seed + request.n_seeds),
+        n_folds=request.n_folds,
+        compute=compute,
+        folder=folder,
+        known=known,
+    )
+
+
+def _result(plan: Plan, outcomes: Mapping[Path, Outcome], wall_s: float) -> Result:
+    """Put the outcomes of an experiment together."""
+    found = {place: outcomes[job.folder] for place, job in plan.jobs.items()}
+    for text in dict.fromkeys(text for outcome in found.values() for text in outcome.warned):
+        warnings.warn(text, stacklevel=2)
+    contents = [_content(plan, number, found) for number in range(len(plan.settings))]
+    times = {
+        name: sum(outcome.times.get(name, 0.0) for outcome in found.values())
+        for name in ("fit_s", "transform_s", "measure_s")
+    }
+    return Result(
+        metrics={"variants": contents} if plan.settings[0].label else contents[0],
+        embeddings=_embeddings(plan, found),
+        tables=_tables(plan, found),
+        models={place.space: models.load(job.folder / "model") for place, job in plan.jobs.items() if job.keeps_model},
+        times=times | {"wall_s": wall_s},
+    )
+
+
+@contextmanager
+def _place_for_arrays(scratch: Path) -> Iterator[Path]:
+    """Give a folder for what workers share; remove it, and those of runs that were killed."""
+    for path in scratch.glob("arrays-*"):
+        with suppress(ValueError, PermissionError):
+            try:
+                os.kill(int(path.name.rpartition("-")[2]), 0)
+            except ProcessLookupError:
+                shutil.rmtree(path, ignore_errors=True)
+    place = scratch / f"arrays-{os.getpid()}"
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def run(
@@ -166,42 +328,15 @@ def run_settings(
     UserWarning
         What fits warned about, each text once.
     """
-    started = time.perf_counter()
     compute = compute or Compute()
-    settings = [Setting(s.label, s.dataset, models.check_params(model, s.params)) for s in settings]
-    at_once = prepare(model, compute)
+    request = Request(f"{model} on {settings[0].dataset.name}", model, settings, seed, n_seeds, n_folds)
     with _folder(scratch) as folder:
-        plan = make_plan(
-            settings,
-            model,
-            seeds=range(seed, seed + n_seeds),
-            n_folds=n_folds,
-            device=compute.device,
-            folder=folder,
-        )
-        outcomes = jobs.map_jobs(
-            functools.partial(work, SharedArrays(plan.arrays, folder / "arrays")),
-            list(plan.jobs.values()),
-            compute=compute,
-            description=f"{model} on {settings[0].dataset.name}",
-            at_once=at_once,
-        )
-        kept = {place.space: models.load(job.folder / "model") for place, job in plan.jobs.items() if job.keeps_model}
-    for text in dict.fromkeys(text for outcome in outcomes for text in outcome.warned):
-        warnings.warn(text, stacklevel=2)
-    found = dict(zip(plan.jobs, outcomes, strict=True))
-    contents = [_content(plan, number, found) for number in range(len(settings))]
-    times = {
-        name: sum(outcome.times.get(name, 0.0) for outcome in outcomes)
-        for name in ("fit_s", "transform_s", "measure_s")
-    }
-    return Result(
-        metrics={"variants": contents} if settings[0].label else contents[0],
-        embeddings=_embeddings(plan, found),
-        tables=_tables(plan, found),
-        models=kept,
-        times=times | {"wall_s": time.perf_counter() - started},
-    )
+        for ended in run_requests([request], compute=compute, folder=folder, description=request.key):
+            if ended.error is not None:
+                raise ended.error
+            result = ended.result
+    assert result is not None
+    return result
 
 
 @contextmanager
@@ -215,7 +350,7 @@ def _folder(scratch: Path | None) -> Iterator[Path]:
         yield scratch
     except BaseException:
         for folder in scratch.glob("*"):
-            if not any((folder / name).exists() for name in (OUTCOME, CHECKPOINT)):
+            if not any((folder / name).exists() for name in (fits.RECORD, fits.CHECKPOINT)):
                 shutil.rmtree(folder, ignore_errors=True)
         with suppress(OSError):
             scratch.rmdir()

@@ -274,7 +274,7 @@ def _names(node: ast.AST) -> Iterator[str]:
         # The schema of a section of params.yaml.
         literals = [argument.value for argument in node.args[:1] if isinstance(argument, ast.Constant)]
         if literals and ast.unparse(node.func) == "config.load":
-            yield f"unisono.config.{literals[0]}"
+            yield f"unisono.config.{literals[0]!s}"
 
 
 def is_import_by_name(node: ast.Call) -> bool:

@@ -9,27 +9,21 @@ from __future__ import annotations
 
 import functools
 import multiprocessing
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
 from unisono.config.compute import Compute
 from unisono.errors import DataError, ProgramError
-from unisono.store.shards import _portable, _start, _threads
+from unisono.store.executors import FORKED, Killed, Scheduler, fixed_threads, portable
 
 #: Seconds that a pool must save before it is started for work that could as well be done here.
 POOL_PAYS_S = 1.5
-
-#: Holds what a worker sets up until it ends.
-_worker = ExitStack()
 
 
 class SharedArrays(Mapping[str, np.ndarray]):
@@ -90,12 +84,46 @@ def start_workers(modules: Sequence[str], compute: Compute) -> None:
     compute : Compute
         With ``executor: serial`` or one worker nothing is started.
     """
-    if _has_pool(compute) and _METHOD == "forkserver":
+    if _has_pool(compute) and FORKED == "forkserver":
         from multiprocessing import forkserver
 
-        with _fixed_threads(compute.threads_per_worker):
+        with fixed_threads(compute.threads_per_worker):
             multiprocessing.get_context("forkserver").set_forkserver_preload(list(modules))
             forkserver.ensure_running()
+
+
+class Done(NamedTuple):
+    """A job that has ended.
+
+    Attributes
+    ----------
+    number : int
+        Its place among the jobs.
+    value : object
+        None if it failed.
+    error : Exception or None
+        What it raised; a `ProgramError` if its worker was killed each time.
+    """
+
+    number: int
+    value: Any
+    error: BaseException | None
+
+
+class _Task(NamedTuple):
+    number: int
+    function: Callable[[Any], Any]
+    job: Any
+
+    def call(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return _call, (self.function, self.job)
+
+    def begun(self) -> bool:
+        # Nothing tells those that were waiting from those at work, and there are few.
+        return True
+
+    def finished(self) -> bool:
+        return False
 
 
 def map_jobs(
@@ -105,8 +133,8 @@ def map_jobs(
     compute: Compute,
     description: str,
     at_once: bool = False,
-) -> list[Any]:
-    """Do jobs in parallel and return their values in order.
+) -> Iterator[Done]:
+    """Do jobs in parallel.
 
     Parameters
     ----------
@@ -122,93 +150,43 @@ def map_jobs(
         Send everything to workers: right after `start_workers`. Otherwise this process begins by itself, and workers
         take over when the first jobs show that they would save more time than their start costs.
 
-    Returns
-    -------
-    list
-
-    Raises
+    Yields
     ------
-    ProgramError
-        A worker process was killed.
-    Exception
-        Whatever `function` raised first; the other workers are stopped.
+    Done
+        As each job ends, well or not. Whoever stops listening ends the workers.
     """
-    values: list[Any] = [None] * len(jobs)
-    todo = deque(range(len(jobs)))
+    todo = deque(_Task(number, function, job) for number, job in enumerate(jobs))
     pool = at_once and _has_pool(compute)
     with (
         tqdm(total=len(jobs), desc=description, unit="fit", disable=None) as bar,
-        _fixed_threads(compute.threads_per_worker),
+        fixed_threads(compute.threads_per_worker),
     ):
         while todo and not pool:
             started = time.monotonic()
-            index = todo.popleft()
-            values[index] = _call(function, jobs[index])
+            task = todo.popleft()
+            try:
+                done = Done(task.number, _call(function, task.job), None)
+            except Exception as raised:
+                done = Done(task.number, None, raised)
             bar.update()
             saved = (time.monotonic() - started) * len(todo) * (1 - 1 / compute.n_workers)
             pool = _has_pool(compute) and saved > POOL_PAYS_S
-        if todo:
-            for index, value in _in_pool(function, {index: jobs[index] for index in todo}, compute):
-                values[index] = value
-                bar.update()
-    return values
-
-
-#: Where there is no fork server (Windows), workers are spawned.
-_METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+            yield done
+        for task, value, error in Scheduler[_Task](compute, len(todo), method=FORKED).run(todo):
+            bar.update()
+            killed = ProgramError(
+                f"{task.job}: its worker process was killed each time (out of memory?); free memory or lower "
+                "compute.workers and run the same command again"
+            )
+            yield Done(task.number, value, killed if isinstance(error, Killed) else error)
 
 
 def _has_pool(compute: Compute) -> bool:
-    return compute.executor == "process" and compute.n_workers > 1
-
-
-def _in_pool(function: Callable[[Any], Any], jobs: Mapping[int, Any], compute: Compute) -> Iterator[tuple[int, Any]]:
-    """Yield the number and the value of each job as it is finished; on any error kill the workers at once."""
-    before = set(multiprocessing.active_children())
-    with ProcessPoolExecutor(
-        min(compute.n_workers, len(jobs)),
-        mp_context=multiprocessing.get_context(_METHOD),
-        initializer=_prepare,
-        initargs=(compute.threads_per_worker,),
-    ) as executor:
-        try:
-            numbers = {executor.submit(_call, function, job): number for number, job in jobs.items()}
-            for future in as_completed(numbers):
-                yield numbers[future], future.result()
-        except BaseException as error:
-            for child in set(multiprocessing.active_children()) - before:
-                child.kill()
-            if isinstance(error, BrokenExecutor):
-                raise ProgramError(
-                    "a worker process was killed (out of memory?); free memory or lower compute.workers and run the "
-                    "same command again"
-                ) from None
-            raise
+    return compute.executor != "serial" and compute.n_workers > 1
 
 
 def _call(function: Callable[[Any], Any], job: Any) -> Any:
     try:
         return function(job)
     except Exception as error:
-        raise _portable(error, f"in {job}") from error
-
-
-def _prepare(n_threads: int) -> None:
-    """Prepare a worker. It has the environment of the server it was forked from, not this process's."""
-    _start()
-    _worker.enter_context(_fixed_threads(n_threads))
-
-
-@contextmanager
-def _fixed_threads(n: int) -> Iterator[None]:
-    """Fix the threads of libraries loaded here or later, torch's own count included."""
-    torch = sys.modules.get("torch")
-    before = torch.get_num_threads() if torch else 0
-    with _threads(n):
-        try:
-            if torch:
-                torch.set_num_threads(n)
-            yield
-        finally:
-            if torch:
-                torch.set_num_threads(before)
+        raise portable(error, f"in {job}") from error

@@ -9,48 +9,22 @@ uses a fixed number of threads: the bytes do not depend on how many workers ther
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import multiprocessing
-import os
 import pickle
 import shutil
-import signal
 import sys
-import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import (
-    FIRST_COMPLETED,
-    BrokenExecutor,
-    CancelledError,
-    Executor,
-    Future,
-    ProcessPoolExecutor,
-    wait,
-)
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from tqdm import tqdm
 
 from unisono.config.compute import Compute
-from unisono.errors import DataError, ProgramError, UnisonoError
+from unisono.errors import DataError, ProgramError
 from unisono.io.files import replacing
 from unisono.store.code import code_version
-
-#: Read by OpenMP, the BLAS libraries, TensorFlow and numba when they are first imported.
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMBA_NUM_THREADS",
-    "TF_NUM_INTRAOP_THREADS",
-    "TF_NUM_INTEROP_THREADS",
-)
+from unisono.store.executors import Killed, Scheduler, fixed_threads, portable
 
 
 class Shard(NamedTuple):
@@ -77,17 +51,39 @@ class Shard(NamedTuple):
 Function = Callable[[Shard, Path, Mapping[str, Any]], Any]
 
 
-class _Job(NamedTuple):
-    """A shard with the folder of its checkpoint, and the call as it is sent to a worker."""
+class _Task(NamedTuple):
+    """A shard with the folder of its checkpoint, and the work as it is sent to a worker."""
 
     shard: Shard
     folder: Path
-    call: bytes
+    work: bytes
 
     @property
     def started(self) -> Path:
-        """Marker that a worker has taken the job."""
+        """Marker that a worker has taken it."""
         return self.folder / "started"
+
+    def call(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        """See `unisono.store.executors.Task`."""
+        self.started.unlink(missing_ok=True)
+        return _work, (self.work, self.started)
+
+    def begun(self) -> bool:
+        """See `unisono.store.executors.Task`."""
+        return self.started.exists()
+
+    def finished(self) -> bool:
+        """Say whether its checkpoint is complete."""
+        try:
+            size = json.loads(self.record.read_text(encoding="utf-8"))["size"]
+            return bool((self.folder / self.shard.name).stat().st_size == size)
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+    @property
+    def record(self) -> Path:
+        """File with the shard's size and value."""
+        return self.folder / f"{self.shard.name}.json"
 
 
 def map_shards(
@@ -138,147 +134,49 @@ def map_shards(
     if len(set(names)) < len(names):
         raise ValueError(f"{out}: two shards of one name among {names}")
     scratch = compute.scratch.absolute() / f"{out.name}-{_hash(str(out.resolve()), function.__qualname__)[:12]}"
-    jobs = _jobs(function, shards, scratch, params)
+    tasks = _tasks(function, shards, scratch, params)
     total = sum(max(shard.n_items, 1) for shard in shards)
+    killed: list[str] = []
+    failure: BaseException | None = None
     with (
         tqdm(total=total, desc=description, unit="item", disable=None) as bar,
-        _threads(compute.threads_per_worker),
+        fixed_threads(compute.threads_per_worker),
     ):
         todo = []
-        for job in jobs:
-            if _finished(job):
-                bar.update(max(job.shard.n_items, 1))
+        for task in tasks:
+            if task.finished():
+                bar.update(max(task.shard.n_items, 1))
             else:
-                todo.append(job)
-        lost = _Run(compute, len(todo), bar).run(todo)
-    if lost:
+                todo.append(task)
+        scheduler = Scheduler[_Task](compute, len(todo), method="spawn")
+        for task, _, error in scheduler.run(todo):
+            if error is None:
+                bar.update(max(task.shard.n_items, 1))
+            elif isinstance(error, Killed):
+                killed.append(task.shard.name)
+            else:
+                failure = failure or error
+                scheduler.stop()
+    if failure:
+        raise failure
+    if killed:
         raise ProgramError(
-            f"{description}: {len(lost)} of {len(jobs)} shards were given up, since their worker process was "
-            f"killed each time (out of memory?): {', '.join(job.shard.name for job in lost)}; the others are "
-            "kept: run the same command to try these alone again"
+            f"{description}: {len(killed)} of {len(tasks)} shards were given up, since their worker process was "
+            f"killed each time (out of memory?): {', '.join(killed)}; the others are kept: run the same command to "
+            "try these alone again"
         )
-    values = [json.loads(_record(job).read_text(encoding="utf-8"))["value"] for job in jobs]
-    _deliver(jobs, out)
+    values = [json.loads(task.record.read_text(encoding="utf-8"))["value"] for task in tasks]
+    _deliver(tasks, out)
     shutil.rmtree(scratch, ignore_errors=True)
     return values
 
 
-class _Run:
-    """The work that one call of `map_shards` still has to do."""
-
-    def __init__(self, compute: Compute, n_jobs: int, bar: Any) -> None:
-        self.compute = compute
-        self.n_workers = max(min(compute.n_workers, n_jobs), 1)
-        self.bar = bar
-
-    def run(self, jobs: Iterable[_Job]) -> list[_Job]:
-        """Do all jobs; return those whose worker was killed each time."""
-        pending = deque(jobs)
-        suspects: list[_Job] = []
-        idle = 0
-        while pending:
-            unfinished = self._drain(self.n_workers, pending)
-            # A dead worker takes the pool with it: those that no worker had begun are not to blame.
-            begun = [job for job in unfinished if job.started.exists()]
-            pending.extendleft(job for job in reversed(unfinished) if not job.started.exists())
-            suspects += begun
-            idle = idle + 1 if unfinished and not begun else 0
-            if idle > self.compute.retries:
-                raise ProgramError(
-                    f"worker processes die before they begin ({idle} times); set compute.executor to serial to see why"
-                )
-        return [job for job in suspects if not self._alone(job)]
-
-    def _alone(self, job: _Job) -> bool:
-        """Try a suspect in a pool of its own, and again; say whether it was finished."""
-        return any(not self._drain(1, deque([job])) for _ in range(1 + self.compute.retries))
-
-    def _drain(self, n_workers: int, pending: deque[_Job]) -> list[_Job]:
-        """Work until nothing is pending or the pool breaks; return the jobs that went down with it."""
-        running: dict[Future[None], _Job] = {}
-        lost: list[_Job] = []
-        failure: BaseException | None = None
-        window = 1 if self.compute.executor == "serial" else 2 * n_workers
-        with self._executor(n_workers) as executor:
-            while running or (pending and not (lost or failure)):
-                while pending and len(running) < window and not (lost or failure):
-                    job = pending.popleft()
-                    job.started.unlink(missing_ok=True)
-                    try:
-                        running[executor.submit(_work, job.call, job.started)] = job
-                    except BrokenExecutor:
-                        lost.append(job)
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    job = running.pop(future)
-                    error = _outcome(future)
-                    if error is None or _finished(job):
-                        self.bar.update(max(job.shard.n_items, 1))
-                    elif isinstance(error, BrokenExecutor):
-                        lost.append(job)
-                    else:
-                        failure = failure or error
-                        for other in running:
-                            other.cancel()
-        if failure:
-            raise failure
-        return lost
-
-    @contextmanager
-    def _executor(self, n_workers: int) -> Iterator[Executor]:
-        """Open a pool of spawned workers (or the serial stand-in); on an interrupt, kill them at once."""
-        if self.compute.executor == "serial":
-            yield _Serial()
-            return
-        before = set(multiprocessing.active_children())
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(n_workers, mp_context=context, initializer=_start) as executor:
-            try:
-                yield executor
-            except BaseException:
-                for child in set(multiprocessing.active_children()) - before:
-                    child.kill()
-                raise
-
-
-class _Serial(Executor):
-    """An executor that does the work where it is submitted: a debugger and a profiler see it."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except Exception as error:
-            future.set_exception(error)
-        return future
-
-
-def _outcome(future: Future[None]) -> BaseException | None:
-    """Return what a finished future raised, if anything."""
-    try:
-        return future.exception()
-    except CancelledError as error:
-        return error
-
-
-def _start() -> None:
-    """Prepare a worker: leave Ctrl-C to the parent, and end when the parent does, however it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-
-        def follow() -> None:
-            parent.join()
-            os._exit(1)
-
-        threading.Thread(target=follow, daemon=True).start()
-
-
-def _work(call: bytes, started: Path) -> None:
+def _work(work: bytes, started: Path) -> None:
     """Do one shard in a worker; its file and value are in their place only when both are complete."""
     started.parent.mkdir(parents=True, exist_ok=True)
     started.touch()
     # Our own bytes. Unpickled here, as a failure inside the pool's machinery would look like a dead worker.
-    function, shard, params = pickle.loads(call)  # noqa: S301
+    function, shard, params = pickle.loads(work)  # noqa: S301
     unfinished = started.parent / "unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
     try:
@@ -290,81 +188,36 @@ def _work(call: bytes, started: Path) -> None:
         with replacing(final.with_name(f"{shard.name}.json")) as temporary:
             temporary.write_text(record, encoding="utf-8")
     except Exception as error:
-        raise _portable(error, f"in shard {shard.name} of {function.__qualname__}") from error
+        raise portable(error, f"in shard {shard.name} of {function.__qualname__}") from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _portable(error: Exception, where: str) -> Exception:
-    """Make an exception fit to be sent to the parent, and say where it happened."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DataError(f"{where}: {error.strerror}; free space and run again, what was finished is kept")
-    try:
-        copy = pickle.loads(pickle.dumps(error))  # noqa: S301
-    except Exception:
-        copy = None
-    if type(copy) is not type(error):
-        copy = RuntimeError(f"{type(error).__name__}: {error}")
-    if not isinstance(copy, UnisonoError):
-        copy.add_note(where)
-    return copy
-
-
-@contextmanager
-def _threads(n: int) -> Iterator[None]:
-    """Fix the threads of libraries loaded here and, by the environment, of those loaded later."""
-    wanted = dict.fromkeys(THREAD_VARIABLES, str(n)) | {"TF_CPP_MIN_LOG_LEVEL": "3"}
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update(wanted)
-    try:
-        with threadpool_limits(n):
-            yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-def _jobs(function: Function, shards: Sequence[Shard], scratch: Path, params: Mapping[str, Any]) -> list[_Job]:
+def _tasks(function: Function, shards: Sequence[Shard], scratch: Path, params: Mapping[str, Any]) -> list[_Task]:
     """Give every shard the folder that its fingerprint names."""
     source = Path(str(sys.modules[function.__module__].__file__))
     common = _hash(function.__qualname__, code_version(source), _canonical(params))
     known: dict[Path, str] = {}
-    jobs = []
+    tasks = []
     for shard in shards:
         for path in shard.inputs:
             if path not in known:
                 known[path] = _content(path)
         inputs = [known[path] for path in shard.inputs]
         fingerprint = _hash(common, shard.name, _canonical(shard.extra), *inputs)
-        jobs.append(_Job(shard, scratch / fingerprint, pickle.dumps((function, shard, params))))
-    return jobs
+        tasks.append(_Task(shard, scratch / fingerprint, pickle.dumps((function, shard, params))))
+    return tasks
 
 
-def _record(job: _Job) -> Path:
-    return job.folder / f"{job.shard.name}.json"
-
-
-def _finished(job: _Job) -> bool:
-    """Say whether a job's checkpoint is complete."""
-    try:
-        size = json.loads(_record(job).read_text(encoding="utf-8"))["size"]
-        return bool((job.folder / job.shard.name).stat().st_size == size)
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-
-
-def _deliver(jobs: Sequence[_Job], out: Path) -> None:
+def _deliver(tasks: Sequence[_Task], out: Path) -> None:
     """Put the finished files into `out`, which holds them all or is left as it was."""
     fresh, old = (out.with_name(f".{out.name}.{word}") for word in ("new", "old"))
     try:
         for folder in (fresh, old):
             shutil.rmtree(folder, ignore_errors=True)
         fresh.mkdir(parents=True)
-        for job in jobs:
-            source, target = job.folder / job.shard.name, fresh / job.shard.name
+        for task in tasks:
+            source, target = task.folder / task.shard.name, fresh / task.shard.name
             try:
                 target.hardlink_to(source)  # the checkpoint stays until all are there
             except OSError:

@@ -1,0 +1,28 @@
+"""Train and score the experiments of params.yaml, as far as no earlier run has kept them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from unisono import config, errors
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the built data sets")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the results, one folder per experiment")
+    parser.add_argument("--times", type=Path, required=True, help="folder for the times, which nothing tracks")
+    args = parser.parse_args()
+    compute = config.load("compute")
+
+    from unisono.evaluation import warn_in_a_line
+    from unisono.evaluation.experiments import run_experiments
+
+    warn_in_a_line()
+    entries, defaults = config.load("experiments"), config.load("models")
+    run_experiments(entries, defaults, data=args.data, out=args.out, times=args.times, compute=compute)
+
+
+if __name__ == "__main__":
+    errors.run(main)
