@@ -15,3 +15,8 @@ if sys.path[0] != _SOURCE:
     sys.path.insert(0, _SOURCE)
     # For worker processes.
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [_SOURCE, os.environ.get("PYTHONPATH")]))
+
+from unisono import arithmetic  # noqa: E402
+
+# Here, since a stage imports numerical libraries by its first lines.
+arithmetic.pin()

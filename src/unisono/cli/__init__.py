@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import NoReturn
 
-from unisono import __version__, errors
+from unisono import __version__, arithmetic, errors
 from unisono.cli import apply, evaluate, fit, models, plan, search, sources
 from unisono.errors import ConfigError
 
@@ -28,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments : sequence of str, optional
         Those of the command line by default.
     """
+    arithmetic.pin()
     errors.run(lambda: _run(arguments))
 
 

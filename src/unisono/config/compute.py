@@ -6,19 +6,21 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from unisono.config import Section, validate
 
 
 class Compute(Section):
-    """How work over shards is executed; results do not depend on any of it."""
+    """How work is executed; results do not depend on any of it, but for the last digits (`reproducible`)."""
 
     executor: Literal["process", "serial"] = "process"
     workers: int = Field(default=0, ge=0)
     threads_per_worker: int = Field(default=1, ge=1)
     retries: int = Field(default=1, ge=0)
     device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    #: Read by `unisono.arithmetic` when a process starts, and validated here.
+    reproducible: StrictBool = True
     scratch: Path = Path(".unisono/scratch")
     keep_days: float = Field(default=30, ge=0)
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from unisono import models
+from unisono import arithmetic, models
 from unisono.config.compute import Compute
 from unisono.datasets.loading import Dataset
 from unisono.evaluation import fitting
@@ -115,7 +115,7 @@ def make_plan(
     """
     cls = models.method(model)
     code = [code_version(fitting.__name__), code_version(cls.__module__)]
-    arithmetic = [compute.device, compute.threads_per_worker]
+    rounding = [*arithmetic.facts(), compute.device, compute.threads_per_worker]
     plan = Plan(model, settings, seeds)
 
     known = {} if known is None else known
@@ -127,7 +127,7 @@ def make_plan(
     def add(number: int, seed: int, index: int, data: str, rows: str | None, *, keeps_model: bool) -> None:
         setting = settings[number]
         for space, views in spaces(cls, list(setting.dataset.views)):
-            name = fits.key(code, arithmetic, model, dict(setting.params), seed, views, data, rows)
+            name = fits.key(code, rounding, model, dict(setting.params), seed, views, data, rows)
             plan.jobs[Place(number, seed, index, space)] = Job(
                 model=model,
                 params=dict(setting.params),
