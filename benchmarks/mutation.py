@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import bisect
 import functools
 import io
 import json
@@ -81,8 +82,12 @@ def mutants(source: bytes, file: str) -> list[Mutant]:
     starts = [0]
     for line in source.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
-    skipped = _skipped(tree)
-    tokens = list(tokenize.tokenize(io.BytesIO(source).readline))
+    skipped, indices = _skipped(tree), _indices(tree)
+    tokens = [
+        ((token.start[0], _bytes(token, 0)), (token.end[0], _bytes(token, 1)), token.string)
+        for token in tokenize.tokenize(io.BytesIO(source).readline)
+        if token.type in (tokenize.OP, tokenize.NAME)
+    ]
     found: list[Mutant] = []
 
     def at(line: int, column: int) -> int:
@@ -90,21 +95,14 @@ def mutants(source: bytes, file: str) -> list[Mutant]:
 
     def operator(left: ast.expr, right: ast.expr, symbol: str) -> None:
         """Add a change of the operator that stands between two expressions."""
-        low, high = (left.end_lineno, left.end_col_offset), (right.lineno, right.col_offset)
+        low = bisect.bisect_left(tokens, ((left.end_lineno or 0, left.end_col_offset or 0),))
+        high = bisect.bisect_left(tokens, ((right.lineno, right.col_offset),))
         words = symbol.split()
-        between = [
-            (token.string, at(token.start[0], _bytes(token, 0)), at(token.start[0], _bytes(token, 1)), token.start[0])
-            for token in tokens
-            if token.type in (tokenize.OP, tokenize.NAME)
-            and low <= (token.start[0], _bytes(token, 0))
-            and (token.start[0], _bytes(token, 0)) < high
-        ]
-        for place in range(len(between)):
-            chosen = between[place : place + len(words)]
-            if [text for text, *_ in chosen] == words:
-                found.append(
-                    Mutant(file, chosen[0][3], "operator", chosen[0][1], chosen[-1][2], symbol, OPERATORS[symbol])
-                )
+        for place in range(low, high):
+            chosen = tokens[place : place + len(words)]
+            if [text for *_, text in chosen] == words:
+                start, end = at(*chosen[0][0]), at(*chosen[-1][1])
+                found.append(Mutant(file, chosen[0][0][0], "operator", start, end, symbol, OPERATORS[symbol]))
                 return
 
     def replace(node: ast.expr, kind: str, new: str) -> None:
@@ -130,12 +128,10 @@ def mutants(source: bytes, file: str) -> list[Mutant]:
                 inner = source[start : end + (node.end_col_offset or 0)].decode()
                 replace(node, "operator", f"({inner})")
         elif isinstance(node, ast.Constant):
-            kind = "index" if node in _indices(tree) else "constant"
+            kind = "index" if node in indices else "constant"
             replace_by = _other(node.value)
             if replace_by is not None:
                 replace(node, kind, replace_by)
-    whole = ast.dump(tree)
-    found = [mutant for mutant in found if _differs(mutant, source, whole)]
     return sorted(found, key=lambda mutant: (mutant.start, mutant.end, mutant.new))
 
 
@@ -145,9 +141,10 @@ def _bytes(token: tokenize.TokenInfo, which: int) -> int:
     return len(token.line[:column].encode())
 
 
-def _differs(mutant: Mutant, source: bytes, whole: str) -> bool:
+def _differs(mutant: Mutant, source: bytes) -> bool:
+    """Say whether a mutant is a program, and another one."""
     try:
-        return ast.dump(ast.parse(mutant.apply(source))) != whole
+        return ast.dump(ast.parse(mutant.apply(source))) != ast.dump(ast.parse(source))
     except SyntaxError:
         return False
 
@@ -165,7 +162,6 @@ def _other(value: object) -> str | None:
     return None
 
 
-@functools.lru_cache(maxsize=1)
 def _indices(tree: ast.AST) -> set[ast.AST]:
     """Find the numbers that stand in square brackets."""
     return {
@@ -214,7 +210,9 @@ def draw(root: Path, folders: list[str], number: int, seed: str) -> list[Mutant]
     chosen: list[Mutant] = []
     while len(chosen) < number and any(by_kind.values()):
         kind = generator.choice([kind for kind in KINDS if by_kind[kind]])
-        chosen.append(by_kind[kind].pop(generator.randrange(len(by_kind[kind]))))
+        mutant = by_kind[kind].pop(generator.randrange(len(by_kind[kind])))
+        if _differs(mutant, (root / mutant.file).read_bytes()):
+            chosen.append(mutant)
     return chosen
 
 
