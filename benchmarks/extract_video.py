@@ -39,12 +39,11 @@ def make_clips(n: int, *, length_s: int, height: int, width: int) -> list[bytes]
 
 def write(folder: Path, clips: list[bytes], n_shards: int) -> None:
     """Write shards of clips."""
-    types = {"id": pa.string(), "fold": pa.int32(), "video": parquet.MEDIA}
+    types = {"id": pa.string(), "video": parquet.MEDIA}
     for index in range(n_shards):
         part = clips[index::n_shards]
         rows = {
             "id": [f"{index}-{row}" for row in range(len(part))],
-            "fold": [0] * len(part),
             "video": [(data, "x.mp4") for data in part],
         }
         parquet.write(folder / parquet.shard_name(index), rows, types=types)
@@ -56,6 +55,7 @@ def stage(folder: Path, name: str) -> float:
     video_extraction.extract_folder(
         folder / name,
         folder / "features",
+        outside=None,
         view="visual",
         name="inception",
         settings=config.load("vegas").features.inception,

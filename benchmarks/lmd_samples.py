@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from unisono import config
-from unisono.datasets import mtm
+from unisono.datasets.mtm import build
 
 
 def timed(function: Callable[[], object]) -> tuple[float, float]:
@@ -65,7 +65,7 @@ def main() -> None:
         params = params.model_copy(update={"source": "lmd", "songs": songs})
 
         def ours() -> None:
-            facts = mtm.build(
+            facts = build.build(
                 params, out=folder / "out", skipped=folder / "skipped.csv", summary=folder / "summary.json"
             )
             print(f"{facts['files']['n_files']} files, {facts['n_samples']} samples, {facts['n_songs']} songs")

@@ -15,10 +15,10 @@ def main() -> None:
     parser.add_argument("--summary", type=Path, required=True, help="JSON of counts and licences")
     args = parser.parse_args()
     params = config.load("mtm")
-    from unisono.datasets import mtm
+    from unisono.datasets.mtm import build
 
-    facts = mtm.build(params, out=args.out, skipped=args.skipped, summary=args.summary)
-    print(f"{facts['n_samples']} samples of {facts['n_songs']} songs, split {facts['split']}")
+    facts = build.build(params, out=args.out, skipped=args.skipped, summary=args.summary)
+    print(f"{facts['n_samples']} samples of {facts['n_songs']} songs")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Build the clips of vegas.source: select those that can be seen and heard, and deal them into folds (3.1.2)."""
+"""Build the clips of vegas.source: select those that can be seen and heard (3.1.2)."""
 
 from __future__ import annotations
 

@@ -11,7 +11,8 @@ from unisono.config.extractors import NAMES
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--samples", type=Path, required=True, help="folder of shards: id, fold, video")
+    parser.add_argument("--samples", type=Path, required=True, help="folder of shards: id, video")
+    parser.add_argument("--outside", type=Path, required=True, help="Parquet file of the ids outside every fold")
     parser.add_argument("--extractor", required=True, choices=NAMES, help="a key of vegas.features")
     parser.add_argument("--whitening", type=Path, required=True, help="safetensors file from fit_whitening")
     parser.add_argument("--view", required=True, help="name of the feature set's column")
@@ -30,6 +31,7 @@ def main() -> None:
     left_out = video_extraction.extract_folder(
         args.samples,
         args.out,
+        outside=args.outside,
         view=args.view,
         name=args.extractor,
         settings=getattr(config.load("vegas").features, args.extractor),

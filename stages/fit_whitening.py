@@ -11,7 +11,8 @@ from unisono.config.extractors import NAMES
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--samples", type=Path, required=True, help="folder of shards: id, fold, video")
+    parser.add_argument("--samples", type=Path, required=True, help="folder of shards: id, video")
+    parser.add_argument("--outside", type=Path, required=True, help="Parquet file of the ids outside every fold")
     parser.add_argument("--extractor", required=True, choices=NAMES, help="a key of vegas.features")
     parser.add_argument("--out", type=Path, required=True, help="safetensors file to write")
     parser.add_argument(
@@ -26,6 +27,7 @@ def main() -> None:
     video_extraction.fit_whitening(
         args.samples,
         args.out,
+        outside=args.outside,
         name=args.extractor,
         settings=getattr(config.load("vegas").features, args.extractor),
         compute=config.load("compute"),

@@ -1,4 +1,4 @@
-"""Label every video with a mood by k-means on emotion features, deal folds, and write each view (4.2.3)."""
+"""Label every video with a mood by k-means on emotion features, and write each view (4.2.3)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from unisono import config, errors
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--vectors", type=Path, required=True, help="folder of vectors and emotion features")
-    parser.add_argument("--samples", type=Path, required=True, help="folder of ids, labels and folds")
+    parser.add_argument("--samples", type=Path, required=True, help="folder of ids and labels")
     parser.add_argument("--features", type=Path, required=True, help="folder of one feature set per view")
     parser.add_argument("--moods", type=Path, required=True, help="CSV of moods, their sizes and initial centres")
     args = parser.parse_args()

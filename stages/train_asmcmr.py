@@ -10,7 +10,8 @@ from unisono import config, errors
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--samples", type=Path, required=True, help="folder of shards with notes and splits")
+    parser.add_argument("--samples", type=Path, required=True, help="folder of shards with notes")
+    parser.add_argument("--divisions", type=Path, required=True, help="folder of the part of each sample")
     parser.add_argument("--audio", type=Path, required=True, help="folder of shards with sounds")
     parser.add_argument("--engraved", type=Path, required=True, help="folder with a folder of shards per engraving")
     parser.add_argument("--out", type=Path, required=True, help="encoder to write (safetensors)")
@@ -19,7 +20,7 @@ def main() -> None:
     from unisono.features.asmcmr import encoder as asmcmr_encoder
 
     encoder = asmcmr_encoder.make(
-        args.samples, args.audio, args.engraved, params=params, compute=config.load("compute")
+        args.samples, args.divisions, args.audio, args.engraved, params=params, compute=config.load("compute")
     )
     encoder.save(args.out)
 

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from tests.divided import divide
 from unisono.io import parquet
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -75,6 +76,6 @@ def make_mtm(tmp_path: Path) -> Callable[..., Path]:
             types = {"id": text, **{column: parquet.matrix(*shape) for column, shape in columns.items()}}
             facts = {"extractor": extractor, "variant": "", "weights": weights}
             shards(f"features/{name}", {"id": ids, **arrays}, types, facts)
-        return folder
+        return divide(folder)
 
     return build

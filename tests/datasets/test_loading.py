@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 import unisono
+from tests.divided import divide
 from unisono.datasets.loading import load_dataset, load_folder
 from unisono.errors import DataError
 from unisono.io import parquet
@@ -98,6 +99,7 @@ def test_sequences_of_different_length_are_padded(tmp_path: Path) -> None:
         {"id": ["a", "b"], "audio": [np.ones((2, 3)), np.ones((4, 3))]},
         types={"id": text, "audio": parquet.matrix(None, 3)},
     )
+    divide(folder)
     data = load_dataset("clips", root=tmp_path)
     np.testing.assert_array_equal(data.lengths["audio"], [2, 4])
     np.testing.assert_array_equal(data.views["audio"].sum(axis=(1, 2)), [6, 12])
@@ -149,7 +151,7 @@ def test_real_frames_of_padded_sequences_and_items_outside_the_folds(tmp_path: P
         metadata={"dataset": "vegas", "source": "test"},
     )
     write([4, 10])
-    data = load_folder(tmp_path)
+    data = load_folder(divide(tmp_path))
     assert data.ids.tolist() == ["a", "b"]
     assert data.dropped == {}
     assert data.lengths["audio"].tolist() == [4, 10]

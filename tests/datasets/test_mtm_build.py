@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from unisono.config import mtm as schema
-from unisono.datasets import mtm
+from unisono.datasets.mtm import build as building
 from unisono.datasets.mtm import corpus, groups, lmd, samples
 from unisono.datasets.mtm.samples import Rule
 from unisono.datasets.mtm.song import Skipped, Song
@@ -66,7 +66,7 @@ def build(tmp_path: Path) -> Callable[..., dict[str, Any]]:
     """Build from a MusicXML location into ``tmp_path/out``."""
 
     def run(location: Path | str, **changes: Any) -> dict[str, Any]:
-        return mtm.build(
+        return building.build(
             params({"source": "musicxml", "songs.musicxml.location": str(location)} | changes),
             out=tmp_path / "out",
             skipped=tmp_path / "skipped.csv",
@@ -176,7 +176,7 @@ def test_a_folder_becomes_shards_a_list_and_a_summary(tmp_path: Path, build: Cal
     (folder / "wordless.xml").write_bytes(b"<score-partwise/>")
     facts = build(folder, **{"songs.shard_size": 5, "songs.max_skipped_fraction": 0.2})
     assert facts == json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))
-    assert (facts["n_samples"], facts["n_songs"], sum(facts["split"].values())) == (12, 6, 12)
+    assert (facts["n_samples"], facts["n_songs"], facts["n_repeated"]) == (12, 6, 0)
     assert facts["files"]["n_skipped"] == {"broken": 1, "no lyrics": 1, "too short": 1}
     assert listed(tmp_path) == {
         "empty.xml": ("broken", "empty file"),
@@ -185,10 +185,6 @@ def test_a_folder_becomes_shards_a_list_and_a_summary(tmp_path: Path, build: Cal
     }
     table = parquet.read(tmp_path / "out")
     assert table["id"].to_pylist()[:3] == ["song0-w00", "song0-w01", "song1-w00"]
-    by_song: dict[str, set[str]] = {}
-    for song, split in zip(table["song"].to_pylist(), table["split"].to_pylist(), strict=True):
-        by_song.setdefault(song, set()).add(split)
-    assert all(len(splits) == 1 for splits in by_song.values())
     assert [len(parquet.read(path)) for path in parquet.shards(tmp_path / "out")] == [5, 5, 2]
     assert parquet.metadata(tmp_path / "out")["source"] == "musicxml"
 
@@ -201,13 +197,17 @@ def test_a_second_build_gives_the_same_bytes(tmp_path: Path, build: Callable[...
     assert first == {p.name: p.read_bytes() for p in [*parquet.shards(tmp_path / "out"), tmp_path / "summary.json"]}
 
 
-def test_split_by_sample_parts_songs_and_counts_twins(tmp_path: Path, build: Callable[..., dict[str, Any]]) -> None:
+def test_samples_are_dealt_by_song_or_one_by_one(tmp_path: Path, build: Callable[..., dict[str, Any]]) -> None:
     folder = tmp_path / "songs"
     folder.mkdir()
     (folder / "refrain.xml").write_bytes(score(["la"] * 400))
-    facts = build(folder, **{"split.by": "sample"})
-    assert facts["split"] == {"train": 14, "validation": 3, "test": 3}
-    assert facts["duplicates"] == {"n_repeated": 19, "n_across_splits": 20}
+    assert build(folder)["n_repeated"] == 19
+    made = parquet.read(tmp_path / "out")
+    parts, facts = building.deal(made, params({"split.by": "sample"}))
+    assert Counter(parts.tolist()) == {"train": 14, "validation": 3, "test": 3}
+    assert facts == {"n_repeated": 19, "n_across_splits": 20}
+    together, _ = building.deal(made, params({}))
+    assert len(set(together.tolist())) == 1
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar.gz", "file"])
@@ -226,15 +226,15 @@ def test_archives_and_single_files_are_read(tmp_path: Path, build: Callable[...,
     assert build(location)["n_samples"] == (2 if kind == "file" else 8)
 
 
-def test_ready_made_samples_are_dealt_and_resharded(tmp_path: Path, build: Callable[..., dict[str, Any]]) -> None:
+def test_ready_made_samples_are_resharded(tmp_path: Path, build: Callable[..., dict[str, Any]]) -> None:
     build(songs(tmp_path / "songs"))
-    made = parquet.read(tmp_path / "out").drop_columns(["split"])
+    made = parquet.read(tmp_path / "out")
     (tmp_path / "made").mkdir()
     made.to_pandas().to_parquet(tmp_path / "made" / "part-00000.parquet")
     facts = build("", source="parquet", **{"songs.parquet.location": tmp_path / "made", "songs.shard_size": 3})
     assert (facts["source"], facts["n_samples"]) == ("parquet", 8)
     assert len(parquet.shards(tmp_path / "out")) == 3
-    assert parquet.read(tmp_path / "out").drop_columns(["split"]).to_pylist() == made.to_pylist()
+    assert parquet.read(tmp_path / "out").to_pylist() == made.to_pylist()
 
 
 # ---- bad sources ----

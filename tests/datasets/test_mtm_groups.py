@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 import pytest
 
+from unisono.datasets.folds import PARTS
 from unisono.datasets.mtm import groups
 from unisono.datasets.mtm.song import Note, Song
 
@@ -70,12 +70,10 @@ def test_another_seed_deals_differently() -> None:
 @pytest.mark.parametrize("n", range(3, 12))
 def test_three_groups_are_enough_for_every_part(n: int) -> None:
     parts = groups.deal({f"s{i}": 3 for i in range(n)}, (0.7, 0.15, 0.15), seed=0)
-    assert set(parts.values()) == set(groups.PARTS)
+    assert set(parts.values()) == set(PARTS)
 
 
 def test_duplicates_are_counted_in_all_and_across_splits() -> None:
-    def row(syllable: str, split: str) -> dict[str, Any]:
-        return {"notes": [[60.0, 1.0, 0.0]], "syllables": [syllable], "split": split}
-
-    rows = [row("a", "train"), row("a", "test"), row("b", "train"), row("b", "train"), row("c", "test")]
-    assert groups.duplicates(rows) == {"n_repeated": 2, "n_across_splits": 2}
+    rows = [{"notes": [[60.0, 1.0, 0.0]], "syllables": [syllable]} for syllable in "aabbc"]
+    splits = ["train", "test", "train", "train", "test"]
+    assert groups.duplicates(rows, splits) == {"n_repeated": 2, "n_across_splits": 2}

@@ -85,7 +85,7 @@ def test_names_are_unique_safe_and_readable() -> None:
 
 def test_rows_count_words_from_the_first_of_the_window(tmp_path: Path) -> None:
     song = Song("f.xml", "t", "p", line(41)[1:])
-    rows = [samples.row(sample, name="f", song="g") | {"split": "train"} for sample in samples.cut(song, ALL)]
+    rows = [samples.row(sample, name="f", song="g") for sample in samples.cut(song, ALL)]
     assert [row["id"] for row in rows] == ["f-w00", "f-w01"]
     assert rows[0]["word_index"][:4] == [0, 1, 1, 2]
     assert rows[1]["word_index"][0] == 0
@@ -93,7 +93,7 @@ def test_rows_count_words_from_the_first_of_the_window(tmp_path: Path) -> None:
 
 def test_shards_replace_those_of_an_earlier_run_and_repeat_byte_for_byte(tmp_path: Path) -> None:
     cut = samples.cut(Song("f.xml", "t", "p", line(60)), ALL)
-    rows = [samples.row(sample, name="f", song="f") | {"split": "test"} for sample in cut]
+    rows = [samples.row(sample, name="f", song="f") for sample in cut]
     samples.write(rows, tmp_path, shard_size=1, metadata={"source": "x"})
     assert [path.name for path in parquet.shards(tmp_path)] == [parquet.shard_name(i) for i in range(3)]
     samples.write(rows, tmp_path, shard_size=2, metadata={"source": "x"})

@@ -7,7 +7,6 @@ import io
 import json
 import shutil
 import zipfile
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -96,7 +95,7 @@ def test_good_clips_are_kept_and_bad_ones_listed_with_their_reasons(build: Build
     put(raw, "stray.mp4", GOOD[0])
     facts = build(settings("archive"))
     table = parquet.read(tmp_path / "samples")
-    assert table.schema.names == ["id", "label", "fold", "duration_s", "video"]
+    assert table.schema.names == ["id", "label", "duration_s", "video"]
     assert table["id"].to_pylist() == [f"dog_video_{i:05d}" for i in range(3)] + [
         f"drum_video_{i:05d}" for i in range(3, 6)
     ]
@@ -107,18 +106,10 @@ def test_good_clips_are_kept_and_bad_ones_listed_with_their_reasons(build: Build
     for name, (_, reason) in bad.items():
         assert reason in reasons[f"dog_{name}"]
     assert facts["classes"] == {"dog": 3, "drum": 3}
-    assert facts["folds"] == {"0": 3, "1": 3}
     assert facts["n_skipped"] == 6
     assert json.loads((tmp_path / "summary.json").read_text()) == facts
-    assert parquet.metadata(tmp_path / "samples") == {"dataset": "vegas", "source": "archive", "n_samples": 6}
+    assert parquet.metadata(tmp_path / "samples") == {"dataset": "vegas", "source": "archive"}
     assert (tmp_path / "status.csv").read_text() == "id,youtube_id,start_s,end_s,label,status,reason\n"
-
-
-def test_folds_are_even_over_classes(build: Build, tmp_path: Path) -> None:
-    fill(tmp_path / "raw")
-    build(settings("archive", n_folds=3))
-    table = parquet.read(tmp_path / "samples", ["label", "fold"])
-    assert set(Counter(zip(*table.to_pydict().values(), strict=True)).values()) == {1}
 
 
 def test_an_archive_by_url_gives_the_same_bytes(build: Build, tmp_path: Path) -> None:
@@ -159,13 +150,6 @@ def test_a_run_that_stops_midway_leaves_the_old_samples_and_goes_on(
     assert {path.name: path.read_bytes() for path in parquet.shards(tmp_path / "samples")} == first
 
 
-def test_a_class_smaller_than_the_folds_is_refused(build: Build, tmp_path: Path) -> None:
-    fill(tmp_path / "raw")
-    with pytest.raises(DataError, match="class 'dog' has 3 clips for folds, fewer than the 4 folds"):
-        build(settings("archive", n_folds=4))
-    assert not (tmp_path / "samples").exists()
-
-
 def test_two_clips_of_one_id_are_refused(build: Build, tmp_path: Path) -> None:
     fill(tmp_path / "raw")
     put(tmp_path / "raw", "dog/videos/video_00000.mkv", GOOD[0])
@@ -199,14 +183,18 @@ def test_ready_made_shards_keep_their_folds(build: Build, tmp_path: Path) -> Non
     facts = build(settings("parquet"))
     table = parquet.read(tmp_path / "samples")
     assert table["fold"].to_pylist() == [0, 0, 1, 1, -1, -1]
-    assert facts["n_clips"] == 4
-    assert facts["n_outside"] == 2
+    assert facts["n_clips"] == 6
     assert parquet.metadata(tmp_path / "samples")["source"] == "parquet"
 
 
-def test_ready_made_shards_without_folds_are_dealt(build: Build, tmp_path: Path) -> None:
-    shards(tmp_path / "raw")
-    assert build(settings("parquet"))["folds"] == {"0": 3, "1": 3}
+def test_shards_left_without_a_clip_are_dropped(build: Build, tmp_path: Path) -> None:
+    fill(tmp_path / "raw")
+    for i in range(3):
+        put(tmp_path / "raw", f"cat/videos/{i}.mp4", b"nothing")
+    facts = build(settings("archive"))
+    assert (facts["n_clips"], facts["n_skipped"]) == (6, 3)
+    assert [path.name for path in parquet.shards(tmp_path / "samples")] == [parquet.shard_name(i) for i in range(2)]
+    assert parquet.read(tmp_path / "samples").num_rows == 6
 
 
 def test_ready_made_shards_that_do_not_fit_are_refused(build: Build, tmp_path: Path) -> None:
@@ -237,7 +225,7 @@ def test_published_features_become_samples_with_features(build: Build, tmp_path:
     }
     h5(path, lab_train=np.arange(8) % 2, lab_test=np.arange(4) % 2, **arrays)
     facts = build(settings("features", features={"location": str(path)}))
-    assert facts["split"] == {"test": 4, "train": 8}
+    assert facts["n_clips"] == 12
     assert facts["layout"] == "A"
     table = parquet.read(tmp_path / "samples")
     assert table.schema.names == ["id", "label", "split", "audio", "visual"]
@@ -249,7 +237,7 @@ def test_published_features_become_samples_with_features(build: Build, tmp_path:
     assert skipped(tmp_path) == {}
 
 
-def test_published_folders_bring_their_folds_or_are_dealt(build: Build, tmp_path: Path) -> None:
+def test_published_folders_bring_their_folds(build: Build, tmp_path: Path) -> None:
     raw = tmp_path / "raw"
 
     def npy(name: str, array: Any) -> None:
@@ -263,7 +251,7 @@ def test_published_folders_bring_their_folds_or_are_dealt(build: Build, tmp_path
         npy(f"inception/dog_video_{i}.npy", generator.integers(0, 256, (3 + i, 1024)).astype(np.uint8))
         npy(f"VEGAS_classes/dog_video_{i}.npy", 2)
     facts = build(settings("features"))
-    assert facts["folds"] == {"0": 2, "1": 2}
+    assert "fold" not in parquet.read(tmp_path / "samples").column_names
     assert facts["scales"] == {"audio": "8-bit", "visual": "8-bit"}
     assert [len(row) for row in parquet.to_numpy(parquet.read(tmp_path / "samples")["audio"])] == [3, 4, 5, 6]
     put(raw, "folds/0.txt", b"dog_video_0\ndog_video_1\n")

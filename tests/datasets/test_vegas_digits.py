@@ -18,11 +18,11 @@ ROOT = Path(__file__).resolve().parents[2]
 VOICES = [f"v{i}" for i in range(84)]
 
 
-def settings(n_folds: int = 5, **changes: Any) -> Vegas:
+def settings(**changes: Any) -> Vegas:
     vegas = config.load("vegas", ROOT / "params.yaml")
     source = vegas.clips.digits.model_copy(update=changes)
     clips = vegas.clips.model_copy(update={"digits": source})
-    return vegas.model_copy(update={"clips": clips, "folds": vegas.folds.model_copy(update={"n": n_folds})})
+    return vegas.model_copy(update={"clips": clips})
 
 
 @pytest.fixture(scope="module")
@@ -30,16 +30,16 @@ def numbers() -> np.ndarray:
     return digits.load_images()[1]
 
 
-def test_the_default_has_forty_of_each_in_five_even_folds(numbers: np.ndarray) -> None:
+def test_the_default_has_forty_of_each_in_five_even_groups(numbers: np.ndarray) -> None:
     plan = digits.plan(settings(), numbers, VOICES)
-    inside = [clip for clip in plan.clips if clip.fold != digits.OUTSIDE]
+    inside = [clip for clip in plan.clips if clip.group != digits.OUTSIDE]
     assert Counter(clip.label for clip in inside) == dict.fromkeys(digits.WORDS, 40)
-    assert Counter((clip.label, clip.fold) for clip in inside) == {(w, f): 8 for w in digits.WORDS for f in range(5)}
+    assert Counter((clip.label, clip.group) for clip in inside) == {(w, f): 8 for w in digits.WORDS for f in range(5)}
     assert Counter(clip.label for clip in plan.clips[len(inside) :]) == dict.fromkeys(digits.WORDS, 20)
     assert all(digits.WORDS[numbers[clip.image]] == clip.label for clip in plan.clips)
 
 
-def test_folds_share_neither_images_nor_voices(numbers: np.ndarray) -> None:
+def test_groups_share_neither_images_nor_voices(numbers: np.ndarray) -> None:
     plan = digits.plan(settings(), numbers, VOICES)
     assert len({clip.id for clip in plan.clips}) == len({clip.image for clip in plan.clips}) == len(plan.clips)
     for parts in (plan.images, plan.variants):
@@ -48,7 +48,7 @@ def test_folds_share_neither_images_nor_voices(numbers: np.ndarray) -> None:
         assert len(set(everything)) == len(everything)
     assert sorted(voice for part in plan.variants.values() for voice in part) == sorted(VOICES)
     for clip in plan.clips:
-        assert clip.image in plan.images[clip.fold]
+        assert clip.image in plan.images[clip.group]
 
 
 def test_all_images_can_be_used_and_no_two_are_the_same(numbers: np.ndarray) -> None:
@@ -67,9 +67,9 @@ def test_the_seed_decides(numbers: np.ndarray) -> None:
 
 
 def test_counts_that_do_not_fit_are_refused(numbers: np.ndarray) -> None:
-    with pytest.raises(ConfigError, match=r"4 clips of .zero. for vegas\.folds\.n = 5"):
+    with pytest.raises(ConfigError, match=r"4 clips of .zero. for groups = 5"):
         digits.plan(settings(clips_per_class=4), numbers, VOICES)
     with pytest.raises(ConfigError, match="0 clips of 'zero'"):
         digits.plan(settings(outside_per_class=500), numbers, VOICES)
-    with pytest.raises(ConfigError, match="5 folds and 5 voices"):
+    with pytest.raises(ConfigError, match="5 groups and 5 voices"):
         digits.plan(settings(), numbers, VOICES[:5])

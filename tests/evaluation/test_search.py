@@ -17,6 +17,7 @@ import pytest
 import soundfile
 from PIL import Image
 
+from tests.divided import divide
 from unisono import config, models
 from unisono.cli import main
 from unisono.errors import ConfigError, DataError
@@ -66,6 +67,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         {"id": TEXT, "song": TEXT, "title": TEXT, "split": TEXT, "syllables": parquet.strings(20),
          "words": parquet.strings(20), "word_index": pa.list_(pa.int32(), 20)},
     )  # fmt: skip
+    divide(data)
     for view, shape in (("audio", (20, 128)), ("sheet", (25, 32))):
         values = generator.standard_normal((N, *shape)).astype(np.float32)
         shard(data / "features" / view, {"id": IDS, view: values}, {"id": TEXT, view: parquet.matrix(*shape)})

@@ -37,6 +37,7 @@ def _params(**changes: object) -> ASMCMR:
 def _make(root: Path, **changes: object) -> asmcmr.Encoder:
     return asmcmr_encoder.make(
         root / "samples",
+        root / "divisions",
         root / "audio",
         root / "engraved",
         params=_params(**changes),

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
+from tests.divided import divide
 from unisono.errors import DataError
 from unisono.features.asmcmr import pairs as asmcmr_pairs
 from unisono.io import parquet
@@ -91,6 +92,7 @@ def _data_set(root: Path, splits: list[str], *, without_picture: int | None = No
         },
         metadata={"dataset": "mtm", "source": "music21"},
     )
+    divide(root)
     sound = 0.3 * np.sin(2 * np.pi * 440 * np.arange(5 * 16_000) / 16_000)
     parquet.write(
         root / "audio" / "part-00000.parquet",
@@ -112,7 +114,7 @@ def _data_set(root: Path, splits: list[str], *, without_picture: int | None = No
 
 
 def _read(root: Path) -> asmcmr_pairs.Pairs:
-    return asmcmr_pairs.read_pairs(root / "samples", root / "audio", root / "engraved", seed=0)
+    return asmcmr_pairs.read_pairs(*(root / name for name in ("samples", "divisions", "audio", "engraved")), seed=0)
 
 
 def test_only_training_samples_are_read_in_all_engravings(tmp_path: Path) -> None:
@@ -135,4 +137,6 @@ def test_too_few_samples_or_no_pictures_end_with_a_message(tmp_path: Path) -> No
     with pytest.raises(DataError, match=r"1 training samples have both sound .* at least 2 are needed"):
         _read(tmp_path)
     with pytest.raises(DataError, match=r"pictures: holds no folder of engraved pictures"):
-        asmcmr_pairs.read_pairs(tmp_path / "samples", tmp_path / "audio", tmp_path / "pictures", seed=0)
+        asmcmr_pairs.read_pairs(
+            tmp_path / "samples", tmp_path / "divisions", tmp_path / "audio", tmp_path / "pictures", seed=0
+        )

@@ -13,6 +13,8 @@ import yaml
 
 from unisono.config.compute import Compute
 from unisono.config.mv10k import Mv10k, parse
+from unisono.datasets import dealing
+from unisono.datasets.base import dataset_of
 from unisono.datasets.loading import load_folder
 from unisono.datasets.mv10k import simulated
 from unisono.datasets.mv10k.quantisation import dequantise
@@ -82,13 +84,19 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def label(folder: Path, out: Path, **changes: Any) -> dict[str, Any]:
-    return mood_labels.build(
-        configured(**changes),
+    """Label and deal."""
+    config = configured(**changes)
+    facts = mood_labels.build(
+        config,
         vectors=folder / "vectors",
         samples=out / "samples",
         features=out / "features",
         table=out / "moods.csv",
     )
+    dealing.deal(
+        dataset_of("mv10k"), config, samples=out / "samples", out=out / "divisions", summary=out / "divisions.json"
+    )
+    return facts
 
 
 def test_audio_vectors_by_hand() -> None:
@@ -207,7 +215,7 @@ def test_published_labels_folds_and_splits_are_kept(tmp_path: Path) -> None:
 
 
 def test_a_published_class_smaller_than_the_folds(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="class 'z' has 3 videos, fewer than the 5 folds"):
+    with pytest.raises(DataError, match="class 'z' has 3 items for folds, fewer than the 5 folds"):
         label(write_vectors(tmp_path, label=["x"] * 7 + ["z"] * 3), tmp_path)
 
 

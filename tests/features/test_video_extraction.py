@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from tests.divided import divide
 from unisono import config
 from unisono.config.compute import Compute
 from unisono.config.extractors import NAMES, Extractors
@@ -91,6 +92,7 @@ def write(folder: Path, rows: dict[str, tuple[int, bytes]]) -> Path:
             types={"id": pa.string(), "label": pa.string(), "fold": pa.int32(), "video": parquet.MEDIA},
             metadata={"dataset": "vegas", "source": "test"},
         )
+    divide(folder.parent)
     return folder
 
 
@@ -103,6 +105,7 @@ def run(samples: Path, name: str, view: str, section: Any) -> list[tuple[str, st
     folder = samples.parent
     options: dict[str, Any] = {"name": name, "settings": section, "downloads": folder / "raw"}
     options["compute"] = compute(folder)
+    options["outside"] = folder / "divisions" / "outside.parquet"
     fitted = folder / "models" / f"{view}.safetensors"
     video_extraction.fit_whitening(samples, fitted, **options)
     return video_extraction.extract_folder(samples, folder / "features" / view, view=view, fitted=fitted, **options)
@@ -163,6 +166,7 @@ def test_result_depends_neither_on_the_sharding_nor_on_the_run(
     video_extraction.extract_folder(
         other,
         tmp_path / "other" / "features" / "audio",
+        outside=tmp_path / "other" / "divisions" / "outside.parquet",
         view="audio",
         name="vggish",
         settings=section,
@@ -259,7 +263,7 @@ def test_no_clip_outside_the_folds(tmp_path: Path, made: dict[str, tuple[int, by
     inside = {name: row for name, row in made.items() if row[0] >= 0}
     samples = write(tmp_path / "samples", inside)
     with pytest.raises(
-        ConfigError, match=r"no clip that can be decoded lies outside the folds .* vegas\.features\.vggish\.whitening"
+        ConfigError, match=r"no clip that can be decoded lies outside the folds, .* vegas\.features\.vggish\.whitening"
     ):
         run(samples, "vggish", "audio", settings("vggish"))
 
@@ -277,6 +281,7 @@ def test_whitening_of_another_network_is_refused(samples: Path) -> None:
         video_extraction.extract_folder(
             samples,
             samples.parent / "features" / "audio",
+            outside=None,
             view="audio",
             name="vggish",
             settings=settings("vggish"),
@@ -374,11 +379,12 @@ def test_every_extractor_takes_a_clip(made: dict[str, tuple[int, bytes]], tmp_pa
 
 def test_empty_shard(tmp_path: Path) -> None:
     source = tmp_path / "part-00000.parquet"
-    types = {"id": pa.string(), "fold": pa.int32(), "video": parquet.MEDIA}
-    parquet.write(source, {"id": [], "fold": [], "video": []}, types=types)
+    types = {"id": pa.string(), "video": parquet.MEDIA}
+    parquet.write(source, {"id": [], "video": []}, types=types)
     whitening.identity(128).save(tmp_path / "w")
     params = {"name": "vggish", "settings": settings("vggish").model_dump_json(), "view": "audio", "metadata": {}}
-    assert video_extraction.extract(Shard(source.name, (source, tmp_path / "w")), tmp_path / "out", params) == []
+    shard = Shard(source.name, (source, tmp_path / "w"), extra={"ids": []})
+    assert video_extraction.extract(shard, tmp_path / "out", params) == []
     assert parquet.to_numpy(parquet.read(tmp_path / "out").column("audio")).shape == (0, 10, 128)
 
 
@@ -395,6 +401,7 @@ def test_published_features_are_passed_on(tmp_path: Path) -> None:
         types={"id": pa.string(), "label": pa.string(), "fold": pa.int32(), **types},
         metadata={"dataset": "vegas", "source": "features", "layout": "D", "scales": {"audio": "8 bits"}},
     )
+    divide(tmp_path)
     assert run(tmp_path / "samples", "vggish", "audio", settings("vggish")) == []
     assert run(tmp_path / "samples", "inception", "visual", settings("inception")) == []
     data = load_folder(tmp_path)

@@ -20,11 +20,11 @@ needs_espeak = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="esp
 
 
 def tiny() -> Vegas:
-    """Two clips of each digit in two folds, one outside; shards of 16."""
+    """Two clips of each digit in two groups, one outside; shards of 16."""
     vegas = config.load("vegas", ROOT / "params.yaml")
-    source = vegas.clips.digits.model_copy(update={"clips_per_class": 2, "outside_per_class": 1})
+    source = vegas.clips.digits.model_copy(update={"clips_per_class": 2, "outside_per_class": 1, "groups": 2})
     clips = vegas.clips.model_copy(update={"digits": source, "shard_size": 16})
-    return vegas.model_copy(update={"clips": clips, "folds": vegas.folds.model_copy(update={"n": 2})})
+    return vegas.model_copy(update={"clips": clips})
 
 
 @pytest.fixture(scope="module")

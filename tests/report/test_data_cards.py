@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from tests.divided import divide
 from unisono.errors import DataError
 from unisono.io import parquet
 from unisono.media import mp4
@@ -44,7 +45,7 @@ def vegas(tmp_path: Path) -> Path:
             metadata={"dataset": "vegas", "source": "digits", "extractor": extractor, "variant": "plain",
                       "weights": "untrained", "whitening": "fitted on clips outside every fold", "limits": "clipped"},
         )  # fmt: skip
-    return folder
+    return divide(folder)
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def mv10k(tmp_path: Path) -> Path:
         types={"id": TEXT, "label": TEXT, "fold": pa.int32()},
         metadata=facts,
     )
-    return folder
+    return divide(folder)
 
 
 def test_table_3_1(vegas: Path, mv10k: Path, tmp_path: Path) -> None:
@@ -152,6 +153,7 @@ def test_card_of_published_features_has_an_empty_sheet(tmp_path: Path) -> None:
         types={"id": TEXT, "label": TEXT, "split": TEXT, "audio": parquet.matrix(None, 4)},
         metadata={"dataset": "vegas", "source": "features"},
     )
+    divide(tmp_path)
     data_cards.write("vegas", tmp_path, [], out=tmp_path / "vegas.md", figure=tmp_path / "sheet.png")
     text = (tmp_path / "vegas.md").read_text(encoding="utf-8")
     assert "| class | train | test | all |" in text

@@ -17,6 +17,7 @@ class Digits(Section):
 
     clips_per_class: int = Field(ge=2)
     outside_per_class: int = Field(ge=0)
+    groups: int = Field(ge=2)
     seed: int = Field(ge=0)
 
 

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections import Counter
+from typing import Any
 
-from unisono.errors import ConfigError
+import numpy as np
+import pyarrow as pa
+
+from unisono.errors import ConfigError, DataError
+
+#: Parts of a split, in the order of its fractions.
+PARTS = ("train", "validation", "test")
 
 
 def assign_folds(n_items: int, labels: np.ndarray | None = None, *, n_folds: int = 5, seed: int = 0) -> np.ndarray:
@@ -43,6 +50,59 @@ def assign_folds(n_items: int, labels: np.ndarray | None = None, *, n_folds: int
     folds = np.empty(n_items, dtype=np.int64)
     folds[order] = np.arange(n_items) % n_folds
     return folds
+
+
+def deal(
+    name: str, table: pa.Table, *, n_folds: int, seed: int, outside: float = 0.0
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """Deal the items of a data set into folds, and keep some outside (D 3.1.2, 4.3.1).
+
+    Parameters
+    ----------
+    name : str
+        Of the data set, for messages.
+    table : pa.Table
+        One row per item; ``label`` where items have classes, and ``group`` where items of a group share something
+        that training must not have seen (-1 = outside every fold).
+    n_folds, seed : int
+    outside : float
+        Share of each class outside every fold, drawn by `seed`; not for items in groups.
+
+    Returns
+    -------
+    folds : np.ndarray [shape=(n,), dtype=int64]
+        From 0; -1 outside. Whole groups where there are as many as folds; otherwise sizes of folds, and of a class
+        within folds, differ by one at most.
+    facts : dict
+        ``divided_groups``, where there are more folds than groups: items of a group then lie in several folds.
+
+    Raises
+    ------
+    DataError
+        A class has fewer items inside than there are folds.
+    """
+    labels = np.array(table["label"].to_pylist() if "label" in table.column_names else ["all"] * len(table), dtype=str)
+    groups = np.array(table["group"].to_pylist()) if "group" in table.column_names else None
+    inside = np.ones(len(labels), dtype=bool) if groups is None else groups >= 0
+    if groups is None:
+        draw = np.random.default_rng(seed)
+        for label in np.unique(labels):
+            rows = np.flatnonzero(labels == label)
+            inside[draw.permutation(rows)[: round(outside * len(rows))]] = False
+    sizes = Counter(labels[inside].tolist())
+    for label in np.unique(labels).tolist():
+        if sizes[label] < n_folds:
+            raise DataError(
+                f"{name}: class {label!r} has {sizes[label]} items for folds, fewer than the {n_folds} folds; add "
+                f"items, leave the class out, or lower {name}.folds.n or the share of items outside the folds"
+            )
+    folds = np.full(len(labels), -1)
+    n_groups = 0 if groups is None else len(np.unique(groups[inside]))
+    if groups is not None and n_groups >= n_folds:
+        folds[inside] = np.unique(groups[inside], return_inverse=True)[1] % n_folds
+    else:
+        folds[inside] = assign_folds(int(inside.sum()), labels[inside], n_folds=n_folds, seed=seed)
+    return folds, {"divided_groups": n_groups} if 0 < n_groups < n_folds else {}
 
 
 def redeal(splits: np.ndarray, groups: np.ndarray | None, *, seed: int) -> np.ndarray:

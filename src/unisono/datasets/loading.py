@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from unisono.config import nearest
+from unisono.datasets import dealing
 from unisono.errors import DataError
 from unisono.io import parquet
 
@@ -80,8 +81,8 @@ def load_dataset(name: str, *, root: Path | str = Path("data"), views: Mapping[s
     Returns
     -------
     Dataset
-        Items that have every view; the others are counted in `Dataset.dropped`. Items outside every fold (fold -1)
-        are no part of it.
+        Items that have every view; the others are counted in `Dataset.dropped`. Items outside every fold are no part
+        of it.
 
     Raises
     ------
@@ -97,7 +98,8 @@ def load_folder(folder: Path, *, views: Mapping[str, str] | None = None) -> Data
     Parameters
     ----------
     folder : Path
-        Holds ``samples/`` and ``features/<set>/``, each a folder of Parquet shards with an ``id`` column.
+        Holds ``samples/``, ``divisions/`` and ``features/<set>/``, each a folder of Parquet shards with an ``id``
+        column.
     views : mapping of str to str, optional
         As in `load_dataset`.
 
@@ -142,9 +144,11 @@ def load_folder(folder: Path, *, views: Mapping[str, str] | None = None) -> Data
             lengths[view] = _real_frames(table.column(FRAMES), arrays[view], where=f"{source}: {FRAMES}")
         metadata[view] = parquet.metadata(source)
 
-    in_folds = np.ones(len(ids), dtype=bool)
-    if "fold" in samples.column_names:
-        in_folds = to_labels(samples.column("fold"), f"{folder}/samples: fold") >= 0
+    dealt = dealing.read(folder / "divisions")
+    unknown = next((identifier for identifier in dealt if identifier not in row_of), None)
+    if unknown is not None:
+        raise DataError(f"{folder}/divisions: id {unknown!r} is not in {folder}/samples; run `dvc repro` again")
+    in_folds = np.isin(ids, list(dealt))
     kept = in_folds.copy()
     dropped = {}
     for view, present in rows.items():
@@ -171,7 +175,7 @@ def load_folder(folder: Path, *, views: Mapping[str, str] | None = None) -> Data
         )
 
     facts = parquet.metadata(folder / "samples")
-    folds = optional("fold")
+    part = np.array([dealt[identifier] for identifier in ids[kept]])
     return Dataset(
         name=str(facts.get("dataset", folder.name)),
         source=str(facts.get("source", folder)),
@@ -179,8 +183,8 @@ def load_folder(folder: Path, *, views: Mapping[str, str] | None = None) -> Data
         views=arrays,
         lengths=lengths,
         labels=optional("label"),
-        splits=optional("split"),
-        folds=folds,
+        splits=part if part.dtype.kind == "U" else None,
+        folds=part if part.dtype.kind == "i" else None,
         groups=optional("song"),
         metadata=metadata,
         dropped=dropped,
@@ -203,7 +207,7 @@ def _present(samples: Path) -> list[str]:
     if first is None:
         raise DataError(f"{samples}: no rows; build the data set again with `dvc repro`")
     names = first.schema.names
-    return [name for name in ("id", "label", "split", "fold", "song") if name in names or name == "id"]
+    return [name for name in ("id", "label", "song") if name in names or name == "id"]
 
 
 def _feature_sets(folder: Path) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Labels, folds and views of MV-10K: the last step from videos to a data set (D 4.2.3, 4.3.1)."""
+"""Labels and views of MV-10K: the last step from videos to a data set (D 4.2.3)."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ import numpy as np
 import pyarrow as pa
 
 from unisono.config.mv10k import Mv10k
-from unisono.datasets.folds import assign_folds
 from unisono.datasets.mv10k import moods
 from unisono.datasets.mv10k.tagged import read_pairs
-from unisono.errors import ConfigError, DataError
+from unisono.errors import ConfigError
 from unisono.features.video_vectors import FACTS
 from unisono.io import parquet
 from unisono.io.files import replacing
@@ -26,10 +25,9 @@ NOT_VIEWS = ("id", *FACTS, "emotion", "moods", "scores")
 
 
 def build(config: Mv10k, *, vectors: Path, samples: Path, features: Path, table: Path) -> dict[str, Any]:
-    """Label every video, deal folds, and write each view as a feature set.
+    """Label every video, and write each view as a feature set.
 
-    Published labels, folds and splits are kept; where there are none, labels come from k-means on the emotion
-    features, and folds are dealt evenly over moods.
+    Published labels, folds and splits are kept; without labels, they come from k-means on the emotion features.
 
     Parameters
     ----------
@@ -37,11 +35,11 @@ def build(config: Mv10k, *, vectors: Path, samples: Path, features: Path, table:
     vectors : Path
         What `unisono.features.video_vectors` wrote.
     samples : Path
-        Folder of shards: id, label, fold or split, and tag where known.
+        Folder of shards: id, label, and fold or split and tag where known.
     features : Path
         Folder of one folder of shards per view.
     table : Path
-        CSV of the moods: videos, videos per fold, the ids of the initial centres.
+        CSV of the moods: videos, the ids of the initial centres.
 
     Returns
     -------
@@ -51,7 +49,7 @@ def build(config: Mv10k, *, vectors: Path, samples: Path, features: Path, table:
     Raises
     ------
     DataError
-        A mood has fewer videos than there are folds, or the seeds do not fit the videos.
+        The seeds do not fit the videos.
     ConfigError
         There are no labels, and the emotion model was never trained.
     """
@@ -67,21 +65,13 @@ def build(config: Mv10k, *, vectors: Path, samples: Path, features: Path, table:
         labels, seeds, facts = _moods(config, vectors, ids, metadata)
         metadata |= facts
     columns: dict[str, Any] = {"id": ids, "label": labels.tolist()}
-    folds = None
-    if "fold" in names:
-        folds = known["fold"].to_numpy()
-    elif "split" not in names:
-        _check_sizes(labels, config.folds.n)
-        folds = assign_folds(len(ids), labels, n_folds=config.folds.n, seed=config.folds.seed)
-    if folds is not None:
-        columns["fold"] = folds.astype(np.int32)
-    columns |= {name: known[name].to_pylist() for name in ("split", "tag") if name in names}
+    columns |= {name: known[name].to_pylist() for name in ("fold", "split", "tag") if name in names}
     if "tag" in names and seeds:
         metadata["purity"] = round(_purity(labels, np.array(columns["tag"], dtype=str)), 4)
     types = {"id": pa.string(), **{name: FACTS[name] for name in columns if name != "id"}}
     _write_samples(samples, vectors, columns, types, metadata)
     _write_views(features, vectors, [name for name in names if name not in NOT_VIEWS])
-    _write_table(table, labels, folds, {mood: [ids[row] for row in rows] for mood, rows in seeds.items()})
+    _write_table(table, labels, {mood: [ids[row] for row in rows] for mood, rows in seeds.items()})
     return metadata
 
 
@@ -119,16 +109,6 @@ def _moods(
         "mended": [str(warning.message) for warning in caught],
     }
     return np.array(names)[codes], seeds, facts
-
-
-def _check_sizes(labels: np.ndarray, n_folds: int) -> None:
-    found, counts = np.unique(labels, return_counts=True)
-    if counts.min() < n_folds:
-        label = found[counts.argmin()]
-        raise DataError(
-            f"mv10k: class {str(label)!r} has {counts.min()} videos, fewer than the {n_folds} folds; "
-            "lower mv10k.folds.n or leave the class out"
-        )
 
 
 def _purity(labels: np.ndarray, tags: np.ndarray) -> float:
@@ -174,13 +154,10 @@ def _replace(fresh: Path, out: Path) -> None:
     fresh.rename(out)
 
 
-def _write_table(path: Path, labels: np.ndarray, folds: np.ndarray | None, seeds: Mapping[str, list[str]]) -> None:
+def _write_table(path: Path, labels: np.ndarray, seeds: Mapping[str, list[str]]) -> None:
     """Write the CSV of moods."""
-    numbers = [] if folds is None else np.unique(folds).tolist()
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["mood", "videos", *(f"fold_{fold}" for fold in numbers), "seeds"])
+        writer.writerow(["mood", "videos", "seeds"])
         for label in np.unique(labels).tolist():
-            member = labels == label
-            per_fold = [int((member & (folds == fold)).sum()) for fold in numbers]
-            writer.writerow([label, int(member.sum()), *per_fold, " ".join(seeds.get(label, []))])
+            writer.writerow([label, int((labels == label).sum()), " ".join(seeds.get(label, []))])

@@ -1,6 +1,6 @@
 """Features of clips: one vector a second, in shards.
 
-**Conventions.** Samples hold ``id``, ``fold`` and ``video`` (a whole video file); fold -1 lies outside every fold.
+**Conventions.** Samples hold ``id`` and ``video`` (a whole video file); a list of ids says which are outside all folds.
 Features hold ``id``, the view (N, d) zero-padded, and ``n_frames``, the number of real rows; N is 10 for extractors
 that work by the second. While the network works on some clips a second thread decodes the next.
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from unisono.config.compute import Compute
 from unisono.config.extractors import Extractors
+from unisono.datasets.dealing import read_outside
 from unisono.errors import ConfigError, DataError
 from unisono.features import clips, whitening
 from unisono.features.whitening import Whitening
@@ -41,12 +42,13 @@ class _Clip(NamedTuple):
     reason: str = ""
 
 
-def _stored(source: Path, *, outside: bool) -> Iterator[tuple[str, bytes]]:
-    """Ids and video files of the clips outside every fold, or of the others."""
-    for batch in parquet.iterate(source, ["id", "fold", "video"], batch_size=_AHEAD):
-        wanted = np.flatnonzero((parquet.to_numpy(batch.column("fold")) < 0) == outside)
-        for row in wanted:
-            yield batch.column("id")[row].as_py(), batch.column("video")[row]["bytes"].as_py()
+def _stored(source: Path, wanted: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """Ids and video files of the wanted clips."""
+    ids = frozenset(wanted)
+    for batch in parquet.iterate(source, ["id", "video"], batch_size=_AHEAD):
+        for row, identifier in enumerate(batch.column("id").to_pylist()):
+            if identifier in ids:
+                yield identifier, batch.column("video")[row]["bytes"].as_py()
 
 
 def _decoded(decode: Callable[[bytes], np.ndarray], stored: Iterator[tuple[str, bytes]]) -> Iterator[_Clip]:
@@ -108,13 +110,13 @@ def embed_clips(
     return ids, np.split(vectors, np.cumsum(counts)[:-1]) if ids else [], skipped
 
 
-def embed_outside(shard: Shard, destination: Path, params: Mapping[str, Any]) -> int:
-    """Write the network's output for the clips of a shard that lie outside every fold; for `map_shards`.
+def embed_shard(shard: Shard, destination: Path, params: Mapping[str, Any]) -> int:
+    """Write the network's output for some clips of a shard; for `map_shards`.
 
     Parameters
     ----------
     shard : Shard
-        Its input holds ``id, fold, video``.
+        Its input holds ``id, video``; ``extra["ids"]`` are wanted.
     destination : Path
         Parquet file with ``id`` and ``rows`` (L, d).
     params : mapping
@@ -126,7 +128,7 @@ def embed_outside(shard: Shard, destination: Path, params: Mapping[str, Any]) ->
         Clips written.
     """
     extractor = _extractor(params["name"], params["settings"])
-    ids, vectors, _ = embed_clips(extractor, _stored(shard.inputs[0], outside=True))
+    ids, vectors, _ = embed_clips(extractor, _stored(shard.inputs[0], shard.extra["ids"]))
     parquet.write(
         destination,
         {"id": ids, "rows": vectors},
@@ -136,12 +138,12 @@ def embed_outside(shard: Shard, destination: Path, params: Mapping[str, Any]) ->
 
 
 def extract(shard: Shard, destination: Path, params: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Write the features of the clips of a shard that lie in a fold; for `map_shards`.
+    """Write the features of some clips of a shard; for `map_shards`.
 
     Parameters
     ----------
     shard : Shard
-        Its inputs are a file with ``id, fold, video`` and the whitening.
+        Its inputs are a file with ``id, video`` and the whitening; ``extra["ids"]`` are wanted.
     destination : Path
         Parquet file with ``id``, the view (N, d) and ``n_frames``.
     params : mapping
@@ -157,7 +159,7 @@ def extract(shard: Shard, destination: Path, params: Mapping[str, Any]) -> list[
     limits = _settings(name, params["settings"]).whitening.limits
     source, fitted = shard.inputs
     after = Whitening.load(fitted)
-    ids, vectors, skipped = embed_clips(extractor, _stored(source, outside=False))
+    ids, vectors, skipped = embed_clips(extractor, _stored(source, shard.extra["ids"]))
     n_rows = clips.module(name).N_ROWS
     features = np.zeros((len(ids), n_rows, after.components), dtype=np.float32)
     for target, rows in zip(features, vectors, strict=True):
@@ -227,7 +229,7 @@ def _params(name: str, settings: Any) -> dict[str, Any]:
 
 
 def fit_whitening(
-    samples: Path, out: Path, *, name: str, settings: Any, compute: Compute, downloads: Path
+    samples: Path, out: Path, *, outside: Path, name: str, settings: Any, compute: Compute, downloads: Path
 ) -> Whitening:
     """Write the whitening of an extractor: fitted on the clips outside every fold, published, or none.
 
@@ -236,9 +238,11 @@ def fit_whitening(
     Parameters
     ----------
     samples : Path
-        Folder of shards with ``id, fold, video``.
+        Folder of shards with ``id, video``.
     out : Path
         Safetensors file.
+    outside : Path
+        Parquet file of the ids outside every fold (`unisono.datasets.dealing`).
     name : str
         Of the extractor.
     settings : Extractor
@@ -268,7 +272,7 @@ def fit_whitening(
         if settings.whitening.method == "none":
             found = whitening.identity(made.create(settings).dimensions)
         else:
-            vectors, ids = _outside(samples, name, settings, compute)
+            vectors, ids = _outside(samples, read_outside(outside), name, settings, compute)
             wanted = settings.whitening
             found = whitening.fit(vectors, components=wanted.components, epsilon=wanted.epsilon)
             found.facts["n_clips"] = len(ids)
@@ -276,20 +280,30 @@ def fit_whitening(
     return found
 
 
-def _outside(samples: Path, name: str, settings: Any, compute: Compute) -> tuple[np.ndarray, Sequence[str]]:
-    """Embed the clips outside every fold: all their vectors (n, D), and their ids."""
+def _shards(
+    samples: Path, outside: frozenset[str], inputs: tuple[Path, ...] = (), *, inside: bool = False
+) -> list[Shard]:
+    """Shards that hold clips outside every fold, or inside, with the ids of these."""
     shards = []
     for path in parquet.shards(samples):
-        n_clips = int((parquet.to_numpy(parquet.read(path, ["fold"]).column("fold")) < 0).sum())
-        if n_clips:
-            shards.append(Shard(path.name, (path,), n_clips))
+        ids = [each for each in parquet.read(path, ["id"])["id"].to_pylist() if (each in outside) != inside]
+        if ids or inside:
+            shards.append(Shard(path.name, (path, *inputs), len(ids), {"ids": ids}))
+    return shards
+
+
+def _outside(
+    samples: Path, outside: frozenset[str], name: str, settings: Any, compute: Compute
+) -> tuple[np.ndarray, Sequence[str]]:
+    """Embed the clips outside every fold: all their vectors (n, D), and their ids."""
+    shards = _shards(samples, outside)
     folder = compute.scratch / f"outside-{name}"
     params = _params(name, settings)
-    map_shards(embed_outside, shards, folder, params=params, compute=compute, description=f"{name}, for whitening")
+    map_shards(embed_shard, shards, folder, params=params, compute=compute, description=f"{name}, for whitening")
     table = parquet.read(folder) if shards else None
     if not table:
         raise ConfigError(
-            f"{samples}: no clip that can be decoded lies outside the folds (fold -1), so that no whitening can be "
+            f"{samples}: no clip that can be decoded lies outside the folds, so that no whitening can be "
             f"fitted; keep some outside by vegas.folds.outside, or set vegas.features.{name}.whitening.method to "
             "published or none"
         )
@@ -302,6 +316,7 @@ def extract_folder(
     samples: Path,
     out: Path,
     *,
+    outside: Path | None,
     view: str,
     name: str,
     settings: Any,
@@ -314,9 +329,11 @@ def extract_folder(
     Parameters
     ----------
     samples : Path
-        Folder of shards with ``id, fold, video``.
+        Folder of shards with ``id, video``.
     out : Path
         Folder of shards with ``id``, `view` and ``n_frames``, under the same names.
+    outside : Path or None
+        Parquet file of the ids that are left out, since they lie outside every fold.
     view : str
         Name of the column.
     name : str
@@ -352,8 +369,7 @@ def extract_folder(
         layout, scale = facts.get("layout", "unknown"), facts.get("scales", {}).get(view, "unknown scale")
         metadata |= {"extractor": name, "variant": f"as published, layout {layout}, {scale}", "weights": "pretrained"}
         function, params = pass_on, {}
-    paths = parquet.shards(samples)
-    shards = [Shard(path.name, (path, fitted), parquet.read(path, ["id"]).num_rows) for path in paths]
+    shards = _shards(samples, read_outside(outside) if outside else frozenset(), (fitted,), inside=True)
     values = map_shards(
         function,
         shards,

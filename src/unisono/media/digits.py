@@ -49,7 +49,7 @@ CLIPS_AT_ONCE = 3
 TYPES = {
     "id": pa.string(),
     "label": pa.string(),
-    "fold": pa.int32(),
+    "group": pa.int32(),
     "duration_s": pa.float32(),
     "video": parquet.MEDIA,
 }
@@ -63,7 +63,7 @@ def build(config: Vegas, compute: Compute, *, out: Path) -> list[digits.Planned]
     config : Vegas
     compute : Compute
     out : Path
-        Folder of shards: id, label, fold (-1 outside every fold), duration_s, video (MP4).
+        Folder of shards: id, label, group (-1 outside every fold), duration_s, video (MP4).
 
     Returns
     -------
@@ -83,11 +83,11 @@ def build(config: Vegas, compute: Compute, *, out: Path) -> list[digits.Planned]
     parts = [plan.clips[start : start + size] for start in range(0, len(plan.clips), size)]
     shards = []
     for index, part in enumerate(parts):
-        folds = sorted({clip.fold for clip in part})
+        groups = sorted({clip.group for clip in part})
         extra = {
             "clips": [list(clip) for clip in part],
-            "images": {str(fold): plan.images[fold] for fold in folds},
-            "variants": {str(fold): plan.variants[fold] for fold in folds},
+            "images": {str(group): plan.images[group] for group in groups},
+            "variants": {str(group): plan.variants[group] for group in groups},
         }
         shards.append(Shard(parquet.shard_name(index), n_items=len(part), extra=extra))
     params = {
@@ -114,12 +114,12 @@ def build_shard(shard: Shard, destination: Path, params: Mapping[str, Any]) -> i
         clip = digits.Planned(*planned)
         generator = np.random.default_rng([params["seed"], clip.image])
         n = round(generator.uniform(*DURATION_S) * RATE)
-        others = [image for image in shard.extra["images"][str(clip.fold)] if image != clip.image]
+        others = [image for image in shard.extra["images"][str(clip.group)] if image != clip.image]
         clutter = images[generator.choice(others, N_CLUTTER)]
         pictures = list(draw(images[clip.image], clutter, n, generator))
-        samples = speak(clip.label, shard.extra["variants"][str(clip.fold)], params["accents"], n / RATE, generator)
+        samples = speak(clip.label, shard.extra["variants"][str(clip.group)], params["accents"], n / RATE, generator)
         video = mp4.encode(pictures, RATE, samples, speech.SAMPLE_RATE)
-        return clip.id, clip.label, clip.fold, n / RATE, (video, f"{clip.id}.mp4")
+        return clip.id, clip.label, clip.group, n / RATE, (video, f"{clip.id}.mp4")
 
     # Most of the time is spent in waiting for espeak-ng.
     with ThreadPoolExecutor(CLIPS_AT_ONCE) as pool:

@@ -10,11 +10,12 @@ import csv
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from unisono.datasets import sources
+from unisono.datasets import dealing, sources
+from unisono.datasets.folds import PARTS
 from unisono.errors import DataError
 from unisono.features import logmel
 from unisono.io import parquet
@@ -32,6 +33,8 @@ CAPTIONS = {
     "vegas": "A clip of each class: the frame in its middle and its log-mel spectrogram",
     "mv10k": "A video of each mood: the first 128 visual and the 128 audio features over time, 8 bits each",
 }
+#: Stands for the part of an item outside every fold.
+OUTSIDE = -1
 #: Items on a contact sheet, at most.
 PANELS = 10
 #: So many reasons are listed, the most frequent ones.
@@ -73,12 +76,14 @@ def write(name: str, folder: Path, skipped: Sequence[Path], *, out: Path, figure
     about, licence = (known.about, known.licence) if known else ("", "")
     licences = facts.get("licences", {source: facts.get("licence", licence)})
     present = items.columns_of(samples)
-    table = parquet.read(samples, [column for column in ("id", "label", "split", "fold") if column in present])
-    columns = {column: table.column(column).to_pylist() for column in table.column_names}
+    table = parquet.read(samples, [column for column in ("id", "label") if column in present])
+    ids = table.column("id").to_pylist()
+    labels = [str(label) for label in table.column("label").to_pylist()] if "label" in present else ["all"] * len(ids)
+    part_of = dealing.read(folder / "divisions")
     panels = list(_PANELS[name](folder))
     lines = [f"# {TITLES[name]}", "", f"Source: `{source}`. {about}".rstrip(" .") + ".", ""]
     lines += ["## Licence", "", *(f"- {key}: {value}" for key, value in sorted(licences.items())), ""]
-    lines += ["## Items", "", *_counts(columns), ""]
+    lines += ["## Items", "", *_counts(labels, [part_of.get(item, OUTSIDE) for item in ids]), *_divided(folder), ""]
     lengths = _lengths(name, folder, present)
     if lengths is not None:
         unit, values = lengths
@@ -103,14 +108,10 @@ def write(name: str, folder: Path, skipped: Sequence[Path], *, out: Path, figure
         temporary.write_text("\n".join(lines), encoding="utf-8")
 
 
-def _counts(columns: Mapping[str, Sequence[Any]]) -> Iterator[str]:
+def _counts(labels: Sequence[str], parts: Sequence[int | str]) -> Iterator[str]:
     """Count items by class (or all), and fold or part."""
-    part = next((name for name in ("fold", "split") if name in columns), None)
-    n = len(columns["id"])
-    labels = [str(label) for label in columns.get("label", ["all"] * n)]
-    parts = list(columns[part]) if part else ["all"] * n
-    order = sorted(set(parts)) if part == "fold" else list(dict.fromkeys(parts))
-    heads = ["outside" if value == -1 else f"fold {value}" if part == "fold" else str(value) for value in order]
+    order = sorted(set(parts), key=lambda part: PARTS.index(part) if isinstance(part, str) else part)
+    heads = [str(part) if isinstance(part, str) else "outside" if part < 0 else f"fold {part}" for part in order]
     counts = Counter(zip(labels, parts, strict=True))
     yield "| class | " + " | ".join(heads) + " | all |"
     yield "| :-- |" + " --: |" * (len(heads) + 1)
@@ -119,10 +120,21 @@ def _counts(columns: Mapping[str, Sequence[Any]]) -> Iterator[str]:
         yield f"| {label} | " + " | ".join(map(str, row)) + f" | {sum(row)} |"
     if len(set(labels)) > 1:
         totals = [parts.count(value) for value in order]
-        yield "| all | " + " | ".join(map(str, totals)) + f" | {n} |"
-    if -1 in order:
+        yield "| all | " + " | ".join(map(str, totals)) + f" | {len(parts)} |"
+    if OUTSIDE in order:
         yield ""
         yield "Items outside every fold are never trained or tested on; the whitening of features is fitted on them."
+
+
+def _divided(folder: Path) -> Iterator[str]:
+    """Tell what a reader must know of the division."""
+    facts = parquet.metadata(folder / "divisions")
+    if "divided_groups" in facts:
+        yield ""
+        yield (
+            f"There are more folds than the {facts['divided_groups']} groups of items that share something: what a "
+            "tested item shows was then partly seen in training."
+        )
 
 
 def _lengths(name: str, folder: Path, present: Sequence[str]) -> tuple[str, np.ndarray] | None:
@@ -183,12 +195,11 @@ def _read_csv(path: Path) -> list[dict[str, str]]:
 
 def _first_of_each(folder: Path) -> dict[str, str]:
     """Id of the first item of each class inside the folds, by class."""
-    present = items.columns_of(folder / "samples")
-    table = parquet.read(folder / "samples", [c for c in ("id", "label", "fold") if c in present])
-    folds = table.column("fold").to_pylist() if "fold" in present else [0] * len(table)
+    table = parquet.read(folder / "samples", ["id", "label"])
+    inside = dealing.read(folder / "divisions")
     first: dict[str, str] = {}
-    for item, label, fold in zip(table.column("id").to_pylist(), table.column("label").to_pylist(), folds, strict=True):
-        if fold >= 0:
+    for item, label in zip(table.column("id").to_pylist(), table.column("label").to_pylist(), strict=True):
+        if item in inside:
             first.setdefault(str(label), item)
     return dict(sorted(first.items())[:PANELS])
 

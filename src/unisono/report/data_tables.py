@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from unisono.datasets import dealing
 from unisono.errors import DataError
 from unisono.io import parquet
 from unisono.io.files import replacing
@@ -49,8 +50,7 @@ def feature_rows(folder: Path) -> list[dict[str, Any]]:
     DataError
         Samples or features are missing.
     """
-    samples = parquet.read(folder / "samples", columns=["id", "split"])
-    split_of = dict(zip(samples.column("id").to_pylist(), samples.column("split").to_pylist(), strict=True))
+    split_of = dealing.read(folder / "divisions")
     sets = sorted(path for path in (folder / "features").glob("*") if path.is_dir())
     if not sets:
         raise DataError(f"{folder}/features: no features here; extract them with `dvc repro`")

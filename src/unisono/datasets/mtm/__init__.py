@@ -10,144 +10,32 @@ lmd       `lmd`: the dissertation's own data; its `rule` chooses the windows
 parquet   `ready`: samples that someone else made
 ========  ==============================================================================================
 
-`samples` chooses the sung line and cuts it, `groups` finds files that are one song and deals them to train,
-validation and test. A file that gives no sample is listed with its reason; only broken files count towards
-`max_skipped_fraction`. The same source and parameters give the same bytes.
+`samples` chooses the sung line and cuts it, `groups` finds files that are one song and deals them to parts. A file
+that gives no sample is listed with its reason; only broken files count towards `max_skipped_fraction`. The same source
+and parameters give the same bytes.
 """
 
 from __future__ import annotations
 
-import csv
-import json
-from collections import Counter
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from unisono.config.mtm import Mtm
-from unisono.datasets.mtm import corpus, groups, ready, samples
-from unisono.datasets.mtm.samples import Rule
-from unisono.datasets.mtm.song import Skipped
-from unisono.datasets.mtm.sources import open_source, read_songs
-from unisono.errors import DataError
-from unisono.io import files
+import numpy as np
+import pyarrow as pa
+
+from unisono.datasets.base import DataSet
 
 
-def build(params: Mtm, *, out: Path, skipped: Path, summary: Path) -> dict[str, Any]:
-    """Build ``data/mtm/samples`` from the configured source.
+class Mtm(DataSet):
+    """Songs as piano audio, sheet music and lyrics."""
 
-    Parameters
-    ----------
-    params : Mtm
-        Section ``mtm`` of params.yaml.
-    out : Path
-        Folder of the shards; those of an earlier run are replaced.
-    skipped : Path
-        CSV of the files that give no sample: file, kind, reason.
-    summary : Path
-        JSON of what is returned.
+    name = "mtm"
+    dealt_by = ("song", "notes", "syllables")
 
-    Returns
-    -------
-    dict
-        Counts of files, songs, samples, split, duplicates and changes by the grid, and the licences.
+    def deal(self, table: pa.Table, section: Any) -> tuple[np.ndarray, dict[str, Any]]:
+        """Deal samples to the parts of the split."""
+        from unisono.datasets.mtm import build
 
-    Raises
-    ------
-    DataError
-        The source cannot be read, more than `max_skipped_fraction` of its files are broken, or no sample is
-        left.
-    DownloadError
-        The source cannot be fetched.
-    """
-    if params.source == "parquet":
-        rows, facts = _ready_made(params)
-        _write_skipped([], skipped)
-    else:
-        rows, facts = _from_songs(params, skipped)
-    if not rows:
-        raise DataError(f"mtm.source {params.source}: no sample is left ({skipped} says why); relax mtm.songs' limits")
-    facts = {
-        "dataset": "mtm",
-        "source": params.source,
-        "n_samples": len(rows),
-        "n_songs": len({row["song"] for row in rows}),
-        "split": {part: sum(row["split"] == part for row in rows) for part in groups.PARTS},
-        "duplicates": groups.duplicates(rows),
-        **facts,
-    }
-    metadata = {key: facts[key] for key in ("dataset", "source", "n_samples", "n_songs", "licences")}
-    samples.write(rows, out, shard_size=params.songs.shard_size, metadata=metadata)
-    with files.replacing(summary) as temporary:
-        temporary.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    return facts
+        return build.deal(table, section)
 
 
-def _from_songs(params: Mtm, skipped: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Read songs, cut them, group and deal them."""
-    source = open_source(params)
-    songs, skips = read_songs(source)
-    n_files = len(songs) + len(skips)
-    rule = Rule(params.songs.windows, params.songs.max_duration, params.songs.max_rest, params.songs.grid)
-    cuts = {song.file: samples.cut(song, rule) for song in songs}
-    skips += [Skipped(file, "limits", "every window is over a limit") for file, cut in cuts.items() if not cut]
-    _write_skipped(skips, skipped)
-    kinds = Counter(skip.kind for skip in skips)
-    _check_broken([skip for skip in skips if skip.kind == "broken"], n_files, params, skipped)
-
-    short = samples.names(cuts)
-    song_of = dict(zip(cuts, (short[songs[first].file] for first in groups.group(songs)), strict=True))
-    chosen = [sample for cut in cuts.values() for sample in cut]
-    rows = [samples.row(sample, name=short[sample.song.file], song=song_of[sample.song.file]) for sample in chosen]
-    _deal(rows, params)
-    facts: dict[str, Any] = {
-        "files": {
-            "n_files": n_files,
-            "n_with_song": len(songs),
-            "n_songs": len(set(song_of.values())),
-            "n_with_samples": sum(map(bool, cuts.values())),
-            "n_skipped": dict(sorted(kinds.items())),
-        },
-        "off_grid": samples.off_grid(chosen),
-    }
-    if params.source == "music21":
-        facts["collections"] = dict(sorted(Counter(corpus.collection(row["file"]) for row in rows).items()))
-    return rows, {**facts, "licences": dict(source.licences)}
-
-
-def _ready_made(params: Mtm) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Read ready-made samples, and deal them when they come without a split."""
-    location = params.songs.parquet.location
-    rows = ready.read(location)
-    if rows and "split" not in rows[0]:
-        _deal(rows, params)
-    return rows, {"licences": {str(location): "as its maker states"}}
-
-
-def _deal(rows: Sequence[dict[str, Any]], params: Mtm) -> None:
-    """Set the column ``split``."""
-    key = "song" if params.split.by == "song" else "id"
-    parts = groups.deal(Counter(row[key] for row in rows), params.split.fractions, seed=params.split.seed)
-    for row in rows:
-        row["split"] = parts[row[key]]
-
-
-def _check_broken(broken: Sequence[Skipped], n_files: int, params: Mtm, skipped: Path) -> None:
-    """Fail when the source is empty or too much of it is broken."""
-    if n_files == 0:
-        raise DataError(f"mtm.source {params.source}: no file of that kind there; correct its location or folder")
-    allowed = params.songs.max_skipped_fraction
-    if len(broken) > allowed * n_files:
-        first = "; ".join(f"{skip.file}: {skip.reason}" for skip in broken[:2])
-        raise DataError(
-            f"mtm.source {params.source}: {len(broken)} of {n_files} files are broken, more than "
-            f"mtm.songs.max_skipped_fraction {allowed} allows ({first}); {skipped} lists all: repair them"
-        )
-
-
-def _write_skipped(skips: Sequence[Skipped], path: Path) -> None:
-    """List the files that give no sample."""
-    with files.replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(Skipped._fields)
-        writer.writerows((skip.file, skip.kind, " ".join(skip.reason.split())) for skip in sorted(skips))
+DATASET = Mtm()

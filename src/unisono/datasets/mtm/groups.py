@@ -16,13 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from unisono.datasets.folds import PARTS
 from unisono.datasets.mtm.song import Song
 
 #: Letters of the opening text, and notes of the opening melody, that make two files one song.
 N_LETTERS, N_OPENING = 20, 10
-
-#: Parts of the split, in the order of its fractions.
-PARTS = ("train", "validation", "test")
 
 
 def opening_text(song: Song) -> str:
@@ -111,13 +109,15 @@ def deal(sizes: Mapping[str, int], fractions: Sequence[float], *, seed: int) -> 
     return dealt
 
 
-def duplicates(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+def duplicates(rows: Sequence[Mapping[str, Any]], splits: Sequence[str] | None = None) -> dict[str, int]:
     """Count samples that are exactly alike: the same notes with the same syllables.
 
     Parameters
     ----------
     rows : sequence of mapping
-        With ``notes``, ``syllables`` and ``split``, see `unisono.datasets.mtm.samples.TYPES`.
+        With ``notes`` and ``syllables``, see `unisono.datasets.mtm.samples.TYPES`.
+    splits : sequence of str, optional
+        Part of each; one part by default.
 
     Returns
     -------
@@ -126,8 +126,8 @@ def duplicates(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
         another part of the split.
     """
     alike: dict[Hashable, list[str]] = defaultdict(list)
-    for row in rows:
-        alike[tuple(map(tuple, row["notes"])), tuple(row["syllables"])].append(row["split"])
+    for row, part in zip(rows, splits or [""] * len(rows), strict=True):
+        alike[tuple(map(tuple, row["notes"])), tuple(row["syllables"])].append(part)
     return {
         "n_repeated": sum(len(found) - 1 for found in alike.values()),
         "n_across_splits": sum(len(found) for found in alike.values() if len(set(found)) > 1),

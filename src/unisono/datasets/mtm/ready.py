@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from unisono.datasets.mtm.groups import PARTS
+from unisono.datasets.folds import PARTS
 from unisono.datasets.mtm.samples import TYPES
 from unisono.datasets.mtm.song import N_NOTES, clean
 from unisono.errors import DataError
@@ -20,12 +20,12 @@ def read(location: Path) -> list[dict[str, Any]]:
     Parameters
     ----------
     location : Path
-        A Parquet file, or a folder of ``part-*.parquet``. The column ``split`` may be missing.
+        A Parquet file, or a folder of ``part-*.parquet``. A column ``split`` may be there, too.
 
     Returns
     -------
     list of dict
-        Rows as `unisono.datasets.mtm.samples.row` makes them; without ``split`` where it was missing.
+        Rows as `unisono.datasets.mtm.samples.row` makes them; with ``split`` where it was there.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def read(location: Path) -> list[dict[str, Any]]:
         A file or column is missing, or a row is not a sample; names the row, what was got and expected.
     """
     table = parquet.read(location)
-    wanted = [name for name in TYPES if name != "split" or name in table.column_names]
+    wanted = [*TYPES, *(["split"] if "split" in table.column_names else [])]
     missing = [name for name in wanted if name not in table.column_names]
     if missing:
         raise DataError(f"{location}: no column {missing[0]!r}; a sample has {', '.join(TYPES)} (data/README.md)")

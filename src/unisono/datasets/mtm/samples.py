@@ -35,7 +35,6 @@ TYPES: Mapping[str, pa.DataType] = {
     "syllables": parquet.strings(N_NOTES),
     "words": parquet.strings(N_NOTES),
     "word_index": pa.list_(pa.int32(), N_NOTES),
-    "split": pa.string(),
 }
 
 
@@ -197,7 +196,7 @@ def names(files: Iterable[str]) -> dict[str, str]:
 
 
 def row(sample: Sample, *, name: str, song: str) -> dict[str, Any]:
-    """Lay a sample out as a row of `TYPES`, all but its split.
+    """Lay a sample out as a row of `TYPES`.
 
     Parameters
     ----------
@@ -224,10 +223,11 @@ def row(sample: Sample, *, name: str, song: str) -> dict[str, Any]:
 
 def write(rows: Sequence[Mapping[str, Any]], out: Path, *, shard_size: int, metadata: Mapping[str, Any]) -> None:
     """Write rows as shards ``part-00000.parquet`` ... of `shard_size` rows each; older shards go."""
+    types = {**TYPES, **({"split": pa.string()} if "split" in rows[0] else {})}
     for index, start in enumerate(range(0, len(rows), shard_size)):
         chunk = rows[start : start + shard_size]
-        columns = {column: [each[column] for each in chunk] for column in TYPES}
-        parquet.write(out / parquet.shard_name(index), columns, types=TYPES, metadata=metadata)
+        columns = {column: [each[column] for each in chunk] for column in types}
+        parquet.write(out / parquet.shard_name(index), columns, types=types, metadata=metadata)
     n_shards = math.ceil(len(rows) / shard_size)
     for old in set(out.glob("part-*.parquet")) - {out / parquet.shard_name(i) for i in range(n_shards)}:
         old.unlink()

@@ -1,8 +1,8 @@
-"""VEGAS, clips of one class each (D 3.1.2): which clips there are, and in which fold each is tested.
+"""VEGAS, clips of one class each (D 3.1.2): which clips there are, and what they show.
 
 **Conventions.** A source yields clips of known class, as files not yet looked into (`Clip`); `build` in this
 package decodes, selects and stores them. The default source is a plan (`digits`), drawn by `unisono.media.digits`.
-Fold -1 is outside every fold: such clips are never trained or tested on, a PCA may be fitted on them. Sources:
+Sources:
 
 =========  ===========================================================================
 digits     `digits`: handwritten digits, drawn and spoken here
@@ -16,6 +16,8 @@ parquet    `ready`: shards that someone else made
 from __future__ import annotations
 
 from typing import NamedTuple
+
+from unisono.datasets.base import DataSet
 
 
 class Clip(NamedTuple):
@@ -45,3 +47,12 @@ class Rejected(NamedTuple):
 
     item: str
     reason: str
+
+
+class Vegas(DataSet):
+    """Clips of one class each, seen and heard."""
+
+    name = "vegas"
+
+
+DATASET = Vegas()

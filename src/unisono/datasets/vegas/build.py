@@ -1,4 +1,4 @@
-"""Clips of VEGAS from any source: decoded once, selected, dealt into folds and stored (D 3.1.2).
+"""Clips of VEGAS from any source: decoded once, selected and stored (D 3.1.2).
 
 **Conventions.** A clip is kept when its pictures and its sound can be decoded and both last longer than
 ``min_duration_s``; every other one is listed with its reason. Clips are first written as they are to shards of
@@ -21,12 +21,10 @@ import pyarrow as pa
 from unisono.config.compute import Compute
 from unisono.config.vegas import Vegas
 from unisono.datasets.vegas import Clip, Rejected, archive, published, ready, youtube
-from unisono.datasets.vegas.folding import check_ids, deal
 from unisono.errors import DataError
 from unisono.io import download, files, parquet
 from unisono.io.skipped import write as write_skipped
 from unisono.media import digits, video
-from unisono.media.digits import TYPES
 from unisono.media.streams import Limits
 from unisono.store.shards import Shard, map_shards
 
@@ -38,6 +36,7 @@ WHOLE = (-1.0, -1.0)
 #: Longest video that a piece is cut from, in seconds, and the longest time for it.
 LONG_S = 2 * 3600.0
 LONG_TIME_S = 600.0
+TYPES = digits.TYPES | {"fold": pa.int32()}
 STATUS = ("id", "youtube_id", "start_s", "end_s", "label", "status", "reason")
 
 
@@ -53,8 +52,9 @@ def build(
     raw : Path
         Folder of the user's own files, where a source's location is empty.
     out : Path
-        Folder of shards: id, label, fold (-1 = outside every fold), duration_s (the shorter of pictures and sound),
-        video. With ``source: features`` instead id, label, fold or split, audio, visual.
+        Folder of shards: id, label, duration_s (the shorter of pictures and sound), video; with ``source: digits``
+        also group, and fold where ready-made shards bring it. With ``source: features`` instead id, label, fold or
+        split where published, audio, visual.
     skipped : Path
         CSV of what was left out, with reasons.
     summary : Path
@@ -65,13 +65,12 @@ def build(
     Returns
     -------
     dict
-        Counts of clips, folds and classes, lengths, and what was left out.
+        Counts of clips and classes, lengths, and what was left out.
 
     Raises
     ------
     DataError
-        The source is damaged, too little of it is available, an id occurs twice, a class has fewer clips than
-        there are folds.
+        The source is damaged, too little of it is available, an id occurs twice, or no clip is left.
     ConfigError, DownloadError, ProgramError
         As the sources raise them.
     """
@@ -80,12 +79,11 @@ def build(
     facts: dict[str, Any] = {"source": config.source}
     if config.source == "digits":
         planned = digits.build(config, compute, out=out)
-        facts |= _facts([clip.label for clip in planned], [clip.fold for clip in planned])
+        facts |= _facts([clip.label for clip in planned])
     elif config.source == "features":
         data = published.build(config, config.clips.features.location or str(raw), out=out)
         facts |= {"layout": data["layout"], "scales": data["scales"]}
-        facts |= {"split": dict(sorted(Counter(data["split"]).items()))} if data["split"] else {}
-        facts |= _facts(data["labels"], data["folds"])
+        facts |= _facts(data["labels"])
     else:
         facts |= _Selection(config, compute, out).run(raw, rejected, statuses, status)
     if config.source != "features":
@@ -103,17 +101,9 @@ def build(
     return facts
 
 
-def _facts(labels: Sequence[str], folds: Sequence[int] | None) -> dict[str, Any]:
-    """Count clips, by class and fold."""
-    inside = [True] * len(labels) if folds is None else [fold >= 0 for fold in folds]
-    facts: dict[str, Any] = {
-        "n_clips": sum(inside),
-        "n_outside": len(labels) - sum(inside),
-        "classes": dict(sorted(Counter(label for label, kept in zip(labels, inside, strict=True) if kept).items())),
-    }
-    if folds is not None:
-        facts["folds"] = {str(fold): n for fold, n in sorted(Counter(folds).items()) if fold >= 0}
-    return facts
+def _facts(labels: Sequence[str]) -> dict[str, Any]:
+    """Count clips, by class."""
+    return {"n_clips": len(labels), "classes": dict(sorted(Counter(labels).items()))}
 
 
 def write_status(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -125,7 +115,7 @@ def write_status(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 class _Selection:
-    """Sources of video files: stage, check, deal, gather."""
+    """Sources of video files: stage, check, store."""
 
     def __init__(self, config: Vegas, compute: Compute, out: Path) -> None:
         self.config, self.compute, self.out = config, compute, out
@@ -136,10 +126,10 @@ class _Selection:
         self, raw: Path, rejected: list[Rejected], statuses: list[Mapping[str, Any]], status: Path
     ) -> dict[str, Any]:
         clips, source = self.config.clips, self.config.source
-        folds: dict[str, int] | None = None
+        columns = ["id", "label", "duration_s", "video"]
         if source == "parquet":
             found = ready.look(Path(clips.parquet.location or raw))
-            folds = found.folds
+            columns += ["fold"] if found.folds else []
             staged = [
                 Shard(parquet.shard_name(i), (path,), n)
                 for i, (path, n) in enumerate(zip(found.files, found.sizes, strict=True))
@@ -154,7 +144,7 @@ class _Selection:
             staged = self._stage(offered, rejected)
         else:
             staged = self._stage(self._pieces(raw, statuses, status), rejected)
-        return self._select(staged, folds, rejected)
+        return self._select(staged, columns, rejected)
 
     def _pieces(self, raw: Path, statuses: list[Mapping[str, Any]], status: Path) -> Iterator[Clip | Rejected]:
         """Fetch YouTube's videos and note what became of each; too few of them are an error."""
@@ -218,46 +208,37 @@ class _Selection:
         flush()
         return shards
 
-    def _select(
-        self, staged: Sequence[Shard], folds: dict[str, int] | None, rejected: list[Rejected]
-    ) -> dict[str, Any]:
-        """Decode all clips, and store those that pass with their folds."""
-        clips = self.config.clips
-        limits = {"min_duration_s": clips.min_duration_s, "max_duration_s": clips.max_duration_s}
-        checked = self.scratch / "checked"
+    def _select(self, staged: Sequence[Shard], columns: Sequence[str], rejected: list[Rejected]) -> dict[str, Any]:
+        """Decode all clips, and store those that pass."""
+        params = {
+            "min_duration_s": self.config.clips.min_duration_s,
+            "max_duration_s": self.config.clips.max_duration_s,
+            "columns": list(columns),
+            "metadata": {"dataset": "vegas", "source": self.config.source},
+        }
         answers = map_shards(
-            check_shard, staged, checked, params=limits, compute=self.compute, description="check clips"
+            check_shard, staged, self.out, params=params, compute=self.compute, description="check clips"
         )
-        rejected += [Rejected(*row) for answer in answers for row in answer["rejected"]]
-        rows = [row for answer in answers for row in answer["accepted"]]
-        ids, labels = [row[0] for row in rows], [row[1] for row in rows]
-        if folds is None:
-            check_ids(ids)
-            folds = dict(zip(ids, deal(ids, labels, self.config.folds), strict=True))
-        facts = _facts(labels, [folds[identifier] for identifier in ids])
-        check_ids([identifier for identifier in ids if folds[identifier] >= 0])
-        kept = [
-            (shard, answer["accepted"]) for shard, answer in zip(staged, answers, strict=True) if answer["accepted"]
-        ]
-        shards = [
-            Shard(
-                parquet.shard_name(index),
-                (checked / shard.name,),
-                len(accepted),
-                {"folds": [folds[identifier] for identifier, _ in accepted]},
-            )
-            for index, (shard, accepted) in enumerate(kept)
-        ]
-        metadata = {"dataset": "vegas", "source": self.config.source, "n_samples": len(rows)}
-        params = {"metadata": metadata}
-        map_shards(deal_shard, shards, self.out, params=params, compute=self.compute, description="store clips")
         shutil.rmtree(self.scratch, ignore_errors=True)
-        return facts
+        rejected += [Rejected(*row) for answer in answers for row in answer["rejected"]]
+        labels = [label for answer in answers for label in answer["labels"]]
+        if not labels:
+            shutil.rmtree(self.out, ignore_errors=True)
+            raise DataError("vegas: no clip is left; see the list of what was left out")
+        index = 0
+        for shard, answer in zip(staged, answers, strict=True):
+            path = self.out / shard.name
+            if answer["labels"]:
+                path.rename(self.out / parquet.shard_name(index))
+                index += 1
+            else:
+                path.unlink()
+        return _facts(labels)
 
 
 def check_shard(shard: Shard, destination: Path, params: Mapping[str, Any]) -> dict[str, Any]:
     """Decode the clips of a staged or ready-made shard and write those that pass; run by `map_shards`."""
-    columns: dict[str, list[Any]] = {name: [] for name in TYPES if name != "fold"}
+    columns: dict[str, list[Any]] = {name: [] for name in params["columns"]}
     rejected = []
     for batch in parquet.iterate(shard.inputs[0], batch_size=4):
         for row in batch.to_pylist():
@@ -268,10 +249,12 @@ def check_shard(shard: Shard, destination: Path, params: Mapping[str, Any]) -> d
                 rejected.append([identifier, str(error)])
                 continue
             name = (row["video"]["path"] or identifier).rsplit("/", 1)[-1]
-            for column, value in zip(columns, (identifier, str(row["label"]), length_s, (data, name)), strict=True):
-                columns[column].append(value)
-    parquet.write(destination, columns, types={name: TYPES[name] for name in columns})
-    return {"accepted": list(zip(columns["id"], columns["label"], strict=True)), "rejected": rejected}
+            made = {"id": identifier, "label": str(row["label"]), "duration_s": length_s, "video": (data, name)}
+            for column, values in columns.items():
+                values.append(made[column] if column in made else row[column])
+    types = {name: TYPES[name] for name in columns}
+    parquet.write(destination, columns, types=types, metadata=params["metadata"])
+    return {"labels": columns["label"], "rejected": rejected}
 
 
 def _checked(row: Mapping[str, Any], min_s: float, max_s: float) -> tuple[bytes, float]:
@@ -288,11 +271,3 @@ def _checked(row: Mapping[str, Any], min_s: float, max_s: float) -> tuple[bytes,
     if length_s <= min_s:
         raise DataError(f"pictures and sound together last {length_s:.3f} s, expected more than {min_s:g} s")
     return data, length_s
-
-
-def deal_shard(shard: Shard, destination: Path, params: Mapping[str, Any]) -> int:
-    """Write one shard of samples: the checked clips with their folds; run by `map_shards`."""
-    table = parquet.read(shard.inputs[0])
-    columns: dict[str, Any] = {name: table[name] for name in table.column_names} | {"fold": shard.extra["folds"]}
-    parquet.write(destination, columns, types=TYPES, metadata=params["metadata"])
-    return table.num_rows

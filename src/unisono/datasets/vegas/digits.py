@@ -1,9 +1,9 @@
-"""The plan of the default source: which digit image is shown and which voices speak in each clip, fold by fold.
+"""The plan of the default source: which digit image is shown and which voices speak in each clip, group by group.
 
 **Conventions.** The images are the 1,797 of scikit-learn's digits (8 x 8, from the UCI test set of E. Alpaydin and
-C. Kaynak, CC BY 4.0). Each is the subject of at most one clip. Folds, and the clips outside them, share
-neither an image (as subject or as clutter) nor a voice variant, so that nothing of a tested clip was seen or
-heard in training.
+C. Kaynak, CC BY 4.0). Each is the subject of at most one clip. Groups of clips, and the clips outside them, share
+neither an image (as subject or as clutter) nor a voice variant. Folds are dealt from whole groups, so that nothing
+of a tested clip was seen or heard in training and another number of folds makes no clip again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from unisono.errors import ConfigError
 #: Class of each digit, and what is spoken.
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 LICENCE = "UCI Optical Recognition of Handwritten Digits, CC BY 4.0; speech by eSpeak NG"
-#: Fold of clips that are outside every fold.
+#: Group of clips that are outside every fold.
 OUTSIDE = -1
 
 
@@ -31,28 +31,28 @@ class Planned(NamedTuple):
     ----------
     id, label : str
         ``seven-0123``: the digit and the image's number.
-    fold : int
+    group : int
     image : int
         Row of scikit-learn's digits.
     """
 
     id: str
     label: str
-    fold: int
+    group: int
     image: int
 
 
 class Plan(NamedTuple):
-    """All clips, and what those of a fold may use.
+    """All clips, and what those of a group may use.
 
     Attributes
     ----------
     clips : list of Planned
         Those outside every fold last.
     images : dict of int to list of int
-        Images of each fold, for clutter.
+        Images of each group, for clutter.
     variants : dict of int to list of str
-        Voices of each fold.
+        Voices of each group.
     """
 
     clips: list[Planned]
@@ -86,9 +86,10 @@ def plan(config: Vegas, digits: np.ndarray, variants: Sequence[str]) -> Plan:
     Raises
     ------
     ConfigError
-        More folds than clips of a digit or than voices, or so many clips outside that none is left.
+        More groups than clips of a digit or than voices, or so many clips outside that none is left.
     """
-    settings, n_folds = config.clips.digits, config.folds.n
+    settings = config.clips.digits
+    n_groups = settings.groups
     generator = np.random.default_rng(settings.seed)
     inside: list[int] = []
     outside: list[int] = []
@@ -96,24 +97,24 @@ def plan(config: Vegas, digits: np.ndarray, variants: Sequence[str]) -> Plan:
         images = generator.permutation(np.flatnonzero(digits == digit)).tolist()
         outside += images[: settings.outside_per_class]
         chosen = images[settings.outside_per_class :][: settings.clips_per_class]
-        if len(chosen) < n_folds:
+        if len(chosen) < n_groups:
             raise ConfigError(
-                f"vegas.clips.digits: {len(chosen)} clips of {WORDS[digit]!r} for vegas.folds.n = {n_folds}; raise "
-                "clips_per_class or lower outside_per_class"
+                f"vegas.clips.digits: {len(chosen)} clips of {WORDS[digit]!r} for groups = {n_groups}; raise "
+                "clips_per_class, or lower groups or outside_per_class"
             )
         inside += chosen
-    if len(variants) <= n_folds:
-        raise ConfigError(f"vegas.folds.n: {n_folds} folds and {len(variants)} voices; lower it")
-    folds = assign_folds(len(inside), digits[inside], n_folds=n_folds, seed=config.folds.seed)
-    rows = [(image, int(fold)) for image, fold in zip(inside, folds, strict=True)]
+    if len(variants) <= n_groups:
+        raise ConfigError(f"vegas.clips.digits.groups: {n_groups} groups and {len(variants)} voices; lower it")
+    dealt = assign_folds(len(inside), digits[inside], n_folds=n_groups, seed=settings.seed)
+    rows = [(image, int(group)) for image, group in zip(inside, dealt, strict=True)]
     rows += [(image, OUTSIDE) for image in outside]
     clips = [
-        Planned(f"{WORDS[digits[image]]}-{image:04d}", WORDS[digits[image]], fold, int(image)) for image, fold in rows
+        Planned(f"{WORDS[digits[image]]}-{image:04d}", WORDS[digits[image]], group, int(image)) for image, group in rows
     ]
-    dealt = generator.permutation(sorted(variants)).tolist()
-    groups = [*range(n_folds), *([OUTSIDE] if outside else [])]
+    voices = generator.permutation(sorted(variants)).tolist()
+    groups = [*range(n_groups), *([OUTSIDE] if outside else [])]
     return Plan(
         clips=clips,
-        images={fold: sorted(clip.image for clip in clips if clip.fold == fold) for fold in groups},
-        variants={fold: sorted(dealt[index :: len(groups)]) for index, fold in enumerate(groups)},
+        images={group: sorted(clip.image for clip in clips if clip.group == group) for group in groups},
+        variants={group: sorted(voices[index :: len(groups)]) for index, group in enumerate(groups)},
     )

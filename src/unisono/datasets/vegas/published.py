@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 
 from unisono.config.vegas import Vegas
-from unisono.datasets.vegas.folding import deal
 from unisono.io import parquet, published
 
 #: 5 MB for clips of one vector, 50 MB for 10 s of 128 + 1,024 numbers.
@@ -26,30 +25,27 @@ def build(config: Vegas, location: str, *, out: Path) -> dict[str, Any]:
     location : str
         File, folder, archive, or URL.
     out : Path
-        Folder of shards, replaced as a whole: id, label, ``fold`` (published or dealt) or ``split`` (published), and
+        Folder of shards, replaced as a whole: id, label, ``fold`` or ``split`` where published, and
         ``audio`` and ``visual``, one row of float32 per second, or a single one where the files hold one vector per
         clip. Numbers are as published; the metadata say what they look like (``scales``).
 
     Returns
     -------
     dict
-        ``ids``, ``labels``, ``folds`` (or None), ``split`` (or None), ``layout`` and ``scales``.
+        ``labels``, ``layout`` and ``scales``.
 
     Raises
     ------
     DataError
-        As `unisono.io.published.read`; an id occurs twice, or a class has fewer clips than there are folds.
+        As `unisono.io.published.read`.
     DownloadError
         The location cannot be fetched.
     """
     data = published.read(location, sha256=config.clips.features.sha256)
-    folds = data.folds
-    if folds is None and data.split is None:
-        folds = deal(data.ids, data.labels, config.folds)
     columns: dict[str, Any] = {"id": data.ids, "label": data.labels}
     types = {"id": pa.string(), "label": pa.string()}
-    if folds is not None:
-        columns["fold"], types["fold"] = folds, pa.int32()
+    if data.folds is not None:
+        columns["fold"], types["fold"] = data.folds, pa.int32()
     if data.split is not None:
         columns["split"], types["split"] = data.split, pa.string()
     for view, arrays in (("audio", data.audio), ("visual", data.visual)):
@@ -71,11 +67,4 @@ def build(config: Vegas, location: str, *, out: Path) -> dict[str, Any]:
         parquet.write(fresh / parquet.shard_name(index), part, types=types, metadata=metadata)
     shutil.rmtree(out, ignore_errors=True)
     fresh.rename(out)
-    return {
-        "ids": data.ids,
-        "labels": data.labels,
-        "folds": folds,
-        "split": data.split,
-        "layout": data.layout,
-        "scales": dict(data.scales),
-    }
+    return {"labels": data.labels, "layout": data.layout, "scales": dict(data.scales)}

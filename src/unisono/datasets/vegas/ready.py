@@ -19,13 +19,13 @@ class Ready(NamedTuple):
     files : list of Path
     sizes : list of int
         Rows of each.
-    folds : dict of str to int, or None
-        Fold of each id, where the shards bring it.
+    folds : bool
+        Whether the shards bring the fold of each clip.
     """
 
     files: list[Path]
     sizes: list[int]
-    folds: dict[str, int] | None
+    folds: bool
 
 
 def look(folder: Path) -> Ready:
@@ -50,7 +50,6 @@ def look(folder: Path) -> Ready:
     if len(set(brought)) > 1:
         raise DataError(f"{folder}: some shards have a column fold and some have none; write all alike")
     seen: dict[str, Path] = {}
-    folds: dict[str, int] = {}
     sizes = []
     for path in files:
         table = parquet.read(path, ["id", "fold"] if brought[0] else ["id"])
@@ -59,14 +58,10 @@ def look(folder: Path) -> Ready:
             if identifier in seen:
                 raise DataError(f"{path}: id {identifier!r} is also in {seen[identifier]}; ids must be unique")
             seen[identifier] = path
-        if brought[0]:
-            if not pa.types.is_integer(table.schema.field("fold").type) or table["fold"].null_count:
-                raise DataError(
-                    f"{path}: fold is {table.schema.field('fold').type}, expected whole numbers in every row"
-                )
-            folds |= zip(ids, table["fold"].to_pylist(), strict=True)
+        if brought[0] and (not pa.types.is_integer(table.schema.field("fold").type) or table["fold"].null_count):
+            raise DataError(f"{path}: fold is {table.schema.field('fold').type}, expected whole numbers in every row")
         sizes.append(len(ids))
-    return Ready(files, sizes, folds if brought[0] else None)
+    return Ready(files, sizes, brought[0])
 
 
 def _columns(path: Path) -> list[str]:

@@ -17,12 +17,14 @@ from unisono.io import download, parquet
 from unisono.store.code import code_version
 
 
-def make(samples: Path, audio: Path, engraved: Path, *, params: ASMCMR, compute: Compute) -> asmcmr.Encoder:
+def make(
+    samples: Path, divisions: Path, audio: Path, engraved: Path, *, params: ASMCMR, compute: Compute
+) -> asmcmr.Encoder:
     """Make the encoder that ``params.weights`` asks for.
 
     Parameters
     ----------
-    samples, audio, engraved : Path
+    samples, divisions, audio, engraved : Path
         Folders of the data set (see `asmcmr_pairs.read_pairs`); read only for training.
     params : ASMCMR
     compute : Compute
@@ -59,9 +61,11 @@ def make(samples: Path, audio: Path, engraved: Path, *, params: ASMCMR, compute:
         "seed": params.seed,
     }
     device = training_device(compute.device)
-    sources = [path for folder in (samples, audio, engraved) for path in sorted(folder.rglob("part-*.parquet"))]
+    sources = [
+        path for folder in (samples, divisions, audio, engraved) for path in sorted(folder.rglob("part-*.parquet"))
+    ]
     checkpoint = compute.scratch / f"asmcmr-{_fingerprint(sources, f'{settings} {device}')}.pt"
-    pairs = asmcmr_pairs.read_pairs(samples, audio, engraved, seed=params.seed)
+    pairs = asmcmr_pairs.read_pairs(samples, divisions, audio, engraved, seed=params.seed)
     encoder, history = asmcmr_training.train(pairs, **settings, device=device, checkpoint=checkpoint)
     checkpoint.unlink(missing_ok=True)
     facts = {name: value for name, value in parquet.metadata(samples).items() if name in ("dataset", "source")}

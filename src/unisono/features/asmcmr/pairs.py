@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from unisono.datasets import dealing
 from unisono.errors import DataError
 from unisono.features.asmcmr import input as asmcmr_input
 from unisono.io import parquet
@@ -126,13 +127,15 @@ def note_columns(notes: np.ndarray, syllables: Sequence[str] | None, end: int) -
     return FIRST_NOTE_COLUMN + np.array(columns) * (end - FIRST_NOTE_COLUMN) / column
 
 
-def read_pairs(samples: Path, audio: Path, engraved: Path, *, seed: int) -> Pairs:
+def read_pairs(samples: Path, divisions: Path, audio: Path, engraved: Path, *, seed: int) -> Pairs:
     """Read the training part of a data set.
 
     Parameters
     ----------
     samples, audio : Path
-        Folders of shards with notes, syllables and splits, and with sounds and onsets.
+        Folders of shards with notes and syllables, and with sounds and onsets.
+    divisions : Path
+        Folder of the part of each sample (`unisono.datasets.dealing`).
     engraved : Path
         Folder with one folder of shards per engraving; all of them are used.
     seed : int
@@ -147,9 +150,10 @@ def read_pairs(samples: Path, audio: Path, engraved: Path, *, seed: int) -> Pair
     DataError
         A folder is missing or damaged, or fewer than two training samples have both sound and picture.
     """
-    table = parquet.read(samples, ["id", "notes", "syllables", "split"])
+    table = parquet.read(samples, ["id", "notes", "syllables"])
     ids = np.array(table["id"].to_pylist())
-    training = np.flatnonzero(np.array(table["split"].to_pylist()) == "train")
+    part = dealing.read(divisions)
+    training = np.flatnonzero([part.get(each) == "train" for each in ids])
     if len(training) > MAX_SAMPLES:
         training = np.sort(np.random.default_rng(seed).choice(training, MAX_SAMPLES, replace=False))
     notes = parquet.to_numpy(table["notes"])

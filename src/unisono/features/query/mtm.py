@@ -179,7 +179,7 @@ def _from_notes(notes: Any, title: str, view: str, place: Place, *, with_lyrics:
 
     params, name = config.load("mtm"), place.sets[view]
     row = samples.row(samples.Sample(Song("", title, "", notes), 0, notes), name=ID, song="")
-    samples.write([{**row, "id": ID, "split": "test"}], place.folder / "samples", shard_size=1, metadata={})
+    samples.write([{**row, "id": ID}], place.folder / "samples", shard_size=1, metadata={})
     if view == "lyrics":
         return _skipgram(place, view, title)
     if view == "audio":

@@ -91,12 +91,13 @@ def _clip(clip: bytes, source: Path, view: str, place: Place) -> None:
         )
     parquet.write(
         place.folder / "samples" / parquet.shard_name(0),
-        {"id": [ID], "fold": [0], "video": [(clip, source.name)]},
-        types={"id": pa.string(), "fold": pa.int32(), "video": parquet.MEDIA},
+        {"id": [ID], "video": [(clip, source.name)]},
+        types={"id": pa.string(), "video": parquet.MEDIA},
     )
     left_out = video_extraction.extract_folder(
         place.folder / "samples",
         place.folder / "features" / name,
+        outside=None,
         view=name,
         name=features.sets[name],
         settings=getattr(features, features.sets[name]),

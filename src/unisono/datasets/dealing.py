@@ -1,0 +1,132 @@
+"""Divisions of a data set: the fold in which each item is tested, or its part of a split.
+
+**Conventions.** A table of its own, ``divisions/``, joined by id where arrays are loaded, so that another number of
+folds or another seed makes nothing again that does not learn from it. Shards hold ``id`` and ``fold`` (from 0) or
+``split`` (``train``, ``validation``, ``test``) of the items that take part; ``outside.parquet`` holds the ids of the
+others, which are never trained or tested on: whitening is fitted on them. It does not depend on the number of folds.
+Samples with a column ``fold`` (-1 = outside) or ``split`` bring their division along, and it is taken over.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from unisono.datasets.folds import PARTS
+from unisono.errors import DataError
+from unisono.io import files, parquet
+
+if TYPE_CHECKING:
+    from unisono.datasets.base import DataSet
+
+#: File with the ids of the items outside every fold.
+OUTSIDE = "outside.parquet"
+TYPES = {"id": pa.string(), "fold": pa.int32(), "split": pa.string()}
+
+
+def deal(dataset: DataSet, section: Any, *, samples: Path, out: Path, summary: Path) -> dict[str, Any]:
+    """Write the divisions of a data set.
+
+    Parameters
+    ----------
+    dataset : DataSet
+        Deals where the samples bring no division.
+    section : Section
+        Its section of params.yaml.
+    samples : Path
+        Folder of shards with ``id`` and what the data set deals by.
+    out : Path
+        Folder of the shard and of `OUTSIDE`.
+    summary : Path
+        JSON of what is returned.
+
+    Returns
+    -------
+    dict
+        ``divided``: ``dealt`` or ``by the source``; items by part, and outside.
+
+    Raises
+    ------
+    DataError
+        A class has fewer items than there are folds, an id occurs twice, or a division that the samples bring is none.
+    """
+    present = next(iter(parquet.iterate(samples, batch_size=1)), pa.record_batch([], names=[])).schema.names
+    if "id" not in present:
+        raise DataError(f"{samples}: no rows; build the data set again with `dvc repro`")
+    brought = next((column for column in ("fold", "split") if column in present), None)
+    wanted = ["id", brought] if brought else ["id", *(column for column in dataset.dealt_by if column in present)]
+    table = parquet.read(samples, wanted)
+    ids = [str(value) for value in table["id"].to_pylist()]
+    identifier, count = Counter(ids).most_common(1)[0]
+    if count > 1:
+        raise DataError(f"{samples}: id {identifier!r} occurs {count} times; ids must be unique")
+    if brought:
+        values = _checked(table[brought].to_pylist(), brought, samples)
+        facts: dict[str, Any] = {"divided": "by the source"}
+    else:
+        values, more = dataset.deal(table, section)
+        facts = {"divided": "dealt", **more}
+    column = "split" if values.dtype.kind == "U" else "fold"
+    inside = np.ones(len(ids), dtype=bool) if column == "split" else values >= 0
+    if not inside.any():
+        raise DataError(f"{samples}: every item is outside the folds (fold -1); nothing is left to train and test on")
+    parts = Counter(values[inside].tolist())
+    order = sorted(parts, key=PARTS.index) if column == "split" else sorted(parts)
+    facts |= {"parts": {str(part): parts[part] for part in order}, "n_outside": int((~inside).sum())}
+    metadata = {key: value for key, value in parquet.metadata(samples).items() if key in ("dataset", "source")} | facts
+    columns = {"id": [ids[row] for row in np.flatnonzero(inside)], column: values[inside].tolist()}
+    parquet.write(
+        out / parquet.shard_name(0), columns, types={name: TYPES[name] for name in columns}, metadata=metadata
+    )
+    others = [ids[row] for row in np.flatnonzero(~inside)]
+    parquet.write(out / OUTSIDE, {"id": others}, types={"id": pa.string()})
+    with files.replacing(summary) as temporary:
+        temporary.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return facts
+
+
+def _checked(values: list[Any], column: str, samples: Path) -> np.ndarray:
+    """Check a division that samples bring."""
+    if column == "split":
+        wrong = next((row for row, value in enumerate(values) if value not in PARTS), None)
+        expected = f"expected one of {', '.join(PARTS)}"
+    else:
+        wrong = next((row for row, value in enumerate(values) if not isinstance(value, int) or value < -1), None)
+        expected = "expected a fold from 0, or -1 outside every fold"
+    if wrong is not None:
+        raise DataError(f"{samples}: row {wrong}: {column} is {values[wrong]!r}, {expected}")
+    return np.array(values)
+
+
+def read(folder: Path) -> dict[str, int | str]:
+    """Read the fold or the part of every item that takes part, by id.
+
+    Parameters
+    ----------
+    folder : Path
+        ``data/<name>/divisions``.
+
+    Returns
+    -------
+    dict of str to int or str
+
+    Raises
+    ------
+    DataError
+        It is missing, damaged, or none.
+    """
+    table = parquet.read(folder)
+    column = next((name for name in ("fold", "split") if name in table.column_names), None)
+    if column is None or "id" not in table.column_names:
+        raise DataError(f"{folder}: holds no id with fold or split; run the stage that writes it again (`dvc repro`)")
+    return dict(zip(table["id"].to_pylist(), table[column].to_pylist(), strict=True))
+
+
+def read_outside(file: Path) -> frozenset[str]:
+    """Read the ids of the items outside every fold: `OUTSIDE`."""
+    return frozenset(parquet.read(file, ["id"])["id"].to_pylist())
