@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,18 +16,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
-from stages import run_experiment
+from stages import run_experiments
 from tests.models.small import SMALL
-from unisono import config, evaluation, metrics, models
+from unisono import cli, config, evaluation, metrics, models
 from unisono.config.compute import Compute
 from unisono.datasets.loading import Dataset, load_folder
 from unisono.errors import ConfigError, DataError
+from unisono.evaluation import fitting, planning, running
 from unisono.evaluation.fitting import arrays_of
 from unisono.evaluation.measuring import cutoffs
 from unisono.io import parquet
 from unisono.models.base import average
-from unisono.store import jobs
+from unisono.store import fits, jobs
 from unisono.store.code import import_closure
 
 Build = Callable[..., Path]
@@ -271,7 +274,7 @@ def test_variants_equal_separate_runs(tmp_path: Path) -> None:
 
 def is_deep(name: str) -> bool:
     """Whether a method trains networks."""
-    return any(path.name == "_deep.py" for path in import_closure(f"unisono.models.{name}"))
+    return any(path.name == "deep.py" for path in import_closure(f"unisono.models.{name}"))
 
 
 #: Two closed forms, and the first method that trains networks.
@@ -297,7 +300,7 @@ def test_the_same_files_for_any_executor(
         evaluation.write(result, tmp_path / str(number))
     assert contents(tmp_path / "0") == contents(tmp_path / "1") == contents(tmp_path / "2")
     assert ("history.csv" in contents(tmp_path / "0")) == is_deep(name)
-    assert not any((tmp_path / "scratch").iterdir())
+    assert not any(path for path in (tmp_path / "scratch").rglob("*") if path.is_file())
 
 
 def test_sequences_are_averaged_once_as_the_method_does() -> None:
@@ -374,16 +377,15 @@ import numpy as np
 
 from unisono import errors, models
 from unisono import evaluation
-from unisono.store import jobs
+from unisono.store import fits, jobs
 from unisono.config.compute import Compute
 from unisono.datasets.loading import Dataset
 from unisono.evaluation import fitting
 
 # Seen by workers too, which import this file.
 models.__path__.append(str(Path(__file__).parent / "methods"))
-fitting.code_version = evaluation.planning.code_version = lambda module: "1"
+evaluation.planning.code_version = lambda module: "1"
 evaluation.running.import_closure = lambda module: set()
-fitting.KEEP_S = -1
 jobs.POOL_PAYS_S = -1
 
 
@@ -429,14 +431,15 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_files(tmp_path: Path) -> No
 
     ended = run("two", "process", kill="15-from-1")  # fold 0, in a worker
     assert ended.returncode == 2
-    assert ended.stderr.splitlines()[-1].startswith("error: a worker process was killed (out of memory?)")
+    last = ended.stderr.splitlines()[-1]
+    assert last.startswith("error: patient, seed 0, part 0: its worker process was killed each time (out of memory?)")
     assert not (tmp_path / "two").exists()
     folder = tmp_path / "scratch" / "key"
     assert not (folder / "arrays").exists()
     assert list(folder.glob("*/checkpoint.safetensors"))
-    n_finished = len(list(folder.glob("*/outcome.json")))
+    n_finished = len(list(folder.glob("*/fit.json")))
     assert run("two", "process").returncode == 0
-    assert len({entry.partition(":")[0] for entry in log.read_text().split()}) <= 5 - n_finished
+    assert len({entry.partition(":")[0] for entry in log.read_text().split()}) == 5 - n_finished
     assert contents(tmp_path / "two") == contents(tmp_path / "one")
     assert not folder.exists()
 
@@ -487,25 +490,137 @@ def params_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "params.yaml"
 
 
-def test_stage_runs_an_experiment_of_params_yaml(
-    make_mtm: Build, params_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def write_experiments(params_file: Path, experiments: str) -> None:
+    """Replace the section, and the report's lists of experiments."""
+    params = yaml.safe_load(params_file.read_text(encoding="utf-8"))
+    params["experiments"] = yaml.safe_load(experiments)
+    params["report"].update({name: {} for name in ("titles", "tables", "figures") if name in params["report"]})
+    params_file.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+    config.load_all.cache_clear()
+
+
+def run_stage(monkeypatch: pytest.MonkeyPatch, data: Path) -> None:
+    monkeypatch.setattr(sys, "argv", ["run", "--data", str(data), "--out", "out", "--times", "times"])
+    run_experiments.main()
+
+
+def metrics_of(key: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(Path("out", key, "metrics.json").read_text())
+    return content
+
+
+def test_stage_runs_the_experiments_of_params_yaml_and_takes_kept_fits_again(
+    make_mtm: Build, params_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = params_file.read_text(encoding="utf-8")
-    head = text[: text.index("\nexperiments:")]
-    entry = "{dataset: mtm, model: gcca, title: GCCA, views: {sheet: sheet_plain}, seeds: 2, params: {n_components: 4}}"
-    params_file.write_text(f"{head}\nexperiments:\n  tiny: {entry}\n", encoding="utf-8")
-    folder = make_mtm()
-    command = ["run", "--data", str(folder), "--out", "out", "--times", "times.json", "--key"]
-    monkeypatch.setattr(sys, "argv", [*command, "tiny"])
-    run_experiment.main()
-    content = json.loads(Path("out/metrics.json").read_text())
-    ridge = config.load("models")["gcca"]["ridge"]
-    assert content["params"] == {"n_components": 4, "ridge": ridge}
+    tiny = "tiny: {dataset: mtm, model: gcca, views: {sheet: sheet_plain}, seeds: 2, params: {n_components: %d}}"
+    other = "other: {dataset: mtm, model: cca, params: {n_components: 3}}"
+    write_experiments(params_file, f"{tiny % 4}\n{other}")
+    data = make_mtm().parent
+    run_stage(monkeypatch, data)
+    assert "experiment 2 of 2: " in capsys.readouterr().out
+    content = metrics_of("tiny")
+    assert content["params"] == {"n_components": 4, "ridge": config.load("models")["gcca"]["ridge"]}
     assert content["n_seeds"] == 2
-    assert set(json.loads(Path("times.json").read_text())) == {"fit_s", "transform_s", "measure_s", "wall_s"}
-    monkeypatch.setattr(sys, "argv", [*command, "tny"])
-    with pytest.raises(ConfigError, match=r"experiments\.tny: no such experiment; did you mean 'tiny'"):
-        run_experiment.main()
+    assert set(json.loads(Path("times/tiny.json").read_text())) == {"fit_s", "transform_s", "measure_s", "wall_s"}
+    before = contents(Path("out"))
+
+    # The same again: nothing is fitted, and the files are the same.
+    monkeypatch.setattr(fitting, "work", lambda *_: pytest.fail("fitted again"))
+    monkeypatch.setattr(running, "work", lambda *_: pytest.fail("fitted again"))
+    shutil.rmtree("out")
+    run_stage(monkeypatch, data)
+    assert "tiny, its 2 fits were kept" in capsys.readouterr().out
+    assert contents(Path("out")) == before
+    monkeypatch.undo()
+    monkeypatch.chdir(params_file.parent)
+
+    # One experiment changes, the other is kept; then it goes, and its results with it.
+    write_experiments(params_file, f"{tiny % 3}\n{other}")
+    run_stage(monkeypatch, data)
+    printed = capsys.readouterr().out
+    assert "tiny, 2 of 2 fits made" in printed
+    assert "other, its 3 fits were kept" in printed
+    assert metrics_of("tiny")["params"]["n_components"] == 3
+    write_experiments(params_file, other)
+    run_stage(monkeypatch, data)
+    assert [path.name for path in Path("out").iterdir()] == ["other"]
+
+
+def test_an_edit_of_a_method_makes_its_fits_again_and_no_others(
+    make_mtm: Build, params_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "one: {dataset: mtm, model: gcca, params: {n_components: 3}}\ntwo: {dataset: mtm, model: random}"
+    write_experiments(params_file, text)
+    data = make_mtm().parent
+    run_stage(monkeypatch, data)
+    capsys.readouterr()
+    version = planning.code_version
+    monkeypatch.setattr(
+        planning, "code_version", lambda module: version(module) + ("x" if "gcca" in str(module) else "")
+    )
+    run_stage(monkeypatch, data)
+    printed = capsys.readouterr().out
+    assert "one, 1 of 1 fits made" in printed
+    assert "two, its 1 fits were kept" in printed
+
+
+@pytest.mark.parametrize("fact", ["versions", "threads", "device", "data", "seed"])
+def test_a_fit_is_made_again_where_anything_it_depends_on_is_another(
+    fact: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compute, data = Compute(executor="serial", device="cpu"), clips()
+
+    def n_kept(compute: Compute = compute, data: Dataset = data, seed: int = 0) -> int:
+        request = evaluation.Request("k", "cca", [evaluation.Setting("", data, {"n_components": 2})], seed=seed)
+        (ended,) = evaluation.run_requests([request], compute=compute, folder=tmp_path)
+        assert ended.error is None
+        return ended.n_kept
+
+    assert (n_kept(), n_kept()) == (0, 6)
+    if fact == "versions":
+        monkeypatch.setattr(fits, "versions", lambda: ("1", "2", "3", "4"))
+        assert n_kept() == 0
+    elif fact == "threads":
+        assert n_kept(compute.model_copy(update={"threads_per_worker": 2})) == 0
+    elif fact == "device":
+        assert n_kept(compute.model_copy(update={"device": "auto"})) == 0
+    elif fact == "data":
+        other = clips()
+        other.views["audio"][3, 2] += 1e-6
+        assert n_kept(data=other) == 0
+    else:
+        assert n_kept(seed=1) == 0
+
+
+def test_an_experiment_that_fails_leaves_the_others(
+    make_mtm: Build, params_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wide = "wide: {dataset: mtm, model: cca, params: {n_components: 900}}"
+    wrong = f"{wide}\nset: {{dataset: mtm, model: gcca, views: {{sheet: no}}}}"
+    write_experiments(params_file, f"{wrong}\nright: {{dataset: mtm, model: cca, params: {{n_components: 3}}}}")
+    with pytest.raises(SystemExit) as ended:
+        run_stage(monkeypatch, make_mtm().parent)
+    assert ended.value.code == 2
+    assert [path.name for path in Path("out").iterdir()] == ["right"]
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error")]
+    assert len(errors) == 2
+    assert any(
+        "error: experiments.wide: models.cca.n_components: 900 is more than these data have" in e for e in errors
+    )
+    assert any(e.startswith("error: experiments.set: ") and "no such features, for view 'sheet'" in e for e in errors)
+
+
+def test_one_experiment_is_run_by_its_key(
+    make_mtm: Build, params_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "one: {dataset: mtm, model: gcca, params: {n_components: 3}}\ntwo: {dataset: mtm, model: random}"
+    write_experiments(params_file, text)
+    make_mtm()  # in data/
+    cli.main(["fit", "one"])
+    assert [path.name for path in Path("results/experiments").iterdir()] == ["one"]
+    with pytest.raises(SystemExit):
+        cli.main(["fit", "oen"])
+    assert "experiments.oen: no such experiment; did you mean 'one'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -540,33 +655,24 @@ def test_wrong_experiments_fail_when_read(params_file: Path, entry: str, message
 
 
 def test_stage_runs_the_variants_of_an_experiment(
-    make_mtm: Build, params_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_mtm: Build, params_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = params_file.read_text(encoding="utf-8")
-    head = text[: text.index("\nexperiments:")]
-    params_file.write_text(
-        f"""{head}
-experiments:
+    sweep = """
   sweep:
     dataset: mtm
     model: gcca
-    title: GCCA
-    tables: ["6.2", "6.3"]
-    params: {{n_components: 4}}
+    params: {n_components: 4}
     variants:
-      - {{setting: usual}}
-      - {{setting: k=2, params: {{n_components: 2}}}}
-      - {{setting: plain, views: {{sheet: sheet_plain}}}}
-""",
-        encoding="utf-8",
-    )
-    command = ["run", "--data", str(make_mtm()), "--out", "out", "--times", "times.json", "--key", "sweep"]
-    monkeypatch.setattr(sys, "argv", command)
-    run_experiment.main()
-    found = json.loads(Path("out/metrics.json").read_text())["variants"]
+      - {setting: usual}
+      - {setting: k=2, params: {n_components: 2}}
+      - {setting: plain, views: {sheet: sheet_plain}}
+"""
+    write_experiments(params_file, sweep)
+    run_stage(monkeypatch, make_mtm().parent)
+    found = metrics_of("sweep")["variants"]
     assert [each["setting"] for each in found] == ["usual", "k=2", "plain"]
     assert [each["params"]["n_components"] for each in found] == [4, 2, 4]
     assert found[0]["audio->lyrics"] != found[1]["audio->lyrics"]
     assert found[0]["audio->sheet"] != found[2]["audio->sheet"]
-    assert {row["setting"] for row in read_csv(Path("out/parts.csv"))} == {"usual", "k=2", "plain"}
+    assert {row["setting"] for row in read_csv(Path("out/sweep/parts.csv"))} == {"usual", "k=2", "plain"}
     assert not any(config.load("compute").scratch.rglob("*.npy"))

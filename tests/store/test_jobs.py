@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -65,7 +66,10 @@ if __name__ == "__main__":
     from unisono.config.compute import Compute
     from unisono.store.jobs import map_jobs
 
-    map_jobs(functools.partial(sleep, sys.argv[1]), range(4), compute=Compute(workers=2), description="t", at_once=True)
+    jobs = map_jobs(
+        functools.partial(sleep, sys.argv[1]), range(4), compute=Compute(workers=2), description="t", at_once=True
+    )
+    list(jobs)
 '''
 
 
@@ -86,7 +90,12 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def call(function: Callable[[Any], Any], n: int = 4, *, at_once: bool = True, **compute: Any) -> list[Any]:
     settings = Compute(**{"workers": 2, **compute})
-    return jobs.map_jobs(function, range(n), compute=settings, description="t", at_once=at_once)
+    values: list[Any] = [None] * n
+    for done in jobs.map_jobs(function, range(n), compute=settings, description="t", at_once=at_once):
+        if done.error is not None:
+            raise done.error
+        values[done.number] = done.value
+    return values
 
 
 def test_the_same_values_for_any_executor(work: ModuleType, tmp_path: Path) -> None:
@@ -118,18 +127,27 @@ def test_small_work_stays_here_and_large_work_does_not(work: ModuleType, monkeyp
     assert call(work.where, 0) == []
 
 
-def test_a_killed_worker_ends_in_a_line(work: ModuleType) -> None:
-    with pytest.raises(ProgramError, match=r"a worker process was killed .*lower compute\.workers and run the same"):
-        call(work.die)
+def test_a_killed_worker_costs_its_job_alone(work: ModuleType) -> None:
+    found = {
+        done.number: done
+        for done in jobs.map_jobs(work.die, range(5), compute=Compute(workers=2), description="t", at_once=True)
+    }
+    assert {number: done.value for number, done in found.items() if number != 2} == {0: 0, 1: 1, 3: 3, 4: 4}
+    assert isinstance(found[2].error, ProgramError)
+    assert re.match(r"2: its worker process was killed each time .*lower compute\.workers", str(found[2].error))
 
 
 @pytest.mark.parametrize("executor", ["process", "serial"])
-def test_errors_arrive_as_themselves(work: ModuleType, executor: str) -> None:
-    with pytest.raises(TrainingError, match=r"^loss is nan$"):
-        call(work.fail, 2, executor=executor)
-    with pytest.raises(ZeroDivisionError, match="seven") as caught:
-        jobs.map_jobs(work.fail, [3], compute=Compute(workers=2, executor=executor), description="t", at_once=True)
-    assert caught.value.__notes__ == ["in 3"]
+def test_errors_arrive_as_themselves_and_stop_no_other_job(work: ModuleType, executor: str) -> None:
+    compute = Compute(workers=2, executor=executor)
+    found = {
+        done.number: done for done in jobs.map_jobs(work.fail, range(5), compute=compute, description="t", at_once=True)
+    }
+    assert [found[number].value for number in (0, 2, 4)] == [0, 2, 4]
+    assert isinstance(found[1].error, TrainingError)
+    assert str(found[1].error) == "loss is nan"
+    assert isinstance(found[3].error, ZeroDivisionError)
+    assert found[3].error.__notes__ == ["in 3"]
 
 
 def test_a_full_disk_ends_in_a_line(work: ModuleType, tmp_path: Path) -> None:

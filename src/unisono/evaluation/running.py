@@ -412,6 +412,8 @@ def _embeddings(plan: Plan, found: Mapping[Place, Outcome]) -> dict[str, Any]:
     columns["fold"] = np.concatenate([np.full(len(part.test), part.fold) for part in parts])
     matrices: dict[str, list[np.ndarray]] = {}
     for place, _, outcome in _fits(plan, found, 0):
+        if place.seed != plan.seeds[0]:
+            continue
         # Sorted as in the data set; the fit's own order is that of the names.
         for view in filter(outcome.embeddings.__contains__, dataset.views):
             name = f"{view}@{place.space}" if place.space else view
