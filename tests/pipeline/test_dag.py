@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from unisono.store.code import import_closure
+from unisono.store import code
 
 ROOT = Path(__file__).resolve().parents[2]
 DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
@@ -54,36 +54,42 @@ def resolved() -> dict[str, dict[str, Any]]:
 STAGES = resolved()
 
 
+#: Stages that import a package whose modules are imported by name, and import none by name themselves.
+NOT_RUN = {("models", "plot_spaces"), ("models", "write_data_card"), ("models", "write_report")}
+
+FINGERPRINTS = code.fingerprints(ROOT / "stages")
+
+
 def paths(entries: list[Any]) -> list[str]:
     """Return the paths of a `deps` or `outs` list, whose entries may carry options."""
     return [next(iter(entry)) if isinstance(entry, dict) else entry for entry in entries]
 
 
-@pytest.mark.parametrize("name", STAGES)
-def test_deps_cover_the_import_closure(name: str) -> None:
+@pytest.mark.parametrize("name", sorted(STAGES.keys() - {"fingerprint"}))
+def test_code_deps_are_fingerprints_of_the_stage_and_of_what_it_imports_by_name(name: str) -> None:
     stage = STAGES[name]
     words = shlex.split(stage["cmd"])
-    script = ROOT / (words[words.index("-m") + 1].replace(".", "/") + ".py")
-    deps = [ROOT / dep for dep in paths(stage["deps"])]
-    needed = {path for path in import_closure(script) if path.stat().st_size}
-    # Methods and extractors of clips are imported by name: what they import counts as well.
-    for module in [dep for dep in deps if dep.parent.name in {"models", "clips"} and dep.suffix == ".py"]:
-        needed |= {path for path in import_closure(module) if path.stat().st_size}
-    missing = {
-        str(path.relative_to(ROOT))
-        for path in needed
-        if not any(dep == path or dep in path.parents for dep in deps)
-        # How work is run changes no result: the design keeps `compute` out of every stage.
-        and path.name not in {"compute.py"}
+    script = words[words.index("-m") + 1].rpartition(".")[2]
+    deps = paths(stage["deps"])
+    assert [dep for dep in deps if dep.startswith(("src/", "stages/"))] == []
+    own = {dep.removeprefix("data/code/") for dep in deps if dep.startswith("data/code/")}
+    assert own <= {*FINGERPRINTS, *code.KINDS}
+    # How work is run changes no result; neither does what BY_NAME says of none.
+    closure = {code._name(path) for path in code.import_closure(ROOT / "stages" / f"{script}.py")}
+    imported = {
+        kind
+        for module, kind in code.BY_NAME.items()
+        if kind
+        and {f"{module.replace('.', '/')}.py", f"{module.replace('.', '/')}/__init__.py"}
+        & {f"unisono/{path}" for path in closure}
     }
-    assert not missing, f"{name}: deps lack {sorted(missing)}"
+    runs = {kind for kind in imported if (kind, script) not in NOT_RUN}
+    assert own == {f"stages/{script}"} | {dep for dep in own if dep.partition("/")[0] in runs}
+    assert {dep.partition("/")[0] for dep in own} == {"stages", *runs}
 
 
-@pytest.mark.parametrize("name", STAGES)
-def test_code_deps_exist(name: str) -> None:
-    code = [dep for dep in paths(STAGES[name]["deps"]) if dep.startswith(("src/", "stages/"))]
-    assert code
-    assert [dep for dep in code if not (ROOT / dep).exists()] == []
+def test_the_first_stage_watches_all_code() -> None:
+    assert paths(STAGES["fingerprint"]["deps"]) == ["src/unisono", "stages"]
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 from collections.abc import Iterator
@@ -9,6 +10,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from unisono.errors import DataError
+
+#: Two threads of a process may write one file.
+_numbers = itertools.count()
 
 
 @contextmanager
@@ -36,7 +40,7 @@ def replacing(path: Path) -> Iterator[Path]:
     ...     temporary.write_text("a,b")
     3
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{next(_numbers)}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary

@@ -33,6 +33,7 @@ BY_NAME: Mapping[str, str | None] = {
     # The sections of params.yaml, to validate all of it; `config.load("mtm")` counts as an import of ``config.mtm``.
     "unisono.config": None,
     "unisono.models": "models",
+    "unisono.datasets.base": "datasets",
     "unisono.features.clips": "extractors",
     # Readers of queries, which no stage runs.
     "unisono.features.query": None,
@@ -124,7 +125,8 @@ def fingerprints(stages: Path) -> dict[str, str]:
     for kind, package in KINDS.items():
         folder = PACKAGE.joinpath(*package.split(".")[1:])
         for path in folder.iterdir():
-            if (path.suffix == ".py" and path.stem != "__init__") or (path / "__init__.py").is_file():
+            is_module = path.suffix == ".py" and path.stem != "__init__" and kind != "datasets"
+            if is_module or (path / "__init__.py").is_file():
                 names[f"{kind}/{path.stem}"] = f"{package}.{path.stem}"
     return {name: code_version(module) for name, module in sorted(names.items())}
 
@@ -180,7 +182,10 @@ def serialise(tree: ast.AST) -> str:
                 if field == "body" and isinstance(value, _DOCUMENTED):
                     content = content[1:] if _is_docstring(content[0]) else content
                 pieces.append(f"{field}=")
-                write(content)
+                # Python 3.12.1 puts an empty piece behind a nested field of a format.
+                write(
+                    [part for part in content if not _is_empty(part)] if isinstance(value, ast.JoinedStr) else content
+                )
             pieces.append(")")
         elif isinstance(value, list):
             pieces.append("[")
@@ -195,6 +200,10 @@ def serialise(tree: ast.AST) -> str:
 
 
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def _is_empty(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value == ""
 
 
 def _is_docstring(node: ast.stmt) -> bool:
