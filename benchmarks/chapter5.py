@@ -30,7 +30,10 @@ from typing import Any
 import numpy as np
 
 from unisono import config, evaluation, models
-from unisono.config.experiments import Experiment, Variant
+from unisono.config.compute import Compute
+from unisono.config.experiments import Experiment, Variant, load_experiments
+from unisono.config.models import load_models
+from unisono.config.report import Report
 from unisono.datasets.folds import assign_folds
 from unisono.datasets.loading import Dataset
 
@@ -104,8 +107,8 @@ def published(model: str, variant: Variant, params: dict[str, Any], scale: float
 def run(entry: Experiment, params: Path, n_items: int, scale: float, n_seeds: int, estimate: bool, answer: Any) -> None:
     """Run one experiment; in a process of its own, whose session its workers share."""
     os.setsid()
-    compute = config.load("compute", params)
-    defaults = config.load("models", params).get(entry.model, {})
+    compute = Compute.load(params)
+    defaults = load_models(params).get(entry.model, {})
     sequences = models.method(entry.model).sequential
     made: dict[tuple[tuple[str, str], ...], Dataset] = {}
     settings = []
@@ -165,14 +168,14 @@ def main() -> None:
     parser.add_argument("--params", type=Path, default=config.PARAMS_FILE, help="the file of experiments")
     args = parser.parse_args()
     n_items = round((args.items or ITEMS[args.dataset]) * args.scale)
-    entries = config.load("experiments", args.params)
+    entries, looks = load_experiments(args.params), Report.load(args.params)
     for key in set(args.only or ()) - set(entries):
         sys.exit(f"{args.params}: no experiment {key!r}; {config.nearest(key, entries)}")
     chosen = {
         key: entry
         for key, entry in entries.items()
         if entry.dataset == args.dataset
-        and any(re.match(CHAPTERS[args.dataset], table) for table in entry.tables)
+        and any(re.match(CHAPTERS[args.dataset], table) for table in looks.places(key))
         and entry.model not in args.without
         and (args.only is None or key in args.only)
     }

@@ -16,9 +16,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from unisono import config
 from unisono.config.compute import Compute
-from unisono.config.mtm import Engraver
+from unisono.config.mtm import Engraver, Mtm
 from unisono.io import parquet
 from unisono.media import engraving, lilypond, notation
 
@@ -78,7 +77,7 @@ def main() -> None:
     parser.add_argument("--peer-items", type=int, default=20, help="fragments for the peer")
     parser.add_argument("--runs", type=int, default=2, help="full runs to set against the peer")
     args = parser.parse_args()
-    params, compute = config.load("mtm"), config.load("compute")
+    params, compute = Mtm.load(), Compute.load()
     engraver, size = params.engraver, params.engraver.fragments_per_run
 
     scores = [

@@ -19,7 +19,8 @@ import numpy as np
 import pyarrow as pa
 from inception import keras_inception
 
-from unisono import config
+from unisono.config.compute import Compute
+from unisono.config.vegas import Vegas
 from unisono.features import inception, video_extraction, whitening
 from unisono.features.tf_runtime import tensorflow
 from unisono.io import parquet
@@ -58,9 +59,9 @@ def stage(folder: Path, name: str) -> float:
         outside=None,
         view="visual",
         name="inception",
-        settings=config.load("vegas").features.inception,
+        settings=Vegas.load().features.inception,
         fitted=folder / "whitening.safetensors",
-        compute=config.load("compute").model_copy(update={"scratch": folder / "scratch"}),
+        compute=Compute.load().model_copy(update={"scratch": folder / "scratch"}),
         downloads=folder,
     )
     return time.perf_counter() - start_s

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unisono import config
+from unisono.config.mtm import Mtm
 from unisono.datasets.mtm import build
 
 
@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument("archive", type=Path, help="the lyrics-melody data, .tar.gz")
     parser.add_argument("--items", type=int, default=0, help="files to read; 0 = all")
     args = parser.parse_args()
-    params = config.load("mtm")
+    params = Mtm.load()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         archive = trimmed(args.archive, args.items, folder) if args.items else args.archive

@@ -18,9 +18,8 @@ import numpy as np
 import pyarrow as pa
 import soundfile
 
-from unisono import config
 from unisono.config.compute import Compute
-from unisono.config.mtm import Audio
+from unisono.config.mtm import Audio, Mtm
 from unisono.io import parquet
 from unisono.media import midi, programs, timidity
 
@@ -83,7 +82,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=1024, help="samples for the whole stage")
     parser.add_argument("--peer-items", type=int, default=128, help="samples for the comparison on one core")
     args = parser.parse_args()
-    audio, compute = config.load("mtm").audio, config.load("compute")
+    audio, compute = Mtm.load().audio, Compute.load()
     samples = make_samples(max(args.items, args.peer_items))
 
     compared = samples[: args.peer_items]

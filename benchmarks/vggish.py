@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from unisono import config
+from unisono.config.compute import Compute
+from unisono.config.mtm import Mtm
 from unisono.features import vggish
 from unisono.features.tf_runtime import tensorflow
 from unisono.features.vggish import extraction as vggish_extraction
@@ -157,7 +158,7 @@ def main() -> None:
         print(f"  {name:<24} {args.items / taken_s:6.1f} patches/s, ours {taken_s / fastest[0]:.2f} times as fast")
 
     if args.samples:
-        compute = config.load("compute")
+        compute = Compute.load()
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             n_patches = write_audio(folder / "audio", args.samples)
@@ -165,7 +166,7 @@ def main() -> None:
             vggish_extraction.extract_folder(
                 folder / "audio",
                 folder / "features",
-                settings=config.load("mtm").features.vggish,
+                settings=Mtm.load().features.vggish,
                 compute=compute.model_copy(update={"scratch": folder / "scratch"}),
                 downloads=folder / "downloads",
             )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from unisono import config, errors
+from unisono import errors
+from unisono.config.compute import Compute
+from unisono.config.mv10k import Mv10k
 
 
 def main() -> None:
@@ -14,7 +16,7 @@ def main() -> None:
     parser.add_argument("--tagged", type=Path, required=True, help="folder of audios with a mood tag")
     parser.add_argument("--shards", type=Path, required=True, help="CSV of what was read, accepted and rejected")
     args = parser.parse_args()
-    params, compute = config.load("mv10k"), config.load("compute")
+    params, compute = Mv10k.load(), Compute.load()
     from unisono.datasets.mv10k import build, ready, tagged
 
     videos = params.videos

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from unisono import config, errors
+from unisono import errors
+from unisono.config.mtm import Mtm
 
 
 def main() -> None:
@@ -14,7 +15,7 @@ def main() -> None:
     parser.add_argument("--skipped", type=Path, required=True, help="CSV of files that give no sample, with reasons")
     parser.add_argument("--summary", type=Path, required=True, help="JSON of counts and licences")
     args = parser.parse_args()
-    params = config.load("mtm")
+    params = Mtm.load()
     from unisono.datasets.mtm import build
 
     facts = build.build(params, out=args.out, skipped=args.skipped, summary=args.summary)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from unisono import config, errors
+from unisono import errors
+from unisono.config.compute import Compute
+from unisono.config.vegas import Vegas
 
 
 def main() -> None:
@@ -16,7 +18,7 @@ def main() -> None:
     parser.add_argument("--summary", type=Path, required=True, help="JSON of counts, folds and lengths")
     parser.add_argument("--status", type=Path, required=True, help="CSV of what became of every YouTube video")
     args = parser.parse_args()
-    params, compute = config.load("vegas"), config.load("compute")
+    params, compute = Vegas.load(), Compute.load()
     from unisono.datasets.vegas import build as clips
 
     facts = clips.build(

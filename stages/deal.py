@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from unisono import config, errors
+from unisono import errors
 
 
 def main() -> None:
@@ -15,11 +15,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder to write: the part of each item, ids outside")
     parser.add_argument("--summary", type=Path, required=True, help="JSON of counts")
     args = parser.parse_args()
-    params = config.load(args.dataset)
     from unisono.datasets import dealing
     from unisono.datasets.base import dataset_of
 
-    facts = dealing.deal(dataset_of(args.dataset), params, samples=args.samples, out=args.out, summary=args.summary)
+    dataset = dataset_of(args.dataset)
+    params = dataset.settings.load()
+    facts = dealing.deal(dataset, params, samples=args.samples, out=args.out, summary=args.summary)
     print(f"{args.dataset}: {facts['parts']}, {facts['n_outside']} outside")
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from unisono import config, errors
+from unisono import errors
+from unisono.config.compute import Compute
+from unisono.config.mtm import Mtm
 
 
 def main() -> None:
@@ -13,11 +15,11 @@ def main() -> None:
     parser.add_argument("--samples", type=Path, required=True, help="folder of sample shards")
     parser.add_argument("--out", type=Path, required=True, help="folder of picture shards to write")
     args = parser.parse_args()
-    params = config.load("mtm")
+    params = Mtm.load()
 
     from unisono.media import engraving
 
-    engraving.engrave_notes_folder(args.samples, args.out, params.engraver, compute=config.load("compute"))
+    engraving.engrave_notes_folder(args.samples, args.out, params.engraver, compute=Compute.load())
 
 
 if __name__ == "__main__":

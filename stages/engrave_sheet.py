@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 
 from unisono import config, errors
+from unisono.config.compute import Compute
+from unisono.config.mtm import Mtm
 from unisono.errors import ConfigError
 
 
@@ -16,7 +18,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of picture shards to write")
     parser.add_argument("--skipped", type=Path, required=True, help="CSV of the samples left out, and why")
     args = parser.parse_args()
-    params = config.load("mtm")
+    params = Mtm.load()
     if args.engraving not in params.engravings:
         hint = config.nearest(args.engraving, params.engravings)
         raise ConfigError(f"--engraving {args.engraving}: not in mtm.engravings; {hint}")
@@ -29,7 +31,7 @@ def main() -> None:
         args.skipped,
         params.engraver,
         engrave_lyrics=params.engravings[args.engraving].engrave_lyrics,
-        compute=config.load("compute"),
+        compute=Compute.load(),
     )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from unisono import config, errors
+from unisono import errors
+from unisono.config.compute import Compute
+from unisono.config.mtm import Mtm
 
 
 def main() -> None:
@@ -15,7 +17,7 @@ def main() -> None:
     parser.add_argument("--name", required=True, help="name of the column of vectors")
     parser.add_argument("--out", type=Path, required=True, help="folder of shards with vectors")
     args = parser.parse_args()
-    params = config.load("mtm").features.asmcmr
+    params = Mtm.load().features.asmcmr
     from unisono.features.asmcmr import extraction as asmcmr_extraction
 
     asmcmr_extraction.extract(
@@ -24,7 +26,7 @@ def main() -> None:
         args.out,
         name=args.name,
         snippets=params.snippets,
-        compute=config.load("compute"),
+        compute=Compute.load(),
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from unisono import config, errors
+from unisono import errors
+from unisono.config.compute import Compute
 
 
 def main() -> None:
@@ -14,7 +15,7 @@ def main() -> None:
     parser.add_argument("--encoders", type=Path, required=True, help="folder of skip-gram encoders")
     parser.add_argument("--out", type=Path, required=True, help="folder of feature shards to write")
     args = parser.parse_args()
-    compute = config.load("compute")
+    compute = Compute.load()
 
     from unisono.features import skipgram
 

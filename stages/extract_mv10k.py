@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from unisono import config, errors
+from unisono import errors
+from unisono.config.compute import Compute
+from unisono.config.mv10k import Mv10k
 
 
 def main() -> None:
@@ -14,7 +16,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True, help="the emotion model (.safetensors)")
     parser.add_argument("--out", type=Path, required=True, help="folder of vectors, emotion features and scores")
     args = parser.parse_args()
-    params, compute = config.load("mv10k").features, config.load("compute")
+    params, compute = Mv10k.load().features, Compute.load()
     from unisono.features import video_vectors
 
     video_vectors.extract(params, compute, videos=args.videos, model=args.model, out=args.out)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from unisono import config, errors
+from unisono import errors
+from unisono.config.compute import Compute
+from unisono.config.mtm import Mtm
 
 
 def main() -> None:
@@ -24,8 +26,8 @@ def main() -> None:
     vggish_extraction.extract_folder(
         args.audio,
         args.out,
-        settings=config.load("mtm").features.vggish,
-        compute=config.load("compute"),
+        settings=Mtm.load().features.vggish,
+        compute=Compute.load(),
         downloads=args.downloads,
     )
 

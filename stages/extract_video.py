@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from unisono import config, errors
+from unisono import errors
+from unisono.config.compute import Compute
 from unisono.config.extractors import NAMES
+from unisono.config.vegas import Vegas
 
 
 def main() -> None:
@@ -34,9 +36,9 @@ def main() -> None:
         outside=args.outside,
         view=args.view,
         name=args.extractor,
-        settings=getattr(config.load("vegas").features, args.extractor),
+        settings=getattr(Vegas.load().features, args.extractor),
         fitted=args.whitening,
-        compute=config.load("compute"),
+        compute=Compute.load(),
         downloads=args.downloads,
     )
     skipped.write(args.skipped, left_out)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from unisono import config, errors
+from unisono import errors
 
 
 def main() -> None:
@@ -13,10 +13,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the fingerprints, a file each")
     args = parser.parse_args()
 
+    from unisono.evaluation.params_file import check_params_file
     from unisono.store import code
 
     # All of params.yaml, so that a misspelt key stops the first stage that runs.
-    config.load("compute")
+    check_params_file()
     code.write_fingerprints(Path(__file__).parent, args.out)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from unisono import config, errors
+from unisono import errors
+from unisono.config.compute import Compute
 from unisono.config.extractors import NAMES
+from unisono.config.vegas import Vegas
 
 
 def main() -> None:
@@ -29,8 +31,8 @@ def main() -> None:
         args.out,
         outside=args.outside,
         name=args.extractor,
-        settings=getattr(config.load("vegas").features, args.extractor),
-        compute=config.load("compute"),
+        settings=getattr(Vegas.load().features, args.extractor),
+        compute=Compute.load(),
         downloads=args.downloads,
     )
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from unisono import config, errors
+from unisono import errors
+from unisono.config.mv10k import Mv10k
 
 
 def main() -> None:
@@ -15,7 +16,7 @@ def main() -> None:
     parser.add_argument("--features", type=Path, required=True, help="folder of one feature set per view")
     parser.add_argument("--moods", type=Path, required=True, help="CSV of moods, their sizes and initial centres")
     args = parser.parse_args()
-    params = config.load("mv10k")
+    params = Mv10k.load()
     from unisono.features import mood_labels
 
     mood_labels.build(params, vectors=args.vectors, samples=args.samples, features=args.features, table=args.moods)

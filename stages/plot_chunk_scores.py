@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from unisono import config, errors
+from unisono import errors
+from unisono.config.mv10k import Mv10k
 
 
 def main() -> None:
@@ -13,7 +14,7 @@ def main() -> None:
     parser.add_argument("--vectors", type=Path, required=True, help="folder of vectors and scores")
     parser.add_argument("--out", type=Path, required=True, help="figure without ending; .png, .svg, .csv are written")
     args = parser.parse_args()
-    params = config.load("mv10k")
+    params = Mv10k.load()
     from unisono.report import chunk_scores
 
     chunk_scores.from_vectors(args.vectors, params, out=args.out)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from unisono import config, errors
+from unisono import errors
+from unisono.config.experiments import load_experiments
+from unisono.config.report import Report
 
 
 def main() -> None:
@@ -18,7 +20,7 @@ def main() -> None:
 
     from unisono.report import curves, losses, sweeps, tables
 
-    runs = tables.read_results(config.load("experiments"), args.experiments)
+    runs = tables.read_results(load_experiments(), Report.load(), args.experiments)
     curves.write_recall(runs, table=args.plots / "recall.csv", picture=args.figures / "recall")
     curves.write_precision(runs, plots=args.plots, figures=args.figures)
     sweeps.write(runs, tables_folder=args.tables, figures=args.figures)

@@ -5,22 +5,23 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from unisono import config, errors
+from unisono import errors
+from unisono.config.experiments import load_experiments
+from unisono.config.report import Report
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of the built data set")
     parser.add_argument("--experiments", type=Path, required=True, help="folder of the experiments' results")
-    parser.add_argument("--keys", nargs="+", required=True, help="experiments, a row each; the last chooses the query")
     parser.add_argument("--direction", default="audio->visual", help="query and target (%(default)s)")
     parser.add_argument("--out", type=Path, required=True, help="figure without ending; .png, .svg, .csv are written")
     args = parser.parse_args()
 
     from unisono.report import example
 
-    experiments = config.load("experiments")
-    example.write(args.data, args.keys, experiments, args.experiments, direction=args.direction, out=args.out)
+    experiments, looks = load_experiments(), Report.load()
+    example.write(args.data, experiments, looks, args.experiments, direction=args.direction, out=args.out)
 
 
 if __name__ == "__main__":

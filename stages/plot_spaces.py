@@ -5,20 +5,21 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from unisono import config, errors
+from unisono import errors
+from unisono.config.experiments import load_experiments
+from unisono.config.report import Report
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of the built data set")
     parser.add_argument("--experiments", type=Path, required=True, help="folder of the experiments' results")
-    parser.add_argument("--keys", nargs="+", required=True, help="experiments whose spaces are drawn")
     parser.add_argument("--out", type=Path, required=True, help="figure without ending; .png, .svg, .csv are written")
     args = parser.parse_args()
 
     from unisono.report import spaces
 
-    spaces.write(args.data, args.keys, config.load("experiments"), args.experiments, out=args.out)
+    spaces.write(args.data, load_experiments(), Report.load(), args.experiments, out=args.out)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from unisono import config, errors
+from unisono import errors
+from unisono.config.compute import Compute
+from unisono.config.mtm import Mtm
 
 
 def main() -> None:
@@ -14,11 +16,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of audio shards to write")
     parser.add_argument("--skipped", type=Path, required=True, help="CSV of the samples left out, and why")
     args = parser.parse_args()
-    params = config.load("mtm").audio
+    params = Mtm.load().audio
 
     from unisono.media import timidity
 
-    timidity.render_folder(args.samples, args.out, args.skipped, params, compute=config.load("compute"))
+    timidity.render_folder(args.samples, args.out, args.skipped, params, compute=Compute.load())
 
 
 if __name__ == "__main__":

@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from unisono import config, errors
+from unisono import errors
+from unisono.config.compute import Compute
+from unisono.config.experiments import load_experiments
+from unisono.config.models import load_models
 
 
 def main() -> None:
@@ -14,13 +17,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the results, one folder per experiment")
     parser.add_argument("--times", type=Path, required=True, help="folder for the times, which nothing tracks")
     args = parser.parse_args()
-    compute = config.load("compute")
+    compute = Compute.load()
 
     from unisono.evaluation import warn_in_a_line
     from unisono.evaluation.experiments import run_experiments
 
     warn_in_a_line()
-    entries, defaults = config.load("experiments"), config.load("models")
+    entries, defaults = load_experiments(), load_models()
     run_experiments(entries, defaults, data=args.data, out=args.out, times=args.times, compute=compute)
 
 

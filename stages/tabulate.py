@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from unisono import config, errors
+from unisono import errors
+from unisono.config.experiments import load_experiments
+from unisono.config.report import Report
 
 
 def main() -> None:
@@ -17,8 +19,7 @@ def main() -> None:
 
     from unisono.report import chunks, index, layouts, orderings, tables
 
-    experiments = config.load("experiments")
-    runs = tables.read_results(experiments, args.experiments)
+    runs = tables.read_results(load_experiments(), Report.load(), args.experiments)
     layouts.write(runs, args.tables)
     orderings.write(runs, args.tables)
     chunks.write(runs, args.tables)

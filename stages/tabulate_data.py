@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from unisono import config, errors
+from unisono import errors
 
 
 def main() -> None:
@@ -13,7 +13,6 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of the built data set")
     parser.add_argument("--tables", type=Path, required=True, help="folder for the table")
     args = parser.parse_args()
-    config.load("mtm")
 
     from unisono.report import data_tables
 

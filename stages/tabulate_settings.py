@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from unisono import config, errors
+from unisono import errors
+from unisono.config.models import load_models
 
 
 def main() -> None:
@@ -18,7 +19,7 @@ def main() -> None:
 
     from unisono.report import settings
 
-    settings.write(args.vegas, args.mv10k, args.mtm, config.load("models"), args.tables)
+    settings.write(args.vegas, args.mv10k, args.mtm, load_models(), args.tables)
 
 
 if __name__ == "__main__":

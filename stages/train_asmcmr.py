@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from unisono import config, errors
+from unisono import errors
+from unisono.config.compute import Compute
+from unisono.config.mtm import Mtm
 
 
 def main() -> None:
@@ -16,11 +18,11 @@ def main() -> None:
     parser.add_argument("--engraved", type=Path, required=True, help="folder with a folder of shards per engraving")
     parser.add_argument("--out", type=Path, required=True, help="encoder to write (safetensors)")
     args = parser.parse_args()
-    params = config.load("mtm").features.asmcmr
+    params = Mtm.load().features.asmcmr
     from unisono.features.asmcmr import encoder as asmcmr_encoder
 
     encoder = asmcmr_encoder.make(
-        args.samples, args.divisions, args.audio, args.engraved, params=params, compute=config.load("compute")
+        args.samples, args.divisions, args.audio, args.engraved, params=params, compute=Compute.load()
     )
     encoder.save(args.out)
 

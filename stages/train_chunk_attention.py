@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from unisono import config, errors
+from unisono import errors
+from unisono.config.compute import Compute
+from unisono.config.mv10k import Mv10k
 
 
 def main() -> None:
@@ -13,7 +15,7 @@ def main() -> None:
     parser.add_argument("--tagged", type=Path, required=True, help="folder of audios with a mood tag")
     parser.add_argument("--out", type=Path, required=True, help="the model (.safetensors)")
     args = parser.parse_args()
-    params, compute = config.load("mv10k").emotion, config.load("compute")
+    params, compute = Mv10k.load().emotion, Compute.load()
     from unisono.features import emotion_model
 
     emotion_model.build(params, compute, tagged=args.tagged, out=args.out)

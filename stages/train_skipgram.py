@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from unisono import config, errors
+from unisono import errors
+from unisono.config.mtm import Mtm
 
 
 def main() -> None:
@@ -13,7 +14,7 @@ def main() -> None:
     parser.add_argument("--samples", type=Path, required=True, help="folder of sample shards")
     parser.add_argument("--out", type=Path, required=True, help="folder of encoders to write")
     args = parser.parse_args()
-    params = config.load("mtm").features.skipgram
+    params = Mtm.load().features.skipgram
 
     from unisono.features import skipgram
 

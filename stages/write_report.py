@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from unisono import config, errors
+from unisono import errors
+from unisono.config.experiments import load_experiments
+from unisono.config.report import Report
 
 
 def main() -> None:
@@ -23,10 +25,10 @@ def main() -> None:
 
     from unisono.report.html import page, summary
 
-    experiments = config.load("experiments")
+    experiments, looks = load_experiments(), Report.load()
     inputs = page.Inputs(args.experiments, args.tables, args.figures, args.plots, args.cards, args.data, args.times)
-    page.write(experiments, config.load("report"), inputs, args.out)
-    summary.write(experiments, inputs, args.summary)
+    page.write(experiments, looks, inputs, args.out)
+    summary.write(experiments, looks, inputs, args.summary)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unisono import arithmetic, config
+from unisono import arithmetic
+from unisono.config.compute import Compute
 from unisono.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -163,7 +164,7 @@ def test_the_switch_is_validated(tmp_path):
     file = tmp_path / "params.yaml"
     file.write_text(text.replace("  reproducible: true\n", "  reproducible: perhaps\n"))
     with pytest.raises(ConfigError, match=r"compute\.reproducible: .*boolean.*'perhaps'"):
-        config.load("compute", file)
+        Compute.load(file)
 
 
 @pytest.mark.parametrize(

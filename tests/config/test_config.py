@@ -10,7 +10,13 @@ import yaml
 
 from unisono import config
 from unisono.config.compute import Compute
+from unisono.config.experiments import Experiment
+from unisono.config.mtm import Mtm
+from unisono.config.report import Report
+from unisono.config.whole import SECTIONS
 from unisono.errors import ConfigError
+from unisono.evaluation.params_file import check_params_file
+from unisono.store.code import import_closure
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -29,8 +35,8 @@ def written(folder: Path, params: dict[str, Any]) -> Path:
 
 
 def test_the_committed_file_is_valid() -> None:
-    assert config.load("mtm", ROOT / "params.yaml").source == "music21"
-    assert set(config.load_all(ROOT / "params.yaml")) == set(config.SECTIONS)
+    assert Mtm.load(ROOT / "params.yaml").source == "music21"
+    assert set(check_params_file(ROOT / "params.yaml")) == set(SECTIONS)
 
 
 @pytest.mark.parametrize(
@@ -45,6 +51,8 @@ def test_the_committed_file_is_valid() -> None:
         (("models",), "ccaa", "models.ccaa: unknown method; did you mean 'cca'"),
         (("models", "cca"), "rigde", "models.cca.rigde: unknown .*; did you mean 'ridge'"),
         (("experiments", "mtm_cca"), "modle", "experiments.mtm_cca.modle: unknown .*; did you mean 'model'"),
+        (("report",), "tabels", "report.tabels: unknown parameter; did you mean 'tables'"),
+        (("report", "titles"), "ccca", "report.titles.ccca: no such experiment or method; did you mean 'c_cca'"),
         (("experiments",), "a.b", "experiments.a.b: a key may hold letters, digits and underscores only"),
     ],
 )
@@ -54,10 +62,9 @@ def test_a_misspelt_key_is_named_with_the_nearest_legal_one(
     section: Any = params
     for part in place:
         section = section[part]
-    section[key] = {}
-    # The whole file is validated, whichever section is asked for.
+    section[key] = "x" if place == ("report", "titles") else {}
     with pytest.raises(ConfigError, match=message):
-        config.load("compute", written(tmp_path, params))
+        check_params_file(written(tmp_path, params))
 
 
 @pytest.mark.parametrize(
@@ -70,6 +77,13 @@ def test_a_misspelt_key_is_named_with_the_nearest_legal_one(
         (("mtm", "features", "asmcmr", "sha256"), "abc", "mtm.features.asmcmr.sha256: "),
         (("models", "cca", "n_components"), 0, "models.cca.n_components: "),
         (("compute", "device"), "gpu", "compute.device: "),
+        (("models", "cca"), 3, "models.cca: expected a mapping of parameters, got 3"),
+        (
+            ("report", "tables", "5.4"),
+            ["vegas_distanc"],
+            "report.tables.5.4: no .*did you mean 'vegas_distance'",
+        ),
+        (("report", "figures", "5.9"), ["vegas_cca"] * 2, "report.figures.5.9: 'vegas_cca' stands there twice"),
     ],
 )
 def test_a_value_out_of_range_is_named(
@@ -80,19 +94,18 @@ def test_a_value_out_of_range_is_named(
         section = section[part]
     section[place[-1]] = value
     with pytest.raises(ConfigError, match=message):
-        config.load("mtm", written(tmp_path, params))
+        check_params_file(written(tmp_path, params))
 
 
 def test_missing_pieces_are_named(tmp_path: Path, params: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="no such file; run from the project's folder"):
-        config.load("mtm", tmp_path / "params.yaml")
+        Mtm.load(tmp_path / "params.yaml")
     del params["mtm"]["audio"]["program"]
     with pytest.raises(ConfigError, match=r"mtm\.audio\.program: missing parameter; add it"):
-        config.load("mtm", written(tmp_path, params))
-    config.load_all.cache_clear()
+        check_params_file(written(tmp_path, params))
     del params["compute"]
     with pytest.raises(ConfigError, match=r"compute: missing section"):
-        config.load("mtm", written(tmp_path, params))
+        check_params_file(written(tmp_path, params))
 
 
 @pytest.mark.parametrize("text", ["a: [1", "- 1\n- 2\n", "\x00", ""])
@@ -106,3 +119,20 @@ def test_a_file_that_is_no_mapping_is_an_error(tmp_path: Path, text: str) -> Non
 def test_zero_workers_means_every_core() -> None:
     assert Compute(workers=0).n_workers >= 1
     assert Compute(workers=3).n_workers == 3
+
+
+def test_a_title_is_the_experiment_s_or_its_method_s_or_the_method_s_name() -> None:
+    looks = Report(
+        gallery_items=0, gallery_mb=0, sound_s=1, titles={"cca": "CCA", "best": "Best"}, tables={"5.2": ["a", "best"]}
+    )
+    entries = {key: Experiment(dataset="vegas", model=model) for key, model in (("a", "cca"), ("best", "cca"))}
+    assert [looks.title(key, entry) for key, entry in entries.items()] == ["CCA", "Best"]
+    assert looks.title("b", Experiment(dataset="vegas", model="tnn")) == "tnn"
+    assert looks.places("best") == {"5.2": 1}
+
+
+def test_a_section_depends_on_no_other_section_s_form() -> None:
+    for name in ("mtm", "compute", "report"):
+        closure = {path.stem for path in import_closure(f"unisono.config.{name}") if path.parent.name == "config"}
+        assert not closure & ({"mtm", "mv10k", "vegas", "models"} - {name})
+    assert not any("models" in path.parts for path in import_closure("unisono.config.whole"))

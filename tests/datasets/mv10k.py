@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from unisono.config.mv10k import Mv10k, parse
+from unisono.config.mv10k import Mv10k
 
 PARAMS = Path(__file__).resolve().parents[2] / "params.yaml"
 #: Fewest and most frames of a video that passes.
@@ -34,7 +34,7 @@ def configured(**changes: Any) -> Mv10k:
         for part in path:
             section = section[part]
         section[key] = value
-    return parse(raw)
+    return Mv10k.model_validate(raw)
 
 
 def content(folder: Path) -> dict[str, bytes]:

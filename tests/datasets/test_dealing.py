@@ -12,7 +12,9 @@ import pyarrow as pa
 import pytest
 
 from tests.divided import divide
-from unisono import config
+from unisono.config.mtm import Mtm
+from unisono.config.mv10k import Mv10k
+from unisono.config.vegas import Vegas
 from unisono.datasets import dealing
 from unisono.datasets.base import dataset_of
 from unisono.errors import ConfigError, DataError
@@ -38,7 +40,7 @@ def samples(folder: Path, **columns: list[Any]) -> Path:
 
 def deal(folder: Path, **changes: Any) -> dict[str, Any]:
     """Deal as the stage does, with other values in ``vegas.folds``."""
-    section = config.load("vegas", ROOT / "params.yaml")
+    section = Vegas.load(ROOT / "params.yaml")
     section = section.model_copy(update={"folds": section.folds.model_copy(update=changes)})
     places = {"samples": folder / "samples", "out": folder / "divisions", "summary": folder / "divisions.json"}
     return dealing.deal(dataset_of("vegas"), section, **places)
@@ -111,11 +113,11 @@ def test_a_division_that_is_none_is_refused(tmp_path: Path, columns: dict[str, l
 
 def test_the_default_folds_of_music_videos_and_parts_of_songs_are_dealt_evenly(tmp_path: Path) -> None:
     table = pa.table({"label": LABELS})
-    folds, _ = dataset_of("mv10k").deal(table, config.load("mv10k", ROOT / "params.yaml"))
+    folds, _ = dataset_of("mv10k").deal(table, Mv10k.load(ROOT / "params.yaml"))
     assert np.bincount(folds).tolist() == [10] * 5
     songs = [f"song{number // 2}" for number in range(50)]
     rows = {"id": IDS, "song": songs, "notes": [[[60.0, 1.0, 0.0]]] * 50, "syllables": [["la"]] * 50}
-    parts, facts = dataset_of("mtm").deal(pa.table(rows), config.load("mtm", ROOT / "params.yaml"))
+    parts, facts = dataset_of("mtm").deal(pa.table(rows), Mtm.load(ROOT / "params.yaml"))
     assert all(parts[2 * song] == parts[2 * song + 1] for song in range(25))
     assert facts["n_repeated"] == 49
 

@@ -39,7 +39,7 @@ def params(changes: dict[str, Any]) -> schema.Mtm:
         for part in path:
             section = section[part]
         section[last] = value
-    return schema.parse(raw)
+    return schema.Mtm.model_validate(raw)
 
 
 def score(syllables: list[str], *, leap: int = 0) -> bytes:

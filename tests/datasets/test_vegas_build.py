@@ -16,7 +16,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from unisono import config
 from unisono.config.compute import Compute
 from unisono.config.vegas import Vegas
 from unisono.datasets.vegas import build as clips
@@ -39,7 +38,7 @@ GOOD = [movie(level=20 * i) for i in range(6)]
 
 
 def settings(source: str, n_folds: int = 2, shard_size: int = 3, **changes: Any) -> Vegas:
-    vegas = config.load("vegas", ROOT / "params.yaml")
+    vegas = Vegas.load(ROOT / "params.yaml")
     section = {key: getattr(vegas.clips, key).model_copy(update=value) for key, value in changes.items()}
     part = vegas.clips.model_copy(update={"shard_size": shard_size, **section})
     folds = vegas.folds.model_copy(update={"n": n_folds})

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from unisono import config
 from unisono.config.vegas import Vegas
 from unisono.datasets.vegas import digits
 from unisono.errors import ConfigError
@@ -19,7 +18,7 @@ VOICES = [f"v{i}" for i in range(84)]
 
 
 def settings(**changes: Any) -> Vegas:
-    vegas = config.load("vegas", ROOT / "params.yaml")
+    vegas = Vegas.load(ROOT / "params.yaml")
     source = vegas.clips.digits.model_copy(update=changes)
     clips = vegas.clips.model_copy(update={"digits": source})
     return vegas.model_copy(update={"clips": clips})

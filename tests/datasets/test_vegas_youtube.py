@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from unisono import config
 from unisono.config.compute import Compute
 from unisono.config.vegas import Vegas
 from unisono.datasets.vegas import build as clips
@@ -91,7 +90,7 @@ def tube(monkeypatch: pytest.MonkeyPatch) -> Iterator[Tube]:
 
 
 def settings(**changes: Any) -> Vegas:
-    vegas = config.load("vegas", ROOT / "params.yaml")
+    vegas = Vegas.load(ROOT / "params.yaml")
     part = vegas.clips.youtube.model_copy(update={"sleep_s": 0.0, **changes})
     return vegas.model_copy(
         update={

@@ -15,9 +15,11 @@ import numpy as np
 import pytest
 import yaml
 
-from unisono import cli, config, models
+from unisono import cli, models
 from unisono.config.compute import Compute
 from unisono.config.experiments import Experiment
+from unisono.config.whole import SECTIONS
+from unisono.evaluation.checks import check_experiment
 from unisono.planning import dag
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -98,15 +100,14 @@ def test_the_method_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_the_entries_of_experiments_are_legal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from unisono.config import experiments
-
     placed("src/unisono/models/semantic_matching.py", tmp_path)
     monkeypatch.setattr(models, "__path__", [*models.__path__, str(tmp_path)])
     text = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
     found = [yaml.safe_load(code) for kind, _, code in PIECE.findall(text) if kind == "params"]
     assert len(found) == 2
     for entries in found:
-        assert experiments.parse(entries)
+        for key, entry in entries.items():
+            check_experiment(key, Experiment.model_validate(entry))
 
 
 def test_the_extractor_makes_vectors_of_a_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +142,7 @@ def test_the_data_set_loads_and_its_views_belong_together(tmp_path: Path) -> Non
 
 def test_the_table_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.report.fabricated import Fabricated
-    from unisono.report import layouts, tables
+    from unisono.report import layouts
 
     monkeypatch.setattr(layouts, "LAYOUTS", dict(layouts.LAYOUTS))
     run(EXTENDING["layout"], tmp_path)
@@ -149,8 +150,8 @@ def test_the_table_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     entry = next(code for _, _, code in PIECE.findall(text) if "vegas_ridge" in code)
     results = Fabricated(tmp_path / "experiments")
     experiment = Experiment.model_validate(yaml.safe_load(entry)["vegas_ridge"])
-    results.add("vegas_ridge", experiment, {"ridge=0.01": [[0.2] * 5], "ridge=1": [[0.3] * 5]})
-    layouts.write(tables.read_results(results.experiments, results.folder), tmp_path / "tables")
+    results.add("vegas_ridge", experiment, {"ridge=0.01": [[0.2] * 5], "ridge=1": [[0.3] * 5]}, tables=["7.1"])
+    layouts.write(results.runs(), tmp_path / "tables")
     table = (tmp_path / "tables" / "table_7_1.md").read_text(encoding="utf-8")
     assert table.startswith("# Table 7.1: CCA's ridge")
     assert "ridge" in table
@@ -158,21 +159,24 @@ def test_the_table_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_ready_made_samples_of_music(tmp_path: Path) -> None:
+    from unisono.config.mtm import Mtm
     from unisono.datasets.mtm import build
 
     run(OWN_DATA["mtm"], tmp_path, folder=tmp_path / "raw")
     raw: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["mtm"]
     raw["source"], raw["songs"]["parquet"]["location"] = "parquet", str(tmp_path / "raw")
-    from unisono.config.mtm import parse
 
     facts = build.build(
-        parse(raw), out=tmp_path / "samples", skipped=tmp_path / "skipped.csv", summary=tmp_path / "summary.json"
+        Mtm.model_validate(raw),
+        out=tmp_path / "samples",
+        skipped=tmp_path / "skipped.csv",
+        summary=tmp_path / "summary.json",
     )
     assert (facts["source"], facts["n_samples"]) == ("parquet", 12)
 
 
 def test_ready_made_clips(tmp_path: Path) -> None:
-    from unisono.config.vegas import parse
+    from unisono.config.vegas import Vegas
     from unisono.datasets.vegas import build as clips
     from unisono.io import parquet
 
@@ -180,7 +184,7 @@ def test_ready_made_clips(tmp_path: Path) -> None:
     raw: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["vegas"]
     raw["source"], raw["folds"]["n"] = "parquet", 2
     facts = clips.build(
-        parse(raw),
+        Vegas.model_validate(raw),
         Compute(executor="serial", scratch=tmp_path / "scratch"),
         raw=tmp_path / "raw",
         out=tmp_path / "samples",
@@ -232,7 +236,7 @@ def _known(key: str) -> bool:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_parameters_exist(page: Path) -> None:
-    sections = "|".join(config.SECTIONS)
+    sections = "|".join(SECTIONS)
     text = PIECE.sub("", page.read_text(encoding="utf-8"))
     # In backquotes alone; `key: value` and `key=value` count for their key.
     named = re.findall(rf"`(?:{sections})\.[a-z0-9_.]+[:=`]", text)

@@ -6,7 +6,6 @@ import itertools
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,10 @@ import soundfile
 from PIL import Image
 
 from tests.divided import divide
-from unisono import config, models
+from unisono import models
 from unisono.cli import main
+from unisono.config.compute import Compute
+from unisono.config.experiments import load_experiments
 from unisono.errors import ConfigError, DataError
 from unisono.evaluation import search
 from unisono.features import query, skipgram
@@ -44,12 +45,11 @@ def shard(folder: Path, columns: dict[str, Any], types: dict[str, pa.DataType]) 
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project's folder with a data set of 12 items, its encoders of lyrics and a trained experiment."""
     generator = np.random.default_rng(0)
     shutil.copy(ROOT / "params.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
-    config.load_all.cache_clear()
     data = tmp_path / "data" / "mtm"
     for level, tokens in (("syllables", TOKENS), ("words", WORDS)):
         names = [*tokens, skipgram.UNKNOWN]
@@ -75,7 +75,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         data / "samples",
         data / "models" / "skipgram",
         data / "features" / "lyrics",
-        compute=config.load("compute").model_copy(update={"executor": "serial"}),
+        compute=Compute.load().model_copy(update={"executor": "serial"}),
     )
     from unisono import load_dataset
 
@@ -84,8 +84,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for first, second in itertools.combinations(views, 2):
         model = models.create("cca", n_components=4, ridge=0.1).fit({view: views[view] for view in (first, second)})
         model.save(tmp_path / "results" / "experiments" / "mtm_cca" / "model" / f"{first}-{second}")
-    yield tmp_path
-    config.load_all.cache_clear()
+    return tmp_path
 
 
 def failing(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
@@ -301,7 +300,6 @@ def test_a_data_set_that_is_not_built_and_a_model_of_other_features(
     shutil.rmtree(project / "data" / "mtm" / "samples")
     assert "build it with `dvc repro`" in failing(capsys, IDS[0], *options)
     (project / "params.yaml").unlink()
-    config.load_all.cache_clear()
     assert "run from the project's folder" in failing(capsys, IDS[0], *options)
 
 
@@ -334,7 +332,7 @@ def test_music_videos_are_searched_by_id_only() -> None:
 
 
 def test_a_method_means_the_experiment_of_its_name() -> None:
-    entries = config.load("experiments", ROOT / "params.yaml")
+    entries = load_experiments(ROOT / "params.yaml")
     assert search.experiment_of("cca", "mv10k", entries) == "mv10k_cca"
     assert search.experiment_of("multi_view", "mv10k", entries) == "chunks_multi_view"
     with pytest.raises(ConfigError, match="no experiment 'darlearning' on vegas"):

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from unisono.config.compute import Compute
-from unisono.config.mv10k import Mv10k, parse
+from unisono.config.mv10k import Mv10k
 from unisono.datasets import dealing
 from unisono.datasets.base import dataset_of
 from unisono.datasets.loading import load_folder
@@ -37,7 +37,7 @@ def configured(**changes: Any) -> Mv10k:
     for name, value in {**small, **changes}.items():
         section, key = name.split("__")
         raw[section][key] = value
-    return parse(raw)
+    return Mv10k.model_validate(raw)
 
 
 @pytest.fixture

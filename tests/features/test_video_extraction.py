@@ -14,9 +14,9 @@ import pyarrow as pa
 import pytest
 
 from tests.divided import divide
-from unisono import config
 from unisono.config.compute import Compute
 from unisono.config.extractors import NAMES, Extractors
+from unisono.config.vegas import Vegas
 from unisono.datasets.loading import load_folder
 from unisono.errors import ConfigError, DataError, DownloadError
 from unisono.features import clips, inception, logmel, vggish, video_extraction, whitening
@@ -43,7 +43,7 @@ def _thin_networks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def settings(name: str, **replaced: Any) -> Any:
     """A section of params.yaml with other values; ``whitening__x`` for those of the whitening."""
-    section = getattr(config.load("vegas", ROOT / "params.yaml").features, name).model_dump()
+    section = getattr(Vegas.load(ROOT / "params.yaml").features, name).model_dump()
     section["batch_size"] = 4
     section["whitening"] |= {"components": 3}
     for key, value in replaced.items():

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unisono import config
 from unisono.config.compute import Compute
 from unisono.config.vegas import Vegas
 from unisono.datasets.vegas import digits as plan
@@ -21,7 +20,7 @@ needs_espeak = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="esp
 
 def tiny() -> Vegas:
     """Two clips of each digit in two groups, one outside; shards of 16."""
-    vegas = config.load("vegas", ROOT / "params.yaml")
+    vegas = Vegas.load(ROOT / "params.yaml")
     source = vegas.clips.digits.model_copy(update={"clips_per_class": 2, "outside_per_class": 1, "groups": 2})
     clips = vegas.clips.model_copy(update={"digits": source, "shard_size": 16})
     return vegas.model_copy(update={"clips": clips})

@@ -126,8 +126,9 @@ def test_every_parameter_has_a_comment_above_it() -> None:
         leaf = re.match(r"^[A-Za-z0-9_]+: +\S", stripped) or re.match(r"^[A-Za-z0-9_]+:$", stripped) is None
         if not stripped or stripped.startswith(("#", "-")) or not re.match(r"^[A-Za-z0-9_]+:", stripped):
             continue
-        inside_experiment = line.startswith("    ") and "experiments:" in _section(lines, number)
-        if leaf and not inside_experiment and not lines[number - 1].strip().startswith("#"):
+        # Entries of a list of experiments, of titles and of tables are described above the list.
+        entry = line.startswith("    ") and _section(lines, number) in ("experiments:", "report:")
+        if leaf and not entry and not lines[number - 1].strip().startswith("#"):
             bare.append(stripped)
     assert bare == []
 
@@ -149,10 +150,10 @@ def test_artifacts_name_every_trained_model_of_the_result_tables() -> None:
     made = [Path(out) for stage in STAGES.values() for out in paths(stage.get("outs", []))]
     named = {Path(artifact["path"]) for artifact in DVC["artifacts"].values()}
     assert [path for path in named if not any(out == path or out in path.parents for out in made)] == []
-    tables = {"5.2", "6.2"}
+    tables = PARAMS["report"]["tables"]
     expected = {
         Path("results/experiments", key, "model")
-        for key, entry in PARAMS["experiments"].items()
-        if tables & set(entry.get("tables", [])) and "variants" not in entry and entry["model"] != "random"
+        for key in [*tables["5.2"], *tables["6.2"]]
+        if "variants" not in (entry := PARAMS["experiments"][key]) and entry["model"] != "random"
     }
     assert expected == {path for path in named if path.parts[0] == "results"}

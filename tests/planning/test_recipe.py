@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from unisono import config
+from unisono.config.mtm import Mtm
 from unisono.errors import ConfigError
 from unisono.planning import recipe
 
@@ -87,5 +87,5 @@ def test_applying_says_what_changed_and_is_idempotent(tmp_path: Path) -> None:
     (tmp_path / "r.yaml").write_text("mtm: {source: lmd}\nmodels: {cca: {n_components: 30}}\n", encoding="utf-8")
     changed = recipe.apply(tmp_path / "r.yaml", params)
     assert changed == ["mtm.source: music21 -> lmd", "models.cca.n_components: 10 -> 30"]
-    assert config.load("mtm", params).source == "lmd"
+    assert Mtm.load(params).source == "lmd"
     assert recipe.apply(tmp_path / "r.yaml", params) == []

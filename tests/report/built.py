@@ -14,6 +14,7 @@ from PIL import Image
 
 from tests.report.fabricated import Fabricated
 from unisono.config.experiments import Experiment, Variant
+from unisono.config.report import Report
 from unisono.io import parquet
 from unisono.media import audio, mp4
 from unisono.report import chunks, curves, layouts, losses, orderings, sweeps, tables
@@ -23,6 +24,18 @@ from unisono.report.html.page import Inputs
 HOSTILE = "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'> & \"'"
 TEXT = pa.string()
 N = 12
+LOOKS = Report(
+    gallery_items=4,
+    gallery_mb=5,
+    sound_s=0.5,
+    titles={"cca": "CCA", "c_cca": "C-CCA", "tnn_c_cca": "TNN-C-CCA", "gcca": "GCCA"},
+    tables={
+        "5.2": ["vegas_cca", "vegas_c_cca"],
+        "5.5": ["vegas_margin"],
+        "4.1": ["chunks_cca"],
+        "6.2": ["mtm_gcca", "mtm_cca"],
+    },
+)
 
 
 def build(folder: Path) -> tuple[dict[str, Experiment], Inputs]:
@@ -42,7 +55,7 @@ def build(folder: Path) -> tuple[dict[str, Experiment], Inputs]:
         data=folder / "data",
         times=results / "timing",
     )
-    runs = tables.read_results(made.experiments, made.folder)
+    runs = tables.read_results(made.experiments, LOOKS, made.folder)
     layouts.write(runs, inputs.tables)
     orderings.write(runs, inputs.tables)
     chunks.write(runs, inputs.tables)
@@ -157,25 +170,25 @@ def _experiments(made: Fabricated) -> None:
     parts = np.array([[0.30, 0.32], [0.31, 0.33]])
     margins = [Variant(setting=f"margin={m}") for m in ("0.1", "0.5")]
     margins = [Variant(setting=one.setting + ";batches=500") for one in margins]
-    made.add("vegas_cca", Experiment(dataset="vegas", model="cca", title="CCA", tables=["5.2"]), {"": parts})
-    made.add("vegas_c_cca", Experiment(dataset="vegas", model="c_cca", title="C-CCA", tables=["5.2"]), {"": 2 * parts})
+    made.add("vegas_cca", Experiment(dataset="vegas", model="cca"), {"": parts})
+    made.add("vegas_c_cca", Experiment(dataset="vegas", model="c_cca"), {"": 2 * parts})
     made.add(
         "vegas_margin",
-        Experiment(dataset="vegas", model="tnn_c_cca", title="TNN-C-CCA", tables=["5.5"], variants=margins),
+        Experiment(dataset="vegas", model="tnn_c_cca", variants=margins),
         {one.setting: parts for one in margins},
     )
     chosen = [Variant(setting="k/chunks=1/3"), Variant(setting="mean")]
     made.add(
         "chunks_cca",
-        Experiment(dataset="mv10k", model="cca", title="CCA", tables=["4.1"], variants=chosen),
+        Experiment(dataset="mv10k", model="cca", variants=chosen),
         {one.setting: parts for one in chosen},
     )
     songs = {f"{a}->{b}": parts for a in ("audio", "sheet", "lyrics") for b in ("audio", "sheet", "lyrics") if a != b}
-    made.add("mtm_gcca", Experiment(dataset="mtm", model="gcca", title="GCCA", tables=["6.2"]), {"": songs},
+    made.add("mtm_gcca", Experiment(dataset="mtm", model="gcca"), {"": songs},
              measure="recall_at_1")  # fmt: skip
     made.add(
         "mtm_cca",
-        Experiment(dataset="mtm", model="cca", title="CCA", tables=["6.2"], views={"sheet": "sheet_plain"}),
+        Experiment(dataset="mtm", model="cca", views={"sheet": "sheet_plain"}),
         {"": songs},
         measure="recall_at_1",
     )

@@ -4,15 +4,38 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from unisono.config.experiments import Experiment
+from unisono.config.report import Report
+from unisono.report import tables
 
 SOURCES = {"vegas": "digits", "mv10k": "simulated", "mtm": "music21"}
+
+
+class Looks:
+    """Titles of experiments, and the tables and figures (``"fig5.9"``) in which they stand."""
+
+    def __init__(self) -> None:
+        self.titles: dict[str, str] = {}
+        self.lists: dict[str, list[str]] = {}
+
+    def put(self, key: str, title: str, tables: Iterable[str]) -> None:
+        """Call an experiment `title`, and put it at the end of some tables."""
+        self.titles[key] = title
+        for number in tables:
+            self.lists.setdefault(number, []).append(key)
+
+    def report(self, **settings: Any) -> Report:
+        """Return the section ``report`` of all this."""
+        figures = {number.removeprefix("fig"): keys for number, keys in self.lists.items() if number[:3] == "fig"}
+        tables = {number: keys for number, keys in self.lists.items() if number[:3] != "fig"}
+        sizes: dict[str, Any] = {"gallery_items": 0, "gallery_mb": 0, "sound_s": 1}
+        return Report(**(sizes | settings), titles=self.titles, tables=tables, figures=figures)
 
 
 class Fabricated:
@@ -21,6 +44,11 @@ class Fabricated:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.experiments: dict[str, Experiment] = {}
+        self.looks = Looks()
+
+    def runs(self) -> list[tables.Run]:
+        """Read what was added."""
+        return tables.read_results(self.experiments, self.looks.report(), self.folder)
 
     def add(
         self,
@@ -28,6 +56,8 @@ class Fabricated:
         experiment: Experiment,
         scores: Mapping[str, Any],
         *,
+        title: str = "CCA",
+        tables: Iterable[str] = (),
         params: Mapping[str, Any] | None = None,
         measure: str = "map",
         chance: float = 0.145,
@@ -42,6 +72,7 @@ class Fabricated:
             direction.
         """
         self.experiments[key] = experiment
+        self.looks.put(key, title, tables)
         (self.folder / key).mkdir(parents=True)
         results, rows = [], []
         for setting, values in scores.items():

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.report.fabricated import Looks
 from unisono import evaluation
 from unisono.config.compute import Compute
 from unisono.config.experiments import Experiment, Variant
@@ -27,10 +28,21 @@ class Results:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.entries: dict[str, Experiment] = {}
+        self.looks = Looks()
 
-    def add(self, key: str, experiment: Experiment, *, precision: float = 0.5, recall: float = 0.25) -> None:
+    def add(
+        self,
+        key: str,
+        experiment: Experiment,
+        *,
+        title: str = "CCA",
+        tables: Iterable[str] = (),
+        precision: float = 0.5,
+        recall: float = 0.25,
+    ) -> None:
         """Write curves of two cut-offs, `precision` and `recall` at the first, in both directions."""
         self.entries[key] = experiment
+        self.looks.put(key, title, tables)
         folder = self.folder / key
         folder.mkdir(parents=True)
         facts = {"dataset": experiment.dataset, "source": "made up", "n_items": 8, "params": {}}
@@ -48,7 +60,7 @@ class Results:
         (folder / "precision_recall.csv").write_text("\n".join(precisions) + "\n")
 
     def runs(self) -> list[tables.Run]:
-        return tables.read_results(self.entries, self.folder)
+        return tables.read_results(self.entries, self.looks.report(), self.folder)
 
 
 @pytest.fixture
@@ -60,9 +72,9 @@ def results(tmp_path: Path) -> Results:
 @pytest.fixture
 def songs(results: Results) -> Results:
     """Two experiments on songs, and one on another data set."""
-    results.add("mtm_a", Experiment(dataset="mtm", model="cca", title="CCA"), recall=0.5)
-    results.add("mtm_b", Experiment(dataset="mtm", model="cca", title="CCA", views={"sheet": "sheet_plain"}))
-    results.add("other", Experiment(dataset="vegas", model="cca", title="CCA"))
+    results.add("mtm_a", Experiment(dataset="mtm", model="cca"), recall=0.5)
+    results.add("mtm_b", Experiment(dataset="mtm", model="cca", views={"sheet": "sheet_plain"}))
+    results.add("other", Experiment(dataset="vegas", model="cca"))
     return results
 
 
@@ -101,7 +113,7 @@ def test_a_missing_curve_is_named(songs: Results) -> None:
 
 def test_a_curve_of_another_setting_is_none(results: Results) -> None:
     variants = [Variant(setting="mean"), Variant(setting="k/chunks=1/3")]
-    results.add("a", Experiment(dataset="mv10k", model="cca", title="CCA", tables=["4.1"], variants=variants))
+    results.add("a", Experiment(dataset="mv10k", model="cca", variants=variants), tables=["4.1"])
     path = results.folder / "a" / "precision_recall.csv"
     path.write_text("\n".join(line for line in path.read_text().splitlines() if "chunks" not in line))
     with pytest.raises(DataError, match="no row of setting 'k/chunks=1/3'; run experiment 'a' again"):
@@ -122,9 +134,9 @@ def test_figures_without_experiments_say_so(tmp_path: Path) -> None:
 def test_precision_figures_of_a_table_are_one_per_data_set(results: Results) -> None:
     for dataset in ("vegas", "mv10k"):
         for model, title in (("cca", "CCA"), ("gcca", "GCCA")):
-            entry = Experiment(dataset=dataset, model=model, title=title, tables=["5.2", "5.1"])
-            results.add(f"{dataset}_{model}", entry)
-    results.add("elsewhere", Experiment(dataset="vegas", model="cca", title="Other", tables=["5.3"]))
+            entry = Experiment(dataset=dataset, model=model)
+            results.add(f"{dataset}_{model}", entry, title=title, tables=["5.2", "5.1"])
+    results.add("elsewhere", Experiment(dataset="vegas", model="cca"), title="Other", tables=["5.3"])
     for number, dataset in (("5.3", "vegas"), ("5.4", "mv10k")):
         rows = curves.precision_rows(number, results.runs())
         assert {(row["method"], row["dataset"]) for row in rows} == {("CCA", dataset), ("GCCA", dataset)}
@@ -138,8 +150,8 @@ def test_figures_of_chapter_4_show_one_setting_and_query_by_audio(results: Resul
     variants = [Variant(setting=f"k/chunks={chunks}") for chunks in ("1/3", "2/6", "3/9")] + [Variant(setting="mean")]
     random = Variant(setting=f"{tables.RANDOM_CHUNKS}1/3")
     for title in ("CCA", "S-DCCA", "S-DCCA-extend2"):
-        entry = Experiment(dataset="mv10k", model="cca", title=title, tables=["4.1"], variants=[*variants, random])
-        results.add(title.replace("-", ""), entry)
+        entry = Experiment(dataset="mv10k", model="cca", variants=[*variants, random])
+        results.add(title.replace("-", ""), entry, title=title, tables=["4.1"])
     settings = {"4.5": "k/chunks=1/3", "4.6": "k/chunks=2/6", "4.7": "k/chunks=3/9", "4.8": "mean"}
     for number, setting in settings.items():
         rows = curves.precision_rows(number, results.runs())
@@ -170,8 +182,9 @@ def test_precision_of_a_real_experiment_ends_at_chance(tmp_path: Path) -> None:
     )  # fmt: skip
     result = evaluation.run(dataset, "cca", {"n_components": 3}, compute=Compute(executor="serial"))
     evaluation.write(result, tmp_path / "experiments" / "vegas_cca")
-    entries = {"vegas_cca": Experiment(dataset="vegas", model="cca", title="CCA", tables=["5.2"])}
-    runs = tables.read_results(entries, tmp_path / "experiments")
+    entries, looks = {"vegas_cca": Experiment(dataset="vegas", model="cca")}, Looks()
+    looks.put("vegas_cca", "CCA", ["5.2"])
+    runs = tables.read_results(entries, looks.report(), tmp_path / "experiments")
     curves.write_precision(runs, plots=tmp_path / "plots", figures=tmp_path / "figures")
     rows = read(tmp_path / "plots" / "figure_5_3.csv")
     for direction in ("audio->visual", "visual->audio"):

@@ -11,7 +11,9 @@ import pytest
 from PIL import Image, ImageColor
 from sklearn.metrics import average_precision_score
 
+from tests.report.fabricated import Looks
 from unisono.config.experiments import Experiment
+from unisono.config.report import Report
 from unisono.errors import ConfigError, DataError
 from unisono.io import parquet
 from unisono.media import mp4
@@ -21,9 +23,17 @@ TEXT = pa.string()
 IDS = [f"c{i}" for i in range(8)]
 LABELS = ["dog", "drum"] * 4
 ENTRIES = {
-    "good": Experiment(dataset="vegas", model="cca", title="TNN-C-CCA"),
-    "bad": Experiment(dataset="vegas", model="cca", title="CCA"),
+    "good": Experiment(dataset="vegas", model="cca"),
+    "bad": Experiment(dataset="vegas", model="cca"),
 }
+
+
+def looks(*keys: str) -> Report:
+    """Put experiments into figure 5.7."""
+    found = Looks()
+    for key in keys:
+        found.put(key, {"good": "TNN-C-CCA", "bad": "CCA"}[key], ["fig5.7"])
+    return found.report()
 
 
 def space(seed: int, *, noise: float) -> embeddings.Space:
@@ -33,7 +43,7 @@ def space(seed: int, *, noise: float) -> embeddings.Space:
     views = {
         view: (codes + noise * generator.normal(size=codes.shape)).astype(np.float32) for view in ("audio", "visual")
     }
-    return embeddings.Space("CCA", "made up", 0, np.array(IDS), np.array(LABELS), views)
+    return embeddings.Space("made up", 0, np.array(IDS), np.array(LABELS), views)
 
 
 @pytest.fixture
@@ -91,7 +101,7 @@ def test_the_query_is_the_median_and_the_order_of_rows_does_not_matter() -> None
 
 def test_the_nearest_come_first() -> None:
     found = space(0, noise=1.0)
-    one = example.answer(found, "audio->visual", "c2")
+    one = example.answer("CCA", found, "audio->visual", "c2")
     query, gallery = found.views["audio"][2], found.views["visual"]
     cosines = [float(query @ row / np.linalg.norm(query) / np.linalg.norm(row)) for row in gallery]
     order = sorted(range(8), key=lambda row: -cosines[row])[: example.TOP]
@@ -102,7 +112,7 @@ def test_the_nearest_come_first() -> None:
 
 def test_results_are_written_and_marked(built: Path) -> None:
     out = built / "figure_5_7"
-    example.write(built / "vegas", ["bad", "good"], ENTRIES, built / "experiments", out=out)
+    example.write(built / "vegas", ENTRIES, looks("bad", "good"), built / "experiments", out=out)
     rows = read(out.with_name("figure_5_7.csv"))
     assert [(row["method"], row["rank"]) for row in rows] == [
         (title, str(rank)) for title in ("CCA", "TNN-C-CCA") for rank in range(1, 6)
@@ -119,7 +129,7 @@ def test_results_are_written_and_marked(built: Path) -> None:
     assert share(picture, example.RIGHT) > 0.0015 * n_right
     assert 0 < share(picture, example.WRONG) < share(picture, example.RIGHT) * (10 - n_right) / n_right
     before = picture.read_bytes()
-    example.write(built / "vegas", ["bad", "good"], ENTRIES, built / "experiments", out=out)
+    example.write(built / "vegas", ENTRIES, looks("bad", "good"), built / "experiments", out=out)
     assert picture.read_bytes() == before
 
 
@@ -131,18 +141,18 @@ def test_a_source_without_clips_shows_names(built: Path) -> None:
         metadata={"dataset": "vegas", "source": "made up"},
     )
     out = built / "plain"
-    example.write(built / "vegas", ["good"], ENTRIES, built / "experiments", direction="visual->audio", out=out)
+    example.write(built / "vegas", ENTRIES, looks("good"), built / "experiments", direction="visual->audio", out=out)
     assert len(read(built / "plain.csv")) == example.TOP
     assert share(built / "plain.png", "#e6e6e6") > 0.05
 
 
 def test_what_is_asked_for_must_be_there(built: Path) -> None:
-    with pytest.raises(ConfigError, match="direction 'audio->lyrics': TNN-C-CCA has views audio, visual"):
+    with pytest.raises(ConfigError, match="direction 'audio->lyrics': the space has views audio, visual"):
         example.write(
-            built / "vegas", ["good"], ENTRIES, built / "experiments", direction="audio->lyrics", out=built / "x"
+            built / "vegas", ENTRIES, looks("good"), built / "experiments", direction="audio->lyrics", out=built / "x"
         )
     with pytest.raises(DataError, match="CCA: no item 'c99' in fold 0"):
-        example.answer(space(0, noise=1.0), "audio->visual", "c99")
+        example.answer("CCA", space(0, noise=1.0), "audio->visual", "c99")
 
 
 def test_right_and_wrong_are_colours_of_the_palette() -> None:

@@ -10,17 +10,17 @@ import pytest
 
 from tests.report.fabricated import Fabricated
 from unisono.config.experiments import Experiment, Variant
-from unisono.report import losses, tables
+from unisono.report import losses
 
 
 @pytest.fixture
 def trained(fabricated: Fabricated) -> Fabricated:
     """A closed form, and a sweep of two settings: the loss is 1 / epoch in one fold, three times that in the other."""
     scores = np.array([[0.2, 0.3]])
-    fabricated.add("closed", Experiment(dataset="vegas", model="cca", title="CCA"), scores={"": scores})
+    fabricated.add("closed", Experiment(dataset="vegas", model="cca"), scores={"": scores})
     variants = [Variant(setting="margin=0.1"), Variant(setting="margin=0.5")]
-    entry = Experiment(dataset="vegas", model="cca", title="TNN", variants=variants)
-    fabricated.add("deep", entry, {variant.setting: scores for variant in variants})
+    entry = Experiment(dataset="vegas", model="cca", variants=variants)
+    fabricated.add("deep", entry, {variant.setting: scores for variant in variants}, title="TNN")
     with (fabricated.folder / "deep" / "history.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["setting", "seed", "fold", "space", "epoch", "term", "value"])
@@ -33,7 +33,7 @@ def trained(fabricated: Fabricated) -> Fabricated:
 
 
 def test_means_over_folds_of_every_setting_and_term(trained: Fabricated) -> None:
-    rows = losses.rows(tables.read_results(trained.experiments, trained.folder))
+    rows = losses.rows(trained.runs())
     assert {row["experiment"] for row in rows} == {"deep"}
     curve = [row for row in rows if (row["setting"], row["term"]) == ("margin=0.5", "loss")]
     assert [float(row["value"]) for row in curve[:2]] == [2.0, pytest.approx(2 / curve[1]["epoch"], rel=1e-5)]
@@ -46,7 +46,7 @@ def test_means_over_folds_of_every_setting_and_term(trained: Fabricated) -> None
 
 
 def test_table_and_picture(trained: Fabricated, tmp_path: Path) -> None:
-    runs = tables.read_results(trained.experiments, trained.folder)
+    runs = trained.runs()
     losses.write(runs, table=tmp_path / "losses.csv", picture=tmp_path / "losses")
     with (tmp_path / "losses.csv").open(encoding="utf-8", newline="") as file:
         assert tuple(next(csv.reader(file))) == losses.COLUMNS
@@ -55,7 +55,7 @@ def test_table_and_picture(trained: Fabricated, tmp_path: Path) -> None:
 
 def test_closed_forms_alone_have_none(trained: Fabricated, tmp_path: Path) -> None:
     del trained.experiments["deep"]
-    runs = tables.read_results(trained.experiments, trained.folder)
+    runs = trained.runs()
     losses.write(runs, table=tmp_path / "losses.csv", picture=tmp_path / "losses")
     assert (tmp_path / "losses.csv").read_text() == ",".join(losses.COLUMNS) + "\n"
     assert (tmp_path / "losses.png").is_file()

@@ -24,14 +24,14 @@ def parts(values: Any) -> dict[tuple[int, int], float]:
     return {(seed, fold): float(array[seed, fold]) for seed, fold in np.ndindex(*array.shape)}
 
 
-def method(model: str, title: str, **changes: Any) -> Experiment:
+def method(model: str, **changes: Any) -> Experiment:
     """Return an experiment on the digits."""
-    return Experiment(**{"dataset": "vegas", "model": model, "title": title, **changes})
+    return Experiment(**{"dataset": "vegas", "model": model, **changes})
 
 
 def runs(fabricated: Fabricated) -> list[tables.Run]:
     """Read what has been made up."""
-    return tables.read_results(fabricated.experiments, fabricated.folder)
+    return fabricated.runs()
 
 
 def judged(fabricated: Fabricated) -> dict[str, dict[str, Any]]:
@@ -83,24 +83,22 @@ def test_one_fold_decides_nothing() -> None:
 
 
 def test_methods_are_found_by_model_and_setting(fabricated: Fabricated) -> None:
-    fabricated.add("a", method("cca", "CCA"), {"": FOLDS})
+    fabricated.add("a", method("cca"), {"": FOLDS})
     # Another reading of the same method comes first, and is not the usual one.
-    fabricated.add("b", method("c_cca", "C-CCA", params={"pairs": "half"}), {"": FOLDS - 0.2})
-    fabricated.add("c", method("c_cca", "C-CCA"), {"": FOLDS + 0.1 + np.array([0, 0.01, 0, 0, 0])})
+    fabricated.add("b", method("c_cca", params={"pairs": "half"}), {"": FOLDS - 0.2})
+    fabricated.add("c", method("c_cca"), {"": FOLDS + 0.1 + np.array([0, 0.01, 0, 0, 0])})
     usual = {"triplets": "batch-all", "distance": "cosine"}
-    fabricated.add("d", method("tnn_c_cca", "TNN-C-CCA"), {"": FOLDS + 0.2}, params=usual)
-    fabricated.add("e", method("tnn", "TNN"), {"": FOLDS}, params=usual)
+    fabricated.add("d", method("tnn_c_cca"), {"": FOLDS + 0.2}, params=usual)
+    fabricated.add("e", method("tnn"), {"": FOLDS}, params=usual)
     variants = [{"setting": f"triplets={name}"} for name in ("batch-semi-hard", "batch-hard", "random")]
     fabricated.add(
         "f",
-        method("tnn_c_cca", "TNN-C-CCA", variants=variants),
+        method("tnn_c_cca", variants=variants),
         {variant["setting"]: FOLDS + 0.3 for variant in variants},
         params=usual,
     )
     euclidean = [{"setting": "distance=euclidean", "params": {"distance": "euclidean"}}]
-    fabricated.add(
-        "g", method("tnn_c_cca", "TNN-C-CCA", variants=euclidean), {"distance=euclidean": FOLDS + 0.1}, params=usual
-    )
+    fabricated.add("g", method("tnn_c_cca", variants=euclidean), {"distance=euclidean": FOLDS + 0.1}, params=usual)
     found = judged(fabricated)
     assert found["C-CCA > CCA"]["difference"] == pytest.approx(0.102)
     assert found["TNN-C-CCA > C-CCA"]["difference"] == pytest.approx(0.098)
@@ -113,8 +111,8 @@ def test_methods_are_found_by_model_and_setting(fabricated: Fabricated) -> None:
 
 
 def test_published_numbers_come_from_one_table(fabricated: Fabricated) -> None:
-    fabricated.add("a", method("cca", "CCA"), {"": FOLDS})
-    fabricated.add("b", method("cca", "CCA", dataset="mv10k"), {"": FOLDS})
+    fabricated.add("a", method("cca"), {"": FOLDS})
+    fabricated.add("b", method("cca", dataset="mv10k"), {"": FOLDS})
     found = {(row["dataset"], row["ordering"]): row for row in orderings.judge(runs(fabricated))}
     row = found["vegas", "C-CCA > CCA"]
     assert row["published_difference"] == pytest.approx((0.6516 + 0.6435) / 2 - (0.3243 + 0.3211) / 2)
@@ -130,11 +128,11 @@ def test_published_numbers_come_from_one_table(fabricated: Fabricated) -> None:
 
 
 def test_chapter_four_s_runs_stand_in_where_there_are_no_others(fabricated: Fabricated) -> None:
-    for key, model, title, shift in (("a", "c_cca", "C-CCA", 0.0), ("b", "s_dcca", "S-DCCA", 0.1)):
+    for key, model, shift in (("a", "c_cca", 0.0), ("b", "s_dcca", 0.1)):
         settings = [{"setting": name} for name in ("k/chunks=1/3", "mean")]
         fabricated.add(
             key,
-            method(model, title, dataset="mv10k", variants=settings),
+            method(model, dataset="mv10k", variants=settings),
             {"k/chunks=1/3": FOLDS - shift, "mean": FOLDS + shift},
         )
     found = {row["ordering"]: row for row in orderings.judge(runs(fabricated))}
@@ -145,8 +143,7 @@ def test_worst_with_labels_is_compared_to_the_best_without(fabricated: Fabricate
     shifts = {"cca": 0.0, "kcca": 0.05, "dcca": -0.05, "c_cca": 0.2, "c_kcca": 0.1, "c_dcca": 0.3}
     wobble = np.array([0.01, 0, 0, 0, 0])
     for model, shift in shifts.items():
-        title = orderings.TITLES[model]
-        fabricated.add(model, method(model, title), {"": FOLDS + shift + wobble * (model == "c_kcca")})
+        fabricated.add(model, method(model), {"": FOLDS + shift + wobble * (model == "c_kcca")})
     (row,) = (row for name, row in judged(fabricated).items() if name.startswith("worst of"))
     assert row["ordering"].endswith("(here C-KCCA and KCCA)")
     assert row["difference"] == pytest.approx(0.052)
@@ -154,9 +151,9 @@ def test_worst_with_labels_is_compared_to_the_best_without(fabricated: Fabricate
 
 
 def test_both_files_are_written(fabricated: Fabricated, tmp_path: Path) -> None:
-    fabricated.add("a", method("cca", "CCA"), {"": FOLDS})
-    fabricated.add("b", method("c_cca", "C-CCA"), {"": np.vstack([FOLDS + 0.1, FOLDS + 0.12])})
-    fabricated.add("m", method("cca", "CCA", dataset="mtm"), {"": FOLDS})
+    fabricated.add("a", method("cca"), {"": FOLDS})
+    fabricated.add("b", method("c_cca"), {"": np.vstack([FOLDS + 0.1, FOLDS + 0.12])})
+    fabricated.add("m", method("cca", dataset="mtm"), {"": FOLDS})
     orderings.write(runs(fabricated), tmp_path)
     with (tmp_path / "orderings.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -177,8 +174,10 @@ def test_chunks_stand_beside_random_ones_and_the_whole(fabricated: Fabricated, t
     scores = {"k/chunks=1/3": FOLDS + 0.01, "k/chunks=2/6": FOLDS - 0.06, "random k/chunks=1/3": FOLDS, "mean": FOLDS}
     fabricated.add(
         "a",
-        method("c_cca", "C-CCA", dataset="mv10k", tables=["4.1"], variants=[{"setting": name} for name in settings]),
+        method("c_cca", dataset="mv10k", variants=[{"setting": name} for name in settings]),
         {name: {"audio->visual": values, "visual->audio": values * 0} for name, values in scores.items()},
+        title="C-CCA",
+        tables=["4.1"],
     )
     first, second = chunks.rows(runs(fabricated))
     assert (first["selected"], first["random"], first["whole"]) == pytest.approx((0.34, 0.33, 0.33))

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.report.built import HOSTILE, N
+from tests.report.built import HOSTILE, LOOKS, N
 from unisono.config import validate
 from unisono.config.experiments import Experiment
 from unisono.config.report import Report
@@ -31,7 +31,6 @@ from unisono.report.html import summary as summaries
 from unisono.report.html.page import Inputs
 
 Entries = dict[str, Experiment]
-SETTINGS = Report(gallery_items=4, gallery_mb=5, sound_s=0.5)
 
 
 class Reader(HTMLParser):
@@ -61,7 +60,7 @@ class Reader(HTMLParser):
         return [attributes for name, attributes in self.elements if name == tag]
 
 
-def write(entries: Entries, inputs: Inputs, settings: Report = SETTINGS) -> str:
+def write(entries: Entries, inputs: Inputs, settings: Report = LOOKS) -> str:
     out = inputs.data.parent / "report.html"
     page.write(entries, settings, inputs, out)
     return out.read_text(encoding="utf-8")
@@ -69,14 +68,14 @@ def write(entries: Entries, inputs: Inputs, settings: Report = SETTINGS) -> str:
 
 def without_gallery(entries: Entries, inputs: Inputs) -> str:
     """Write the page but for the gallery, which takes time."""
-    return page.to_html(entries, inputs, {})
+    return page.to_html(entries, LOOKS, inputs, {})
 
 
 @pytest.fixture(scope="session")
 def whole(project: tuple[Entries, Inputs], tmp_path_factory: pytest.TempPathFactory) -> str:
     """The whole page of the unspoilt project."""
     out = tmp_path_factory.mktemp("page") / "report.html"
-    page.write(project[0], SETTINGS, project[1], out)
+    page.write(project[0], LOOKS, project[1], out)
     return out.read_text(encoding="utf-8")
 
 
@@ -300,12 +299,12 @@ def test_a_number_that_is_none_is_said_to_be_damaged(entries: Entries, inputs: I
 
 def test_a_page_of_nothing_is_a_page(entries: Entries, inputs: Inputs, tmp_path: Path) -> None:
     nowhere = Inputs(**{name: tmp_path / "nowhere" / name for name in vars(inputs)})
-    text = page.to_html(entries, nowhere, {})
+    text = page.to_html(entries, LOOKS, nowhere, {})
     assert "not built" in text
     assert "the gallery has no query" in text
     assert "not noted" in text
     assert text.count("Missing: ") > 20
-    assert "Missing" not in summaries.to_markdown(entries, nowhere)
+    assert "Missing" not in summaries.to_markdown(entries, LOOKS, nowhere)
 
 
 @pytest.mark.parametrize(
@@ -384,11 +383,12 @@ def test_the_gallery_holds_each_method_and_direction_with_its_media(whole: str) 
 
 
 def test_media_keep_to_their_budget(entries: Entries, inputs: Inputs) -> None:
-    full = gallery.collect(entries, inputs.experiments, inputs.data, n_queries=4, megabytes=5, sound_s=0.5)
+    full = gallery.collect(entries, LOOKS, inputs.experiments, inputs.data)
     size = sum(_size(one.content) for one in full.values())
     for share in (0.7, 0.0):
         limit = share * size / 1e6
-        found = gallery.collect(entries, inputs.experiments, inputs.data, n_queries=4, megabytes=limit, sound_s=0.5)
+        looks = LOOKS.model_copy(update={"gallery_mb": limit})
+        found = gallery.collect(entries, looks, inputs.experiments, inputs.data)
         assert sum(_size(one.content) for one in found.values()) <= share * size
         assert any("report.gallery_mb" in one.remark for one in found.values())
     assert "shown by name" in found["vegas"].remark
@@ -401,7 +401,7 @@ def _size(content: dict[str, Any]) -> int:
 
 
 def test_no_queries_make_no_gallery(entries: Entries, inputs: Inputs) -> None:
-    text = write(entries, inputs, Report(gallery_items=0, gallery_mb=5, sound_s=1))
+    text = write(entries, inputs, LOOKS.model_copy(update={"gallery_items": 0}))
     assert "the gallery has no query" in section(text, "gallery")
     shutil.rmtree(inputs.experiments)
     text = write(entries, inputs)
@@ -411,7 +411,7 @@ def test_no_queries_make_no_gallery(entries: Entries, inputs: Inputs) -> None:
 
 def test_a_method_that_lacks_a_query_says_so(entries: Entries, inputs: Inputs) -> None:
     shutil.copy(inputs.experiments / "chunks_cca" / "embeddings.parquet", inputs.experiments / "vegas_c_cca")
-    found = gallery.collect(entries, inputs.experiments, inputs.data, n_queries=1, megabytes=5, sound_s=0.5)
+    found = gallery.collect(entries, LOOKS.model_copy(update={"gallery_items": 1}), inputs.experiments, inputs.data)
     assert found["vegas"].content["methods"][1]["answers"]["audio->visual"] == [None]
 
 
@@ -494,7 +494,7 @@ def test_markdown_is_rendered_without_its_html_and_links() -> None:
 
 def test_the_summary_links_what_is_there_and_tells_no_lyrics_or_times(entries: Entries, inputs: Inputs) -> None:
     out = inputs.tables.parent / "report.md"
-    summaries.write(entries, inputs, out)
+    summaries.write(entries, LOOKS, inputs, out)
     text = out.read_text()
     links = re.findall(r"\]\(([^)]+)\)", text)
     assert len(links) > 20
@@ -506,7 +506,8 @@ def test_the_summary_links_what_is_there_and_tells_no_lyrics_or_times(entries: E
     assert "may not be compared" in text
     assert "| VEGAS | audio → visual (MAP, Table 5.2) | C-CCA | 63.00" in text
     (inputs.tables / "table_5_2.md").unlink()
-    assert "| Table 5.2 | Audio-visual retrieval, all methods | missing |" in summaries.to_markdown(entries, inputs)
+    text = summaries.to_markdown(entries, LOOKS, inputs)
+    assert "| Table 5.2 | Audio-visual retrieval, all methods | missing |" in text
 
 
 # ---- Parameters, colours ----
@@ -572,4 +573,4 @@ def test_unreadable_out_is_an_error(entries: Entries, inputs: Inputs, tmp_path: 
     (tmp_path / "file").write_text("")
     broken = replace(inputs, experiments=tmp_path / "nothing")
     with pytest.raises(DataError, match="cannot be written"):
-        page.write(entries, SETTINGS, broken, tmp_path / "file" / "report.html")
+        page.write(entries, LOOKS, broken, tmp_path / "file" / "report.html")

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from tests.report.browser import Browser, program
-from tests.report.built import HOSTILE
+from tests.report.built import HOSTILE, LOOKS
 from unisono.config.experiments import Experiment
-from unisono.config.report import Report
 from unisono.report.html import page
 from unisono.report.html.page import Inputs
 
@@ -28,7 +27,7 @@ SELECTS = {"set": 1, "method": 2, "direction": 3, "query": 4}
 def written(project: tuple[dict[str, Experiment], Inputs], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of the small project."""
     out = tmp_path_factory.mktemp("page") / "report.html"
-    page.write(project[0], Report(gallery_items=4, gallery_mb=5, sound_s=1), project[1], out)
+    page.write(project[0], LOOKS, project[1], out)
     return out
 
 
@@ -319,7 +318,7 @@ def test_a_page_of_nothing_opens_as_well(
 ) -> None:
     nowhere = Inputs(**dict.fromkeys(vars(project[1]), tmp_path / "nowhere"))
     out = tmp_path / "report.html"
-    out.write_text(page.to_html(project[0], nowhere, {}), encoding="utf-8")
+    out.write_text(page.to_html(project[0], LOOKS, nowhere, {}), encoding="utf-8")
     tab.open(out)
     assert tab.complaints() == []
     assert tab.run("document.querySelectorAll('.missing').length") > 20

@@ -9,7 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from tests.report.fabricated import Looks
 from unisono.config.experiments import Experiment
+from unisono.config.report import Report
 from unisono.errors import ConfigError, DataError
 from unisono.io import parquet
 from unisono.report import embeddings, spaces
@@ -54,10 +56,18 @@ def built(tmp_path: Path) -> Path:
 
 
 ENTRIES = {
-    "first": Experiment(dataset="vegas", model="cca", title="C-CCA"),
-    "second": Experiment(dataset="vegas", model="cca", title="TNN-C-CCA"),
-    "other": Experiment(dataset="mv10k", model="cca", title="CCA"),
+    "first": Experiment(dataset="vegas", model="cca"),
+    "second": Experiment(dataset="vegas", model="cca"),
+    "other": Experiment(dataset="mv10k", model="cca"),
 }
+
+
+def looks(*keys: str) -> Report:
+    """Put experiments into figure 5.6."""
+    found = Looks()
+    for key in keys:
+        found.put(key, {"first": "C-CCA", "second": "TNN-C-CCA"}[key], ["fig5.6"])
+    return found.report()
 
 
 def test_groups_stay_apart_and_the_result_is_the_same_again() -> None:
@@ -72,11 +82,12 @@ def test_groups_stay_apart_and_the_result_is_the_same_again() -> None:
 
 
 def test_items_of_one_fold_in_every_space(built: Path) -> None:
+    both = looks("first", "second")
     # `second` tests c00-c03 in its second fold, so the first folds differ.
     with pytest.raises(DataError, match="item 'c00' is in one experiment and not in the other"):
-        spaces.write(built / "vegas", ["first", "second"], ENTRIES, built / "experiments", out=built / "figure_5_6")
+        spaces.write(built / "vegas", ENTRIES, both, built / "experiments", out=built / "figure_5_6")
     write_experiment(built / "experiments", "second", ids=[f"c{i:02d}" for i in range(N)], seed=2)
-    spaces.write(built / "vegas", ["first", "second"], ENTRIES, built / "experiments", out=built / "figure_5_6")
+    spaces.write(built / "vegas", ENTRIES, both, built / "experiments", out=built / "figure_5_6")
     with (built / "figure_5_6.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     counts = {panel: sum(row["panel"] == panel for row in rows) for panel in dict.fromkeys(r["panel"] for r in rows)}
@@ -90,16 +101,21 @@ def test_items_of_one_fold_in_every_space(built: Path) -> None:
     assert {row["label"] for row in rows if row["id"] == "c01"} == {"b"}
     assert (built / "figure_5_6.png").stat().st_size > 10_000
     first = (built / "figure_5_6.svg").read_bytes()
-    spaces.write(built / "vegas", ["first", "second"], ENTRIES, built / "experiments", out=built / "figure_5_6")
+    spaces.write(built / "vegas", ENTRIES, both, built / "experiments", out=built / "figure_5_6")
     assert (built / "figure_5_6.svg").read_bytes() == first
 
 
 def test_only_some_of_many_items_are_drawn(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spaces, "MAX_ITEMS", 7)
-    spaces.write(built / "vegas", ["first"], ENTRIES, built / "experiments", out=built / "x")
+    spaces.write(built / "vegas", ENTRIES, looks("first"), built / "experiments", out=built / "x")
     with (built / "x.csv").open(encoding="utf-8", newline="") as file:
         ids = [row["id"] for row in csv.DictReader(file) if row["panel"] == "features, audio"]
     assert ids == ["c00", "c03", "c06", "c09", "c12", "c15", "c18"]
+
+
+def test_a_figure_of_no_experiment_says_what_to_do(built: Path) -> None:
+    with pytest.raises(ConfigError, match=r"report\.figures\.5\.6: no experiment stands there; name at least one"):
+        spaces.write(built / "vegas", ENTRIES, looks(), built / "experiments", out=built / "x")
 
 
 @pytest.mark.parametrize(

@@ -18,10 +18,14 @@ def swept(fabricated: Fabricated) -> Fabricated:
     """One sweep of margins, one of batches, two of components."""
 
     def add(key: str, title: str, number: str, values: dict[str, float]) -> None:
-        entry = Experiment(
-            dataset="vegas", model="cca", title=title, tables=[number], variants=[Variant(setting=s) for s in values]
+        entry = Experiment(dataset="vegas", model="cca", variants=[Variant(setting=s) for s in values])
+        fabricated.add(
+            key,
+            entry,
+            {s: np.array([[value - 0.01, value, value + 0.01]]) for s, value in values.items()},
+            title=title,
+            tables=[number],
         )
-        fabricated.add(key, entry, {s: np.array([[value - 0.01, value, value + 0.01]]) for s, value in values.items()})
 
     add("margins", "TNN-C-CCA", "5.5", {"margin=0.5;batches=500": 0.4, "margin=0.1;batches=500": 0.3})
     add("batches", "TNN-C-CCA", "5.6", {"margin=0.5;batches=300": 0.45, "margin=0.5;batches=900": 0.35})
@@ -36,7 +40,7 @@ def read(path: Path) -> list[dict[str, str]]:
 
 
 def test_numbers_with_the_published_beside(swept: Fabricated, tmp_path: Path) -> None:
-    runs = tables.read_results(swept.experiments, swept.folder)
+    runs = swept.runs()
     sweeps.write(runs, tables_folder=tmp_path / "tables", figures=tmp_path / "figures")
     rows = read(tmp_path / "tables" / "figure_5_9.csv")
     assert tuple(rows[0]) == tables.COLUMNS
@@ -59,7 +63,7 @@ def test_numbers_with_the_published_beside(swept: Fabricated, tmp_path: Path) ->
 
 
 def test_lines_are_methods_or_directions_in_order_of_the_axis(swept: Fabricated) -> None:
-    runs = tables.read_results(swept.experiments, swept.folder)
+    runs = swept.runs()
     both = sweeps.curves(sweeps.FIGURES["5.8"][1][0], sweeps.rows("5.8", runs)[:4])
     assert {name: [place for place, _ in curve] for name, curve in both.items()} == {
         "audio → visual": [0.1, 0.5],

@@ -13,6 +13,7 @@ import pytest
 
 from tests.report.fabricated import Fabricated
 from unisono.config.experiments import Experiment
+from unisono.config.report import Report
 from unisono.errors import DataError
 from unisono.report import data_tables, index, layouts, tables
 
@@ -24,18 +25,27 @@ RANKS = {"recall_at_1": 0.2, "recall_at_5": 0.4, "recall_at_10": 0.6, "median_ra
 CHANCE = {"recall_at_1": 1 / 18, "recall_at_5": 5 / 18, "recall_at_10": 10 / 18, "median_rank": 9.5, "mean_rank": 9.5}
 
 
+LOOKS = Report(
+    gallery_items=0,
+    gallery_mb=0,
+    sound_s=1,
+    titles={"mtm_random": "Random", "gcca": "GCCA"},
+    tables={"6.2": ["mtm_random", "mtm_gcca"]},
+)
+
+
 def entry(model: str, **changes: Any) -> Experiment:
-    """Return an experiment of table 6.2."""
-    return Experiment(**{"dataset": "mtm", "model": model, "title": model.upper(), "tables": ["6.2"], **changes})
+    """Return an experiment on songs."""
+    return Experiment(**{"dataset": "mtm", "model": model, **changes})
 
 
 @pytest.fixture
 def entries(tmp_path: Path) -> dict[str, Experiment]:
     """Three experiments that rank pairs, and their results in ``tmp_path/experiments``."""
     found = {
-        "mtm_random": entry("random", title="Random", seeds=2),
+        "mtm_random": entry("random", seeds=2),
         "mtm_gcca": entry("gcca"),
-        "mtm_gcca_plain": entry("gcca", views={"sheet": "sheet_plain"}, tables=[]),
+        "mtm_gcca_plain": entry("gcca", views={"sheet": "sheet_plain"}),
     }
     for offset, key in enumerate(found):
         scores = {name: value + offset / 8 for name, value in RANKS.items()}
@@ -51,9 +61,9 @@ def entries(tmp_path: Path) -> dict[str, Experiment]:
     return found
 
 
-def write(entries: dict[str, Experiment], folder: Path) -> list[tables.Run]:
+def write(entries: dict[str, Experiment], folder: Path, looks: Report = LOOKS) -> list[tables.Run]:
     """Write all tables below `folder`, as the stage does."""
-    runs = tables.read_results(entries, folder / "experiments")
+    runs = tables.read_results(entries, looks, folder / "experiments")
     layouts.write(runs, folder / "tables")
     index.write(runs, folder / "tables")
     tables.write_headlines(runs, folder / "metrics.json")
@@ -147,17 +157,18 @@ def test_missing_or_damaged_results_raise(entries: dict[str, Experiment], tmp_pa
     path = tmp_path / "experiments" / "mtm_gcca" / "metrics.json"
     path.write_text("{")
     with pytest.raises(DataError, match=r"mtm_gcca/metrics.json: not JSON .*run experiment 'mtm_gcca' again"):
-        tables.read_results(entries, tmp_path / "experiments")
+        tables.read_results(entries, LOOKS, tmp_path / "experiments")
     path.unlink()
     with pytest.raises(DataError, match=r"mtm_gcca/metrics.json: no such file; run `dvc repro`"):
-        tables.read_results(entries, tmp_path / "experiments")
+        tables.read_results(entries, LOOKS, tmp_path / "experiments")
 
 
 def test_overrides_of_views_are_another_setting_those_of_parameters_are_not(fabricated: Fabricated) -> None:
-    plain = entry("random", dataset="vegas", title="CCA", tables=["5.2"], params={"n_components": 4})
-    fabricated.add("vegas_cca", plain, {"": [[0.2, 0.3]]})
-    fabricated.add("vegas_other", plain.model_copy(update={"views": {"audio": "other"}}), {"": [[0.2, 0.3]]})
-    first, second = tables.read_results(fabricated.experiments, fabricated.folder)
+    plain = entry("random", dataset="vegas", params={"n_components": 4})
+    fabricated.add("vegas_cca", plain, {"": [[0.2, 0.3]]}, tables=["5.2"])
+    other = plain.model_copy(update={"views": {"audio": "other"}})
+    fabricated.add("vegas_other", other, {"": [[0.2, 0.3]]}, tables=["5.2"])
+    first, second = fabricated.runs()
     assert (first.setting, first.label) == ("n_components=4", "")
     assert (second.setting, second.label) == ("audio=other;n_components=4", "audio=other")
     assert [row["published"] for row in tables.rows("5.2", [first, second])] == ["0.3243", "0.3211", "", ""]
@@ -175,36 +186,42 @@ SELECTIONS = ("batch-all", "batch-semi-hard", "batch-hard")
 @pytest.fixture
 def sweep(fabricated: Fabricated) -> Fabricated:
     """A usual run that stands in three tables, and sweeps of it."""
-    tnn = {"dataset": "vegas", "model": "tnn_c_cca", "title": "TNN-C-CCA"}
+    tnn = {"dataset": "vegas", "model": "tnn_c_cca"}
     usual = {"triplets": "batch-all", "distance": "cosine", "margin": 0.5}
     ones = np.ones((2, 3))
     fabricated.add(
         "usual",
-        Experiment(**tnn, tables=["5.2", "5.3", "5.4"]),
+        Experiment(**tnn),
         {"": ones * 0.5},
+        title="TNN-C-CCA",
+        tables=["5.2", "5.3", "5.4"],
         params=usual,
         notes=("tnn_c_cca: about right",),
     )
     variants = [{"setting": f"triplets={name}", "params": {"triplets": name}} for name in SELECTIONS[1:]]
     fabricated.add(
         "selections",
-        Experiment(**tnn, tables=["5.3"], variants=variants),
+        Experiment(**tnn, variants=variants),
         {variant["setting"]: ones * 0.4 for variant in variants},
+        title="TNN-C-CCA",
+        tables=["5.3"],
         params=usual,
     )
     margins = [f"margin={margin};batches=500" for margin in (0.1, 0.5)] + ["margin=0.5;batches=300"]
     sizes = [{"setting": margin, "params": {"batch_size": 75 if "300" in margin else 40}} for margin in margins]
     fabricated.add(
         "margins",
-        Experiment(**tnn, tables=["5.5", "5.6"], variants=sizes),
+        Experiment(**tnn, variants=sizes),
         {margin: ones * value for margin, value in zip(margins, (0.3, 0.41, 0.35), strict=True)},
+        title="TNN-C-CCA",
+        tables=["5.5", "5.6"],
         params=usual,
     )
     return fabricated
 
 
 def test_variants_are_runs_and_parts_are_read_by_setting(sweep: Fabricated) -> None:
-    runs = tables.read_results(sweep.experiments, sweep.folder)
+    runs = sweep.runs()
     assert [run.setting for run in runs if run.key == "selections"] == [
         "triplets=batch-semi-hard",
         "triplets=batch-hard",
@@ -220,7 +237,7 @@ def test_variants_are_runs_and_parts_are_read_by_setting(sweep: Fabricated) -> N
 
 
 def test_a_run_stands_at_its_published_setting_in_each_table(sweep: Fabricated) -> None:
-    runs = tables.read_results(sweep.experiments, sweep.folder)
+    runs = sweep.runs()
 
     def settings(number: str) -> list[tuple[str, str]]:
         rows = tables.rows(number, runs)
@@ -238,7 +255,7 @@ def test_a_run_stands_at_its_published_setting_in_each_table(sweep: Fabricated) 
 
 
 def test_published_numbers_stand_beside_ours_and_missing_ones_are_empty(sweep: Fabricated) -> None:
-    runs = tables.read_results(sweep.experiments, sweep.folder)
+    runs = sweep.runs()
     text = layouts.to_markdown("5.3", runs)
     found = {line[0]: line[1:] for line in lines(text)}
     assert found["Method"][:4] == ["VEGAS a→v", "VEGAS v→a", "MV-10K a→v", "MV-10K v→a"]
@@ -253,7 +270,7 @@ def test_published_numbers_stand_beside_ours_and_missing_ones_are_empty(sweep: F
 
 
 def test_margins_and_batches_are_columns_with_the_published_below(sweep: Fabricated) -> None:
-    runs = tables.read_results(sweep.experiments, sweep.folder)
+    runs = sweep.runs()
     found = lines(layouts.to_markdown("5.5", runs))
     assert found[0] == ["Method", *(f"{margin / 10}" for margin in range(1, 12))]
     ours = dict(zip(found[0], found[2], strict=True))
@@ -272,8 +289,8 @@ def test_margins_and_batches_are_columns_with_the_published_below(sweep: Fabrica
 
 def test_table_5_2_has_the_mean_of_both_directions(fabricated: Fabricated) -> None:
     scores = {"audio->visual": [[0.2, 0.4]], "visual->audio": [[0.4, 0.2]]}
-    fabricated.add("a", Experiment(dataset="mv10k", model="cca", title="CCA", tables=["5.2"]), {"": scores})
-    runs = tables.read_results(fabricated.experiments, fabricated.folder)
+    fabricated.add("a", Experiment(dataset="mv10k", model="cca"), {"": scores}, tables=["5.2"])
+    runs = fabricated.runs()
     found = lines(layouts.to_markdown("5.2", runs))
     line = dict(zip(found[0], next(line for line in found if line[0] == "CCA"), strict=True))
     # Each direction varies, the mean of the two does not.
@@ -285,12 +302,10 @@ def test_table_5_2_has_the_mean_of_both_directions(fabricated: Fabricated) -> No
 
 def test_table_4_1_shows_audio_queries_and_no_random_chunks(fabricated: Fabricated) -> None:
     settings = ["k/chunks=1/3", "random k/chunks=1/3", "mean"]
-    experiment = Experiment(
-        dataset="mv10k", model="c_cca", title="C-CCA", tables=["4.1"], variants=[{"setting": name} for name in settings]
-    )
+    experiment = Experiment(dataset="mv10k", model="c_cca", variants=[{"setting": name} for name in settings])
     scores = {"audio->visual": [[0.3]], "visual->audio": [[0.9]]}
-    fabricated.add("a", experiment, dict.fromkeys(settings, scores))
-    runs = tables.read_results(fabricated.experiments, fabricated.folder)
+    fabricated.add("a", experiment, dict.fromkeys(settings, scores), title="C-CCA", tables=["4.1"])
+    runs = fabricated.runs()
     found = lines(layouts.to_markdown("4.1", runs))
     assert found[0] == ["Method", "1/3", "2/6", "3/9", "mean", "D: 1/3", "D: 2/6", "D: 3/9", "D: mean"]
     (line,) = (line for line in found if line[0] == "C-CCA")
@@ -299,8 +314,7 @@ def test_table_4_1_shows_audio_queries_and_no_random_chunks(fabricated: Fabricat
 
 
 def test_table_6_3_has_two_measures_in_a_cell(entries: dict[str, Experiment], tmp_path: Path) -> None:
-    entries["mtm_gcca"].tables.append("6.3")
-    write(entries, tmp_path)
+    write(entries, tmp_path, LOOKS.model_copy(update={"tables": LOOKS.tables | {"6.3": ["mtm_gcca"]}}))
     found = lines((tmp_path / "tables" / "table_6_3.md").read_text(encoding="utf-8"))
     assert found[0][1] == "audio → lyrics (R@1 / MedR)"
     assert [line[0] for line in found[2:]] == [
@@ -313,7 +327,7 @@ def test_table_6_3_has_two_measures_in_a_cell(entries: dict[str, Experiment], tm
 
 
 def test_headlines_of_variants_have_no_dot_in_their_key_and_only_the_task_s_measure(sweep: Fabricated) -> None:
-    found = tables.headlines(tables.read_results(sweep.experiments, sweep.folder))
+    found = tables.headlines(sweep.runs())
     assert next(iter(found)) == "usual"
     assert found["margins/margin=0_1_batches=500"] == {"audio->visual": {"map": 0.3}, "visual->audio": {"map": 0.3}}
     assert not any("." in key for key in found)
@@ -333,8 +347,8 @@ def test_every_table_is_written_and_listed_also_without_experiments(tmp_path: Pa
 
 
 def test_a_table_that_the_dissertation_does_not_have(fabricated: Fabricated, tmp_path: Path) -> None:
-    fabricated.add("a", Experiment(dataset="vegas", model="cca", title="CCA", tables=["7.1", "fig5.9"]), {"": [[0.5]]})
-    runs = write(fabricated.experiments, tmp_path)
+    fabricated.add("a", Experiment(dataset="vegas", model="cca"), {"": [[0.5]]}, tables=["7.1", "fig5.9"])
+    runs = write(fabricated.experiments, tmp_path, fabricated.looks.report())
     assert lines((tmp_path / "tables" / "table_7_1.md").read_text())[2] == ["CCA", *["50.00\u00a0±\u00a00.00"] * 2]
     assert layouts.numbers(runs) == sorted([*layouts.LAYOUTS, "7.1"])
 

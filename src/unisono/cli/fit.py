@@ -20,17 +20,19 @@ def add(commands: Any) -> None:
 
 
 def _fit(args: argparse.Namespace) -> None:
-    from unisono import config
+    from unisono.config.compute import Compute
+    from unisono.config.experiments import load_experiments
+    from unisono.config.models import load_models
     from unisono.evaluation import warn_in_a_line
     from unisono.evaluation.experiments import run_experiments
 
     warn_in_a_line()
     run_experiments(
-        config.load("experiments"),
-        config.load("models"),
+        load_experiments(),
+        load_models(),
         keys=list(dict.fromkeys(args.keys)),
         data=Path("data"),
         out=Path("results/experiments"),
         times=Path("results/timing"),
-        compute=config.load("compute"),
+        compute=Compute.load(),
     )

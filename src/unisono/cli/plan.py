@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from unisono.config.compute import Compute
 from unisono.errors import DataError
 
 
@@ -29,11 +30,12 @@ def _plan(args: argparse.Namespace) -> None:
     import yaml
 
     from unisono import config
+    from unisono.evaluation.params_file import check_params_file
     from unisono.planning import costs, dag, recipe
 
     root = Path()
     # The whole file is validated first, as a run would.
-    config.load_all()
+    check_params_file()
     before = config.read_yaml(config.PARAMS_FILE)
     after = yaml.safe_load(recipe.merged(args.params)) if args.params else before
     stages = dag.read(root / "dvc.yaml", after)
@@ -54,7 +56,7 @@ def _plan(args: argparse.Namespace) -> None:
         print(
             f"{dataset}: source {after[dataset]['source']}, {count if count is not None else 'unknown number of'} items"
         )
-    needed = _totals(seconds, megabytes, downloads, config.load("compute").n_workers)
+    needed = _totals(seconds, megabytes, downloads, Compute.load().n_workers)
     missing = _checks(after, kinds, needed, downloads if args.check_urls else [], root)
     if missing:
         raise DataError(f"{len(missing)} of the checks failed ({', '.join(missing)}); see above, nothing was started")

@@ -24,8 +24,9 @@ def add(commands: Any) -> None:
 def _sources(args: argparse.Namespace) -> None:
     from unisono import config
     from unisono.datasets import sources
+    from unisono.evaluation.params_file import check_params_file
 
-    config.load_all(args.params)
+    check_params_file(args.params)
     params = config.read_yaml(args.params)
     for dataset in [args.dataset] if args.dataset else sources.SOURCES:
         print(f"{dataset}.source")

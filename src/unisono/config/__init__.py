@@ -1,21 +1,21 @@
 """``params.yaml``, read and validated once, at the edge.
 
 **Conventions.** The file's top-level keys are sections. Each section is a pydantic model in the module of its
-name (``unisono.config.mtm`` for ``mtm``), so that a stage depends on its own section's schema alone. `load`
-validates the *whole* file whatever section is asked for: a misspelt key anywhere fails at the first stage that
-runs, with its full name and the nearest legal one.
+name (``unisono.config.mtm.Mtm`` for ``mtm``) and loads itself (``Mtm.load()``), so that a stage depends on its own
+section's schema alone. `unisono.config.whole` validates the file as a whole, `unisono.evaluation.checks` compares it
+with the methods that there are: the pipeline's first stage does both, so that a misspelt key anywhere fails there, with
+its full name and the nearest legal one.
 """
 
 from __future__ import annotations
 
 import difflib
 import functools
-import importlib
 import types
 import typing
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pydantic
 import yaml
@@ -23,7 +23,6 @@ import yaml
 from unisono.errors import ConfigError
 
 PARAMS_FILE = Path("params.yaml")
-SECTIONS = ("compute", "experiments", "models", "mtm", "mv10k", "report", "vegas")
 
 
 class Section(pydantic.BaseModel):
@@ -95,7 +94,7 @@ def _legal_keys(model: type[pydantic.BaseModel], path: list[str]) -> set[str]:
 def read_yaml(path: Path) -> Mapping[str, Any]:
     """Read a YAML mapping, or raise `ConfigError` with the line that is wrong."""
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = _parsed(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file; run from the project's folder (where dvc.yaml is)") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -105,41 +104,43 @@ def read_yaml(path: Path) -> Mapping[str, Any]:
     return raw
 
 
-@functools.cache
-def load_all(path: Path = PARAMS_FILE) -> Mapping[str, Any]:
-    """Read and validate every section of `path`; see `load`."""
-    raw = read_yaml(path)
-    for key in raw:
-        if key not in SECTIONS:
-            raise ConfigError(f"{key}: unknown section of {path}; {nearest(str(key), SECTIONS)}")
-    sections: dict[str, Any] = {}
-    for name in SECTIONS:
-        if name not in raw:
-            raise ConfigError(f"{name}: missing section of {path}; add it")
-        # By name, not by an import statement: a stage depends on the schema of its own section only.
-        parse = importlib.import_module(f"unisono.config.{name}").parse
-        sections[name] = parse(raw[name])
-    return sections
+@functools.lru_cache(maxsize=4)
+def _parsed(text: str) -> Any:
+    """Parse YAML once for all sections; by libyaml where PyYAML has it, which is ten times as fast."""
+    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
-def load(section: str, path: Path = PARAMS_FILE) -> Any:
-    """Validate the whole of ``params.yaml`` and return one section.
+def section(name: str, path: Path = PARAMS_FILE) -> Any:
+    """Read one section of ``params.yaml``, as it stands there.
 
     Parameters
     ----------
-    section : str
+    name : str
         Top-level key, for example ``"mtm"``.
     path : Path
         The file, ``params.yaml`` in the current folder by default.
 
     Returns
     -------
-    Section
-        The pydantic model of ``unisono.config.<section>`` (for ``models`` and ``experiments`` a mapping of them).
+    object
 
     Raises
     ------
     ConfigError
-        The file is missing or not YAML; a key is unknown (with the nearest legal one), missing or out of range.
+        The file is missing or not YAML, or lacks the section.
     """
-    return load_all(path)[section]
+    raw = read_yaml(path)
+    if name not in raw:
+        raise ConfigError(f"{name}: missing section of {path}; add it")
+    return raw[name]
+
+
+class TopLevel(Section):
+    """A section of its own, named as its class in lower case."""
+
+    @classmethod
+    def load(cls, path: Path = PARAMS_FILE) -> Self:
+        """Read and validate the section; a `ConfigError` names the first key that is unknown or wrong."""
+        name = cls.__name__.lower()
+        loaded: Self = validate(cls, section(name, path), where=name)
+        return loaded

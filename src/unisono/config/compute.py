@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, StrictBool
 
-from unisono.config import Section, validate
+from unisono.config import TopLevel
 
 
-class Compute(Section):
+class Compute(TopLevel):
     """How work is executed; results do not depend on any of it, but for the last digits (`reproducible`)."""
 
     executor: Literal["process", "serial"] = "process"
@@ -29,8 +29,3 @@ class Compute(Section):
         """Worker processes: `workers`, or one per available core."""
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         return self.workers or cores or 1
-
-
-def parse(raw: Any) -> Compute:
-    """Validate the section."""
-    return validate(Compute, raw, where="compute")

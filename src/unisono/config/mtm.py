@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, field_validator
 
-from unisono.config import Section, validate
+from unisono.config import Section, TopLevel
 
 Sha256 = Field(default="", pattern=r"^([0-9a-f]{64})?$")
 
@@ -149,7 +149,7 @@ class Features(Section):
     skipgram: SkipGram
 
 
-class Mtm(Section):
+class Mtm(TopLevel):
     """The whole section."""
 
     source: Literal["music21", "musicxml", "lmd", "parquet"]
@@ -159,8 +159,3 @@ class Mtm(Section):
     engraver: Engraver
     engravings: dict[str, Engraving] = Field(min_length=1)
     features: Features
-
-
-def parse(raw: Any) -> Mtm:
-    """Validate the section."""
-    return validate(Mtm, raw, where="mtm")

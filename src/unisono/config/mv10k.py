@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
-from unisono.config import Section, validate
+from unisono.config import Section, TopLevel
 
 Sha256 = Field(default="", pattern=r"^([0-9a-f]{64})?$")
 
@@ -126,7 +126,7 @@ class Folds(Section):
     seed: int = Field(ge=0)
 
 
-class Mv10k(Section):
+class Mv10k(TopLevel):
     """The whole section."""
 
     source: Literal["simulated", "youtube8m", "features", "parquet"]
@@ -135,8 +135,3 @@ class Mv10k(Section):
     moods: Moods
     features: Features
     folds: Folds
-
-
-def parse(raw: Any) -> Mv10k:
-    """Validate the section."""
-    return validate(Mv10k, raw, where="mv10k")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
-from unisono.config import Section, validate
+from unisono.config import Section, TopLevel
 from unisono.config.extractors import Extractors
 
 Sha256 = Field(default="", pattern=r"^([0-9a-f]{64})?$")
@@ -78,15 +78,10 @@ class Folds(Section):
     seed: int = Field(ge=0)
 
 
-class Vegas(Section):
+class Vegas(TopLevel):
     """The whole section."""
 
     source: Literal["digits", "archive", "youtube", "features", "parquet"]
     clips: Clips
     features: Extractors
     folds: Folds
-
-
-def parse(raw: Any) -> Vegas:
-    """Validate the section."""
-    return validate(Vegas, raw, where="vegas")

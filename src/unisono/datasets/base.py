@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from unisono.config import nearest
+from unisono.config import TopLevel, nearest
 from unisono.errors import ConfigError
 
 
@@ -20,11 +20,14 @@ class DataSet:
     ----------
     name : str
         Of its package, its section of params.yaml and its folder in ``data/``.
+    settings : type of TopLevel
+        Its section of params.yaml, which loads itself.
     dealt_by : tuple of str
         Columns of the samples that decide how items are dealt, where they are there.
     """
 
     name: str
+    settings: type[TopLevel]
     dealt_by: tuple[str, ...] = ("label", "group")
 
     def deal(self, table: pa.Table, section: Any) -> tuple[np.ndarray, dict[str, Any]]:

@@ -229,7 +229,7 @@ def query_scores(embeddings: Mapping[str, Any], views: Sequence[str]) -> dict[st
     for fold in np.unique(folds):
         rows = folds == fold
         matrices = {name: array[rows] for name, array in embeddings.items() if name.partition("@")[0] in views}
-        space = Space("", "", int(fold), embeddings["id"][rows], labels[rows], matrices)
+        space = Space("", int(fold), embeddings["id"][rows], labels[rows], matrices)
         for direction, values in scores.items():
             query, target = space.sides(direction)
             values[rows] = metrics.average_precisions(query, target, space.labels, space.labels)

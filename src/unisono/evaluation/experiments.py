@@ -14,6 +14,7 @@ from unisono.config.compute import Compute
 from unisono.config.experiments import Experiment
 from unisono.datasets.loading import Dataset, load_folder
 from unisono.errors import ConfigError, UnisonoError
+from unisono.evaluation.checks import check_experiment
 from unisono.evaluation.divisions import feature_sets
 from unisono.evaluation.planning import Setting
 from unisono.evaluation.running import Request, run_requests
@@ -56,7 +57,7 @@ def run_experiments(
     Raises
     ------
     ConfigError
-        A key is unknown; the message has the nearest one.
+        A key, or what an experiment says, is unknown; the message has the nearest legal one.
     SystemExit
         With status 2 if an experiment failed: a line says which and why; all others are written.
     """
@@ -64,6 +65,8 @@ def run_experiments(
         if key not in entries:
             raise ConfigError(f"experiments.{key}: no such experiment; {nearest(key, entries)}")
     wanted = list(entries) if keys is None else list(keys)
+    for key in wanted:
+        check_experiment(key, entries[key])
 
     @functools.cache
     def load(dataset: str, views: tuple[tuple[str, str], ...]) -> Dataset:

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unisono import config
 from unisono.config import nearest
-from unisono.config.experiments import VIEWS, Experiment
+from unisono.config.experiments import VIEWS, Experiment, load_experiments
 from unisono.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -173,7 +172,7 @@ def search(
             raise ConfigError(f"{option}: {dataset} has no view {value!r}; {nearest(value, VIEWS[dataset])}")
     if view is not None and view == target:
         raise ConfigError(f"--target: got {target!r}, which is the query's own view; name another")
-    entries = config.load("experiments")
+    entries = load_experiments()
     key = experiment_of(method, dataset, entries)
     folder = trained(key, results)
     sets = feature_sets(dataset, entries[key].settings[0].views)

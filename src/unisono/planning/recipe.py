@@ -15,6 +15,7 @@ import yaml
 
 from unisono import config
 from unisono.errors import ConfigError
+from unisono.evaluation.params_file import check_params_file
 from unisono.io.files import replacing
 
 #: Keys that an entry of `experiments` may lack.
@@ -107,7 +108,7 @@ def merged(recipe: Path, params: Path = config.PARAMS_FILE) -> str:
     with tempfile.TemporaryDirectory(prefix="unisono-") as folder:
         trial = Path(folder) / "params.yaml"
         trial.write_text(text, encoding="utf-8")
-        config.load_all(trial)
+        check_params_file(trial)
     return text
 
 

@@ -46,7 +46,7 @@ def rows(runs: Sequence[tables.Run]) -> list[dict[str, Any]]:
     labelled = [(run, label) for run, _, label in tables.standing("4.1", runs)]
     labelled += [(run, run.label) for run in runs if run.label.startswith(tables.RANDOM_CHUNKS)]
     for run, label in labelled:
-        by_method.setdefault((run.result["dataset"], run.experiment.title), {})[label] = run
+        by_method.setdefault((run.result["dataset"], run.title), {})[label] = run
     found = []
     for (dataset, method), own in by_method.items():
         for label in [label for label in own if label.startswith(_SELECTED)]:

@@ -95,7 +95,7 @@ def read_recall(runs: Iterable[tables.Run], *, dataset: str) -> list[dict[str, A
     for run in runs:
         if run.experiment.dataset != dataset:
             continue
-        name = " ".join(filter(None, (run.experiment.title, run.setting)))
+        name = " ".join(filter(None, (run.title, run.setting)))
         found += [
             {"method": name, "direction": row["direction"], "k": int(row["k"]), "recall": float(row["recall"])}
             for row in read_curve(run, "recall.csv")
@@ -199,7 +199,7 @@ def precision_rows(number: str, runs: Iterable[tables.Run]) -> list[dict[str, An
     figure = FIGURES[number]
     found = []
     for run, shown, label in tables.standing(figure.table, runs):
-        if run.result["dataset"] != figure.dataset or not run.experiment.title.startswith(figure.methods):
+        if run.result["dataset"] != figure.dataset or not run.title.startswith(figure.methods):
             continue
         if figure.setting not in ("", label):
             continue
@@ -207,7 +207,7 @@ def precision_rows(number: str, runs: Iterable[tables.Run]) -> list[dict[str, An
             {
                 "figure": number,
                 "dataset": figure.dataset,
-                "method": run.experiment.title,
+                "method": run.title,
                 "setting": shown,
                 "direction": row["direction"],
                 "k": int(row["k"]),

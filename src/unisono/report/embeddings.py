@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import permutations
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from unisono.config import nearest
+from unisono.config.experiments import Experiment
 from unisono.datasets.loading import is_vectors, to_labels, to_view
 from unisono.errors import ConfigError, DataError
 from unisono.io import parquet
@@ -21,8 +22,6 @@ class Space:
 
     Attributes
     ----------
-    title : str
-        Name of the method.
     source : str
         Of the data.
     fold : int
@@ -33,7 +32,6 @@ class Space:
         By view; of a method that learns a space for every pair of views, by ``view@a-b``.
     """
 
-    title: str
     source: str
     fold: int
     ids: np.ndarray
@@ -56,9 +54,7 @@ class Space:
         query, _, target = direction.partition("->")
         columns = self._columns(query, target)
         if columns is None:
-            raise ConfigError(
-                f"direction {direction!r}: {self.title} has views {', '.join(self.views)}; name two as a->b"
-            )
+            raise ConfigError(f"direction {direction!r}: the space has views {', '.join(self.views)}; name two as a->b")
         return self.views[columns[0]], self.views[columns[1]]
 
     def _columns(self, query: str, target: str) -> tuple[str, str] | None:
@@ -69,7 +65,7 @@ class Space:
         return None
 
 
-def read(key: str, experiments: Any, folder: Path, *, dataset: str, pairs: bool = False) -> Space:
+def read(key: str, experiments: Mapping[str, Experiment], folder: Path, *, dataset: str, pairs: bool = False) -> Space:
     """Read the first fold of an experiment's embeddings (of its first variant and seed).
 
     Parameters
@@ -107,7 +103,6 @@ def read(key: str, experiments: Any, folder: Path, *, dataset: str, pairs: bool 
     folds = to_labels(table.column("fold"), f"{path}: fold")
     table = table.filter(folds == folds.min())
     return Space(
-        title=experiments[key].title,
         source=str(parquet.metadata(path).get("source", "unknown")),
         fold=int(folds.min()),
         ids=to_labels(table.column("id"), f"{path}: id").astype(str),

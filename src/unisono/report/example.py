@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 
 from unisono import metrics
+from unisono.config.experiments import Experiment
+from unisono.config.report import Report
 from unisono.errors import DataError
 from unisono.report import drawing, embeddings, items, tables
 
@@ -76,7 +78,7 @@ def median_query(precisions: np.ndarray, ids: np.ndarray) -> int:
     return order[(len(order) - 1) // 2]
 
 
-def answer(space: embeddings.Space, direction: str, query_id: str) -> Answer:
+def answer(title: str, space: embeddings.Space, direction: str, query_id: str) -> Answer:
     """Rank the items of a space for one query.
 
     Raises
@@ -86,7 +88,7 @@ def answer(space: embeddings.Space, direction: str, query_id: str) -> Answer:
     """
     found = np.flatnonzero(space.ids == query_id)
     if not len(found):
-        raise DataError(f"{space.title}: no item {query_id!r} in fold {space.fold}; run `dvc repro` again")
+        raise DataError(f"{title}: no item {query_id!r} in fold {space.fold}; run `dvc repro` again")
     row = int(found[0])
     query, target = space.sides(direction)
     units = [np.asarray(side, dtype=np.float64) for side in (query[row : row + 1], target)]
@@ -94,11 +96,17 @@ def answer(space: embeddings.Space, direction: str, query_id: str) -> Answer:
     scores = (units[0] @ units[1].T)[0]
     top = np.argsort(-scores, kind="stable")[:TOP]
     [ap] = metrics.average_precisions(query[row : row + 1], target, space.labels[row : row + 1], space.labels)
-    return Answer(space.title, float(ap), space.ids[top], space.labels[top].astype(str), scores[top])
+    return Answer(title, float(ap), space.ids[top], space.labels[top].astype(str), scores[top])
 
 
 def write(
-    data: Path, keys: Sequence[str], experiments: Any, folder: Path, *, direction: str = "audio->visual", out: Path
+    data: Path,
+    experiments: Mapping[str, Experiment],
+    looks: Report,
+    folder: Path,
+    *,
+    direction: str = "audio->visual",
+    out: Path,
 ) -> None:
     """Draw a query and its first results under several methods.
 
@@ -106,10 +114,10 @@ def write(
     ----------
     data : Path
         The built data set. Clips are shown where it keeps them (column ``video``), names where it does not.
-    keys : sequence of str
-        Experiments, at least one: a row each. The last one decides about the query.
     experiments : mapping of str to unisono.config.experiments.Experiment
         Of params.yaml.
+    looks : unisono.config.report.Report
+        Of params.yaml: the experiments of figure 5.7 have a row each. The last one decides about the query.
     folder : Path
         Results of the experiments.
     direction : str
@@ -122,11 +130,13 @@ def write(
     ConfigError, DataError
         An experiment is missing or of another data set, or the files do not fit together.
     """
-    spaces = [embeddings.read(key, experiments, folder, dataset=data.name) for key in keys]
-    last = spaces[-1]
+    keys = looks.figure("5.7")
+    titles = {key: looks.title(key, experiments[key]) for key in keys}
+    spaces = {key: embeddings.read(key, experiments, folder, dataset=data.name) for key in keys}
+    last = spaces[keys[-1]]
     chosen = median_query(average_precisions(last, direction), last.ids)
     query, label = str(last.ids[chosen]), str(last.labels[chosen])
-    answers = [answer(space, direction, query) for space in spaces]
+    answers = [answer(titles[key], space, direction, query) for key, space in spaces.items()]
     found = [
         {"method": one.title, "direction": direction, "query": query, "query_label": label, "ap": f"{one.ap:.6f}",
          "published_ap": PUBLISHED.get(one.title, ""), "rank": rank, "id": item, "label": own,
@@ -142,7 +152,7 @@ def write(
         clips = {item: values[0]["bytes"].as_py() for item, values in rows.items()}
     title = (
         f"Figure 5.7: one query and its first {TOP} results, {drawing.arrow(direction)}\n{data.name}, source "
-        f"{last.source}, fold {last.fold}; the query whose AP under {last.title} is the median of {len(last.ids)}"
+        f"{last.source}, fold {last.fold}; the query whose AP under {titles[keys[-1]]} is the median of {len(last.ids)}"
     )
     _draw(title, (query, label), answers, clips, direction.split("->"), out)
 

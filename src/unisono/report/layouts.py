@@ -115,7 +115,7 @@ def write(runs: Sequence[tables.Run], folder: Path) -> None:
 
 def numbers(runs: Iterable[tables.Run]) -> list[str]:
     """List the tables that are written: the dissertation's, and those that an experiment names beside them."""
-    asked = {number for run in runs for number in run.experiment.tables if not number.startswith("fig")}
+    asked = {number for run in runs for number in run.places if not number.startswith("fig")}
     return sorted({*LAYOUTS, *asked})
 
 
@@ -357,7 +357,7 @@ def _line_settings(standing: Iterable[tuple[tables.Run, str, str]]) -> dict[Key,
     """
     claims: dict[Key, set[str]] = {}
     for run, shown, label in standing:
-        claims.setdefault((run.result["dataset"], run.experiment.title, label), set()).add(shown)
+        claims.setdefault((run.result["dataset"], run.title, label), set()).add(shown)
     return {
         (dataset, method, shown): label if len(settings) == 1 else shown
         for (dataset, method, label), settings in claims.items()
@@ -373,8 +373,8 @@ def _averages(standing: Iterable[tuple[tables.Run, str, str]], line_of: Mapping[
         scores = [run.result[f"{query}->{target}"] for query, target in tables.directions(run.result)]
         found.append({
             "dataset": run.result["dataset"],
-            "method": run.experiment.title,
-            "setting": line_of[run.result["dataset"], run.experiment.title, shown],
+            "method": run.title,
+            "setting": line_of[run.result["dataset"], run.title, shown],
             "query": "average",
             "target": "",
             "metric": "map",

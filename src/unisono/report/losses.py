@@ -48,7 +48,7 @@ def rows(runs: Sequence[tables.Run]) -> list[dict[str, Any]]:
             for epoch in (epochs[place] for place in kept):
                 found.append({
                     "experiment": key,
-                    "method": own[0].experiment.title,
+                    "method": own[0].title,
                     "dataset": own[0].experiment.dataset,
                     "setting": setting,
                     "space": space,

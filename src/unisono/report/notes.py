@@ -176,5 +176,5 @@ def _remarks(runs: Iterable[tables.Run]) -> list[str]:
     for run in runs:
         for remark in run.result.get("notes", ()):
             said = remark.removeprefix(f"{run.experiment.model}: ").rstrip(".")
-            shared.setdefault(said, {})[run.experiment.title] = None
+            shared.setdefault(said, {})[run.title] = None
     return [f"{', '.join(titles)}: {remark}." for remark, titles in shared.items()]

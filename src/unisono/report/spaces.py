@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from unisono.config.experiments import Experiment
+from unisono.config.report import Report
 from unisono.datasets.loading import Dataset, load_folder
 from unisono.errors import DataError
 from unisono.models.base import average
@@ -54,17 +56,17 @@ def project(rows: np.ndarray) -> np.ndarray:
         return np.asarray(tsne.fit_transform(unit), dtype=np.float32)
 
 
-def write(data: Path, keys: Sequence[str], experiments: Any, folder: Path, *, out: Path) -> None:
+def write(data: Path, experiments: Mapping[str, Experiment], looks: Report, folder: Path, *, out: Path) -> None:
     """Draw the features of a data set and the spaces of some experiments on it.
 
     Parameters
     ----------
     data : Path
         The built data set.
-    keys : sequence of str
-        Experiments, at least one; a panel each.
     experiments : mapping of str to unisono.config.experiments.Experiment
         Of params.yaml.
+    looks : unisono.config.report.Report
+        Of params.yaml: the experiments of figure 5.6 are drawn, a panel each.
     folder : Path
         Results of the experiments.
     out : Path
@@ -75,13 +77,16 @@ def write(data: Path, keys: Sequence[str], experiments: Any, folder: Path, *, ou
     ConfigError, DataError
         An experiment is missing or of another data set, or the files do not fit together.
     """
-    spaces = [embeddings.read(key, experiments, folder, dataset=data.name) for key in keys]
-    first = spaces[0]
+    keys = looks.figure("5.6")
+    spaces = {key: embeddings.read(key, experiments, folder, dataset=data.name) for key in keys}
+    first = spaces[keys[0]]
     views = {view: experiments[keys[0]].views.get(view, view) for view in first.views}
     chosen = first.ids[:: -(-len(first.ids) // MAX_ITEMS)]
     panels = _features(load_folder(data, views=views), chosen)
-    panels |= {space.title: {view: _pick(space.ids, chosen, rows) for view, rows in space.views.items()}
-               for space in spaces}  # fmt: skip
+    panels |= {
+        looks.title(key, experiments[key]): {view: _pick(space.ids, chosen, rows) for view, rows in space.views.items()}
+        for key, space in spaces.items()
+    }
     labels = _pick(first.ids, chosen, first.labels)
     found = []
     for panel, matrices in panels.items():

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from unisono.config.experiments import Experiment
+from unisono.config.report import Report
 from unisono.errors import DataError
 from unisono.io.files import replacing
 
@@ -54,6 +56,10 @@ class Run:
     key : str
         Of the experiment, in ``params.yaml``.
     experiment : unisono.config.experiments.Experiment
+    title : str
+        Its name for a reader.
+    places : dict of str to int
+        The tables in which it stands (``"5.2"``, ``"fig5.9"``), and its place in each.
     setting : str
         What it changes, as the tables say it: ``"margin=0.1;batches=500"``, ``"sheet=sheet_plain"`` or empty.
     label : str
@@ -66,7 +72,9 @@ class Run:
     """
 
     key: str
-    experiment: Any
+    experiment: Experiment
+    title: str
+    places: Mapping[str, int]
     setting: str
     label: str
     result: Mapping[str, Any]
@@ -109,13 +117,15 @@ def published() -> tuple[dict[str, str], ...]:
         return tuple(csv.DictReader(file))
 
 
-def read_results(experiments: Mapping[str, Any], folder: Path) -> list[Run]:
+def read_results(experiments: Mapping[str, Experiment], looks: Report, folder: Path) -> list[Run]:
     """Read the metrics of experiments.
 
     Parameters
     ----------
     experiments : mapping of str to unisono.config.experiments.Experiment
         Of params.yaml.
+    looks : unisono.config.report.Report
+        Of params.yaml: titles, and who stands where.
     folder : Path
         Holds ``<key>/metrics.json``.
 
@@ -138,22 +148,24 @@ def read_results(experiments: Mapping[str, Any], folder: Path) -> list[Run]:
             raise DataError(f"{path}: no such file; run `dvc repro` so that experiment {key!r} is there") from None
         except ValueError as error:
             raise DataError(f"{path}: not JSON ({error}); run experiment {key!r} again") from None
+        named = (key, experiment, looks.title(key, experiment), looks.places(key))
         if "variants" not in content:
-            label = _label(experiment, experiments.values())
-            runs.append(Run(key, experiment, setting(experiment), label, content, path.parent))
+            label = _label(key, experiments, looks)
+            runs.append(Run(*named, setting(experiment), label, content, path.parent))
             continue
         for result in content["variants"]:
-            runs.append(Run(key, experiment, result["setting"], result["setting"], result, path.parent))
+            runs.append(Run(*named, result["setting"], result["setting"], result, path.parent))
     return runs
 
 
-def _label(experiment: Any, others: Iterable[Any]) -> str:
+def _label(key: str, experiments: Mapping[str, Experiment], looks: Report) -> str:
     """Name the feature sets of an experiment where they set it apart from another of the same method and table."""
+    experiment, places = experiments[key], looks.places(key)
     plain = (
         other
-        for other in others
+        for name, other in experiments.items()
         if (other.dataset, other.model) == (experiment.dataset, experiment.model)
-        and set(other.tables) & set(experiment.tables)
+        and looks.places(name).keys() & places.keys()
         and not other.views
         and not other.variants
     )
@@ -171,7 +183,7 @@ def measures(scores: Mapping[str, Any]) -> list[str]:
     return ["map"] if "map" in scores else [name for name in MEASURES if name in scores]
 
 
-def setting(experiment: Any) -> str:
+def setting(experiment: Experiment) -> str:
     """Describe what an experiment changes against its method's usual setting (``"sheet=sheet_plain"``, or empty)."""
     changes = {**experiment.views, **experiment.params}
     return ";".join(f"{name}={value}" for name, value in changes.items())
@@ -180,9 +192,9 @@ def setting(experiment: Any) -> str:
 def standing(number: str, runs: Iterable[Run]) -> list[tuple[Run, str, str]]:
     """Pick the runs of a table, and name their settings as the table does.
 
-    An experiment may stand in several tables. Of a sweep that it holds, a table shows the settings that the
-    dissertation's shows, and those that no published table has. A method's usual run is shown at the published
-    setting that its hyper-parameters are (``"triplets=batch-all"`` in Table 5.3).
+    An experiment may stand in several tables; the order is that of the table's list. Of a sweep that it holds, a table
+    shows the settings that the dissertation's shows, and those that no published table has. A method's usual run is
+    shown at the published setting that its hyper-parameters are (``"triplets=batch-all"`` in Table 5.3).
 
     Parameters
     ----------
@@ -201,9 +213,7 @@ def standing(number: str, runs: Iterable[Run]) -> list[tuple[Run, str, str]]:
     elsewhere = {name for table, names in known.items() if table != number for name in names} - {""}
     own = known.get(number, set())
     found = []
-    for run in runs:
-        if number not in run.experiment.tables:
-            continue
+    for run in sorted((run for run in runs if number in run.places), key=lambda run: run.places[number]):
         if run.label.startswith(RANDOM_CHUNKS) or (run.label in elsewhere and run.label not in own):
             continue
         usual = "" if run.label else _usual_setting(number, run)
@@ -253,7 +263,7 @@ def rows(number: str, runs: Iterable[Run]) -> list[dict[str, Any]]:
                 row = {
                     "table": number,
                     "dataset": run.result["dataset"],
-                    "method": run.experiment.title,
+                    "method": run.title,
                     "setting": shown,
                     "query": query,
                     "target": target,
@@ -359,7 +369,7 @@ def _usual_setting(number: str, run: Run) -> str:
     labels = dict.fromkeys(
         row["setting"]
         for row in published()
-        if (row["table"], row["dataset"], row["method"]) == (number, run.result["dataset"], run.experiment.title)
+        if (row["table"], row["dataset"], row["method"]) == (number, run.result["dataset"], run.title)
     )
     return next((label for label in labels if agrees(label, run.result["params"])), "")
 

@@ -30,8 +30,6 @@ BY_NAME: Mapping[str, str | None] = {
     # What a user finds in the package, loaded when asked for.
     "unisono": None,
     "unisono.datasets": None,
-    # The sections of params.yaml, to validate all of it; `config.load("mtm")` counts as an import of ``config.mtm``.
-    "unisono.config": None,
     "unisono.models": "models",
     "unisono.datasets.base": "datasets",
     "unisono.features.clips": "extractors",
@@ -279,11 +277,6 @@ def _names(node: ast.AST) -> Iterator[str]:
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
         yield from (f"{node.module}:{alias.name}" for alias in node.names)
-    elif isinstance(node, ast.Call):
-        # The schema of a section of params.yaml.
-        literals = [argument.value for argument in node.args[:1] if isinstance(argument, ast.Constant)]
-        if literals and ast.unparse(node.func) == "config.load":
-            yield f"unisono.config.{literals[0]!s}"
 
 
 def is_import_by_name(node: ast.Call) -> bool:

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from unisono.config import mtm
 from unisono.datasets.base import DataSet
 
 
@@ -29,6 +30,7 @@ class Mtm(DataSet):
     """Songs as piano audio, sheet music and lyrics."""
 
     name = "mtm"
+    settings = mtm.Mtm
     dealt_by = ("song", "notes", "syllables")
 
     def deal(self, table: pa.Table, section: Any) -> tuple[np.ndarray, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from unisono.config import mv10k
 from unisono.datasets.base import DataSet
 
 
@@ -9,6 +10,7 @@ class Mv10k(DataSet):
     """Music videos, labelled by mood."""
 
     name = "mv10k"
+    settings = mv10k.Mv10k
 
 
 DATASET = Mv10k()

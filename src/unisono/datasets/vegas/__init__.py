@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from unisono.config import vegas
 from unisono.datasets.base import DataSet
 
 
@@ -53,6 +54,7 @@ class Vegas(DataSet):
     """Clips of one class each, seen and heard."""
 
     name = "vegas"
+    settings = vegas.Vegas
 
 
 DATASET = Vegas()

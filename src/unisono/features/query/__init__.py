@@ -23,7 +23,9 @@ from typing import Any
 
 import numpy as np
 
-from unisono import config
+from unisono.config.compute import Compute
+from unisono.config.mtm import Mtm
+from unisono.config.vegas import Vegas
 from unisono.errors import ConfigError, DataError
 from unisono.features.query.place import ID, Place
 from unisono.io import parquet
@@ -147,7 +149,7 @@ def extract(
     ConfigError, ProgramError, DownloadError
         params.yaml, an external program or a published file is missing.
     """
-    compute = config.load("compute").model_copy(update={"executor": "serial", "scratch": folder / "scratch"})
+    compute = Compute.load().model_copy(update={"executor": "serial", "scratch": folder / "scratch"})
     if isinstance(source, Path):
         kind = kind_of(source)
         view = view_of(kind, dataset, view, str(source))
@@ -168,8 +170,7 @@ def _downloads(dataset: str) -> Path:
 
 
 def _known_sets(dataset: str) -> set[str]:
-    params = config.load(dataset)
-    return {"audio", "lyrics", *params.engravings} if dataset == "mtm" else set(params.features.sets)
+    return {"audio", "lyrics", *Mtm.load().engravings} if dataset == "mtm" else set(Vegas.load().features.sets)
 
 
 def _check_file(path: Path, kind: str) -> None:

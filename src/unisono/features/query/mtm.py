@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from unisono import config
+from unisono.config.mtm import Mtm
 from unisono.errors import DataError
 from unisono.features.query import reading
 from unisono.features.query.place import ID, N_NOTES, Place
@@ -48,7 +48,7 @@ def _vggish(place: Place, view: str) -> None:
     vggish_extraction.extract_folder(
         place.folder / "audio",
         place.folder / "features" / place.sets[view],
-        settings=config.load("mtm").features.vggish,
+        settings=Mtm.load().features.vggish,
         compute=place.compute,
         downloads=place.downloads,
     )
@@ -81,7 +81,7 @@ def _asmcmr(place: Place, view: str) -> None:
         place.built / "models" / "asmcmr.safetensors",
         place.folder / "features" / name,
         name=name,
-        snippets=config.load("mtm").features.asmcmr.snippets,
+        snippets=Mtm.load().features.asmcmr.snippets,
         compute=place.compute,
     )
 
@@ -144,7 +144,7 @@ def _skipgram(place: Place, view: str, name: str) -> list[str]:
 def _midi(source: Path, view: str, place: Place) -> list[str]:
     from unisono.datasets.mtm.song import Note
 
-    notes = reading.read_midi(source, grid=config.load("mtm").songs.grid)
+    notes = reading.read_midi(source, grid=Mtm.load().songs.grid)
     sung = tuple(
         Note(pitch, duration, rest, "", "", index) for index, (pitch, duration, rest) in enumerate(notes.tolist())
     )
@@ -159,7 +159,7 @@ def _score(source: Path, view: str, place: Place) -> list[str]:
     from unisono.datasets.mtm.song import Skipped
     from unisono.datasets.mtm.sources import read_score
 
-    songs = config.load("mtm").songs
+    songs = Mtm.load().songs
     song = read_score(source.read_bytes(), str(source))
     if isinstance(song, Skipped):
         raise DataError(f"{source}: {song.reason}; a score without words can be a query as a MIDI file")
@@ -177,7 +177,7 @@ def _from_notes(notes: Any, title: str, view: str, place: Place, *, with_lyrics:
     from unisono.datasets.mtm import samples
     from unisono.datasets.mtm.song import Song
 
-    params, name = config.load("mtm"), place.sets[view]
+    params, name = Mtm.load(), place.sets[view]
     row = samples.row(samples.Sample(Song("", title, "", notes), 0, notes), name=ID, song="")
     samples.write([{**row, "id": ID}], place.folder / "samples", shard_size=1, metadata={})
     if view == "lyrics":

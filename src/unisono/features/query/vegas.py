@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from unisono import config
+from unisono.config.vegas import Vegas
 from unisono.errors import DataError
 from unisono.features.query import reading
 from unisono.features.query.place import ID, Place
@@ -82,7 +82,7 @@ def _pictures(source: Path, view: str, place: Place) -> list[str]:
 def _clip(clip: bytes, source: Path, view: str, place: Place) -> None:
     from unisono.features import video_extraction
 
-    features, name = config.load("vegas").features, place.sets[view]
+    features, name = Vegas.load().features, place.sets[view]
     fitted = place.built / "models" / f"whitening_{name}.safetensors"
     if "video" not in _columns(place.built / "samples"):
         raise DataError(

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 
 from unisono import metrics
+from unisono.config.experiments import Experiment
+from unisono.config.report import Report
 from unisono.errors import UnisonoError
 from unisono.report import embeddings, layouts
 from unisono.report.html import items
@@ -39,26 +41,20 @@ class Gallery:
     remark: str
 
 
-def collect(
-    experiments: Mapping[str, Any], folder: Path, data: Path, *, n_queries: int, megabytes: float, sound_s: float
-) -> dict[str, Gallery]:
+def collect(experiments: Mapping[str, Experiment], looks: Report, folder: Path, data: Path) -> dict[str, Gallery]:
     """Collect queries, answers and media of every data set.
 
     Parameters
     ----------
     experiments : mapping of str to unisono.config.experiments.Experiment
         Of params.yaml.
+    looks : unisono.config.report.Report
+        Of params.yaml: at most `gallery_items` queries of each data set, and `gallery_mb` of media in the page. Data
+        sets take turns, a query at a time with all that it finds, until a query does not fit.
     folder : Path
         Results of the experiments; one whose embeddings are missing is left out.
     data : Path
         Holds the built data sets.
-    n_queries : int
-        Queries of each data set, at most.
-    megabytes : float
-        Size of all media in the page, at most. Data sets take turns, a query at a time with all that it finds, until
-        a query does not fit.
-    sound_s : float
-        Longest piece of a sound, in seconds.
 
     Returns
     -------
@@ -68,11 +64,11 @@ def collect(
     chosen = {}
     for dataset in layouts.DATASETS:
         spaces, absent = _spaces(dataset, experiments, folder)
-        queries = choose(next(iter(spaces.values())), n_queries) if spaces else []
+        queries = choose(next(iter(spaces.values())), looks.gallery_items) if spaces else []
         if queries:
             chosen[dataset] = (spaces, absent, queries)
     answers = {dataset: _answers(spaces, queries) for dataset, (spaces, _, queries) in chosen.items()}
-    shown = _media(chosen, answers, data, budget=round(megabytes * 1e6), sound_s=sound_s)
+    shown = _media(chosen, answers, data, budget=round(looks.gallery_mb * 1e6), sound_s=looks.sound_s)
     found = {}
     for dataset, (spaces, absent, queries) in chosen.items():
         kept = queries[: len(shown[dataset][0])] or queries
@@ -86,7 +82,7 @@ def collect(
         if absent:
             remarks.append(f"Without embeddings, hence not here: {', '.join(absent)}.")
         found[dataset] = Gallery(
-            _content(dataset, spaces, kept, answers[dataset], shown[dataset][1], experiments),
+            _content(dataset, spaces, kept, answers[dataset], shown[dataset][1], experiments, looks),
             " ".join(filter(None, remarks)),
         )
     return found
@@ -156,7 +152,7 @@ def answer(space: embeddings.Space, direction: str, query: str) -> dict[str, Any
 
 
 def _spaces(
-    dataset: str, experiments: Mapping[str, Any], folder: Path
+    dataset: str, experiments: Mapping[str, Experiment], folder: Path
 ) -> tuple[dict[str, embeddings.Space], list[str]]:
     """Read the spaces of all experiments on a data set, and name those that cannot be read."""
     found, absent = {}, []
@@ -222,7 +218,8 @@ def _content(
     queries: Sequence[str],
     answers: _Answers,
     shown: Mapping[str, items.Shown],
-    experiments: Mapping[str, Any],
+    experiments: Mapping[str, Experiment],
+    looks: Report,
 ) -> dict[str, Any]:
     """Put everything together for the page's script; items are referred to by number."""
     first = next(iter(spaces.values()))
@@ -252,8 +249,8 @@ def _content(
                     found and [found["ap"], found["rank"], [[number[item], score] for item, score in found["top"]]]
                 )
         methods.append({
-            "key": key, "name": method_name(experiments[key]), "pool": len(space.ids),
-            "looks": _looks(experiments[key]), "answers": by_direction,
+            "key": key, "name": method_name(looks.title(key, experiments[key]), experiments[key]),
+            "pool": len(space.ids), "looks": _feature_sets(experiments[key]), "answers": by_direction,
         })  # fmt: skip
     return {
         "title": layouts.DATASETS[dataset], "source": first.source, "fold": first.fold, "paired": paired,
@@ -261,14 +258,14 @@ def _content(
     }  # fmt: skip
 
 
-def method_name(experiment: Any) -> str:
+def method_name(title: str, experiment: Experiment) -> str:
     """Name what an experiment's embeddings show: its title, and its first setting if it has several."""
     views = ";".join(f"{view}={name}" for view, name in experiment.views.items())
     setting = experiment.variants[0].setting if experiment.variants else views
-    return f"{experiment.title} ({setting})" if setting else str(experiment.title)
+    return f"{title} ({setting})" if setting else title
 
 
-def _looks(experiment: Any) -> dict[str, str]:
+def _feature_sets(experiment: Experiment) -> dict[str, str]:
     """Say which feature set an experiment takes for a view."""
     first = experiment.variants[0].views if experiment.variants else {}
     return {**experiment.views, **first}

@@ -12,8 +12,9 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from unisono.config.experiments import Experiment
+from unisono.config.report import Report
 from unisono.errors import DataError, UnisonoError
 from unisono.io import parquet
 from unisono.report import layouts, tables
@@ -105,12 +106,14 @@ class Overview:
         return head, f"{said}." if said else ""
 
 
-def collect(experiments: Mapping[str, Any], results: Path, data: Path) -> Overview:
+def collect(experiments: Mapping[str, Experiment], looks: Report, results: Path, data: Path) -> Overview:
     """Read what was run.
 
     Parameters
     ----------
     experiments : mapping of str to unisono.config.experiments.Experiment
+        Of params.yaml.
+    looks : unisono.config.report.Report
         Of params.yaml.
     results : Path
         Of the experiments.
@@ -125,7 +128,7 @@ def collect(experiments: Mapping[str, Any], results: Path, data: Path) -> Overvi
     runs, absent = [], []
     for key, experiment in experiments.items():
         try:
-            runs += tables.read_results({key: experiment}, results)
+            runs += tables.read_results({key: experiment}, looks, results)
         except UnisonoError:
             absent.append(key)
     used = {experiment.dataset for experiment in experiments.values()}

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from unisono.config.experiments import Experiment
+from unisono.config.report import Report
 from unisono.io.files import replacing
 from unisono.report import data_cards, index, layouts, tables
 from unisono.report.html import charts, figures, gallery, overview, prose, result_tables
@@ -43,14 +45,14 @@ class Inputs:
     times: Path
 
 
-def write(experiments: Mapping[str, Any], settings: Any, inputs: Inputs, out: Path) -> None:
+def write(experiments: Mapping[str, Experiment], looks: Report, inputs: Inputs, out: Path) -> None:
     """Write the report as one HTML file that needs nothing else.
 
     Parameters
     ----------
     experiments : mapping of str to unisono.config.experiments.Experiment
         Of params.yaml.
-    settings : unisono.config.report.Report
+    looks : unisono.config.report.Report
         Of params.yaml.
     inputs : Inputs
         What is missing there is said to be missing, in its place.
@@ -61,25 +63,21 @@ def write(experiments: Mapping[str, Any], settings: Any, inputs: Inputs, out: Pa
     DataError
         `out` cannot be written.
     """
-    found = gallery.collect(
-        experiments,
-        inputs.experiments,
-        inputs.data,
-        n_queries=settings.gallery_items,
-        megabytes=settings.gallery_mb,
-        sound_s=settings.sound_s,
-    )
-    text = to_html(experiments, inputs, found)
+    found = gallery.collect(experiments, looks, inputs.experiments, inputs.data)
+    text = to_html(experiments, looks, inputs, found)
     with replacing(out) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def to_html(experiments: Mapping[str, Any], inputs: Inputs, found: Mapping[str, gallery.Gallery]) -> str:
+def to_html(
+    experiments: Mapping[str, Experiment], looks: Report, inputs: Inputs, found: Mapping[str, gallery.Gallery]
+) -> str:
     """Write the page.
 
     Parameters
     ----------
     experiments : mapping of str to unisono.config.experiments.Experiment
+    looks : unisono.config.report.Report
     inputs : Inputs
     found : mapping of str to unisono.report.html.gallery.Gallery
         By data set; none at all makes a page that says so.
@@ -89,10 +87,10 @@ def to_html(experiments: Mapping[str, Any], inputs: Inputs, found: Mapping[str, 
     str
     """
     drawn = charts.collect(inputs.plots, inputs.tables)
-    seen = overview.collect(experiments, inputs.experiments, inputs.data)
+    seen = overview.collect(experiments, looks, inputs.experiments, inputs.data)
     sections = [
         ("run", "What was run", "", _run(seen, inputs.times), []),
-        ("tables", "Tables", _TABLES_INTRODUCTION, None, list(_tables(experiments, inputs.tables))),
+        ("tables", "Tables", _TABLES_INTRODUCTION, None, list(_tables(looks, inputs.tables))),
         ("figures", "Figures", _FIGURES_INTRODUCTION, None, [
             (name, f"{called}: {title}", figures.section(name, inputs.figures, drawn))
             for name, (called, title) in figures.titles().items()
@@ -205,7 +203,7 @@ def _experiments(runs: Sequence[tables.Run], taken: Mapping[str, float]) -> Any:
         result = own[0].result
         first = result["seed"]
         seeds = f"{result['n_seeds']} from {first}" if result["n_seeds"] > 1 else f"1 ({first})"
-        yield (key, own[0].experiment.title, layouts.DATASETS[result["dataset"]], result["source"], result["n_items"],
+        yield (key, own[0].title, layouts.DATASETS[result["dataset"]], result["source"], result["n_items"],
                result["n_train"], result["n_folds"], seeds, len(own),
                f"{taken[key]:.1f}" if key in taken else "")  # fmt: skip
 
@@ -228,17 +226,14 @@ def _table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[Any]], *,
     return tag("div", table, class_="scroll", role="region", tabindex="0", aria_label=caption)
 
 
-def table_titles(experiments: Mapping[str, Any]) -> dict[str, str]:
-    """List all tables by number or name: the dissertation's, those an experiment asks for, and our own."""
-    asked = {
-        number for experiment in experiments.values() for number in experiment.tables if not number.startswith("fig")
-    }
+def table_titles(looks: Report) -> dict[str, str]:
+    """List all tables by number or name: the dissertation's, further ones of params.yaml, and our own."""
     titles = index.DESCRIPTIVE | {number: layout.title for number, layout in layouts.LAYOUTS.items()}
-    return {number: titles.get(number, "") for number in sorted({*titles, *asked})} | index.FURTHER
+    return {number: titles.get(number, "") for number in sorted({*titles, *looks.tables})} | index.FURTHER
 
 
-def _tables(experiments: Mapping[str, Any], folder: Path) -> Any:
-    for number, title in table_titles(experiments).items():
+def _tables(looks: Report, folder: Path) -> Any:
+    for number, title in table_titles(looks).items():
         if number in index.FURTHER:
             yield number, title, result_tables.described(number, folder)
             continue

@@ -10,17 +10,21 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from unisono.config.experiments import Experiment
+from unisono.config.report import Report
 from unisono.io.files import replacing
 from unisono.report import data_cards, index, layouts, tables
 from unisono.report.html import figures, overview, page
 
 
-def write(experiments: Mapping[str, Any], inputs: page.Inputs, out: Path) -> None:
+def write(experiments: Mapping[str, Experiment], looks: Report, inputs: page.Inputs, out: Path) -> None:
     """Write the summary.
 
     Parameters
     ----------
     experiments : mapping of str to unisono.config.experiments.Experiment
+        Of params.yaml.
+    looks : unisono.config.report.Report
         Of params.yaml.
     inputs : unisono.report.html.page.Inputs
     out : Path
@@ -32,12 +36,12 @@ def write(experiments: Mapping[str, Any], inputs: page.Inputs, out: Path) -> Non
         `out` cannot be written.
     """
     with replacing(out) as temporary:
-        temporary.write_text(to_markdown(experiments, inputs), encoding="utf-8")
+        temporary.write_text(to_markdown(experiments, looks, inputs), encoding="utf-8")
 
 
-def to_markdown(experiments: Mapping[str, Any], inputs: page.Inputs) -> str:
+def to_markdown(experiments: Mapping[str, Experiment], looks: Report, inputs: page.Inputs) -> str:
     """Write the summary's text; what is missing is said to be missing."""
-    seen = overview.collect(experiments, inputs.experiments, inputs.data)
+    seen = overview.collect(experiments, looks, inputs.experiments, inputs.data)
     headline, reasons = seen.verdict()
     pieces = [
         "# Report",
@@ -50,7 +54,7 @@ def to_markdown(experiments: Mapping[str, Any], inputs: page.Inputs) -> str:
         "The best of ours in each direction, beside that method's published number (*D*) and the best published one.",
         tables.markdown(list(_best(seen)), "lllrrrl"),
         "## Tables",
-        tables.markdown(list(_tables(experiments, inputs.tables)), "lll"),
+        tables.markdown(list(_tables(looks, inputs.tables)), "lll"),
         "## Figures",
         "Drawn into `results/figures/` (PNG and SVG; not in Git) by `dvc repro`; the numbers of curves are in Git.",
         tables.markdown(list(_figures(inputs)), "lll"),
@@ -105,9 +109,9 @@ def _best(seen: overview.Overview) -> Iterator[list[str]]:
         ]
 
 
-def _tables(experiments: Mapping[str, Any], folder: Path) -> Iterator[list[str]]:
+def _tables(looks: Report, folder: Path) -> Iterator[list[str]]:
     yield ["Table", "Title", "Data"]
-    for number, title in page.table_titles(experiments).items():
+    for number, title in page.table_titles(looks).items():
         own = number in index.FURTHER
         name = layouts.name(number)
         stem = number if own else f"table_{number.replace('.', '_')}"

@@ -1,0 +1,42 @@
+"""An entry of ``experiments`` held against the data sets and methods that there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from unisono import models
+from unisono.config import nearest
+from unisono.config.experiments import VIEWS, Experiment
+from unisono.errors import ConfigError
+
+
+def check_experiment(key: str, entry: Experiment) -> None:
+    """Hold an experiment against its data set and its method.
+
+    Parameters
+    ----------
+    key : str
+        Its key, for messages.
+    entry : Experiment
+
+    Raises
+    ------
+    ConfigError
+        The data set has no such view, there is no such method, or a hyper-parameter is not its own or out of range;
+        with the nearest legal name.
+    """
+    where = f"experiments.{key}"
+    if entry.model not in models.available():
+        raise ConfigError(f"{where}.model: unknown method {entry.model!r}; {nearest(entry.model, models.available())}")
+    _check_views(entry.views, VIEWS[entry.dataset], where=f"{where}.views")
+    models.check_params(entry.model, entry.params, where=f"{where}.params")
+    for position, variant in enumerate(entry.variants):
+        own = f"{where}.variants.{position}"
+        _check_views(variant.views, VIEWS[entry.dataset], where=f"{own}.views")
+        models.check_params(entry.model, {**entry.params, **variant.params}, where=f"{own}.params")
+
+
+def _check_views(views: Mapping[str, str], legal: Iterable[str], *, where: str) -> None:
+    for view in views:
+        if view not in legal:
+            raise ConfigError(f"{where}: the data set has no view {view!r}; {nearest(view, legal)}")

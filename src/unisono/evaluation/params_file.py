@@ -1,0 +1,57 @@
+"""``params.yaml`` held against the methods and data sets that there are, and its sections against each other.
+
+**Conventions.** `unisono.config` knows the file's form alone, so that no stage depends on every method's code, or on
+every other section's form, by reading its own section. The pipeline's first stage asks here, for all.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from unisono import models
+from unisono.config import PARAMS_FILE, nearest
+from unisono.config.whole import load_all
+from unisono.errors import ConfigError
+from unisono.evaluation.checks import check_experiment
+
+
+def check_params_file(path: Path = PARAMS_FILE) -> dict[str, Any]:
+    """Validate the whole of ``params.yaml``.
+
+    Parameters
+    ----------
+    path : Path
+        The file, ``params.yaml`` in the current folder by default.
+
+    Returns
+    -------
+    dict of str to object
+        By name of the section, as `unisono.config.whole.load_all`.
+
+    Raises
+    ------
+    ConfigError
+        As `unisono.config.whole.load_all` and `check_experiment`; section ``models`` or a title names no method, a
+        parameter is not one of its method's, or a table or figure names no experiment.
+    """
+    found = load_all(path)
+    for name, params in found["models"].items():
+        if name not in models.available():
+            raise ConfigError(f"models.{name}: unknown method; {nearest(name, models.available())}")
+        models.check_params(name, params, where=f"models.{name}")
+    for key, entry in found["experiments"].items():
+        check_experiment(key, entry)
+    for kind in ("tables", "figures"):
+        for number, keys in getattr(found["report"], kind).items():
+            for key in keys:
+                if key not in found["experiments"]:
+                    where = f"report.{kind}.{number}"
+                    raise ConfigError(f"{where}: no experiment {key!r}; {nearest(key, found['experiments'])}")
+                if keys.count(key) > 1:
+                    raise ConfigError(f"report.{kind}.{number}: {key!r} stands there twice; name it once")
+    named = [*found["experiments"], *models.available()]
+    for name in found["report"].titles:
+        if name not in named:
+            raise ConfigError(f"report.titles.{name}: no such experiment or method; {nearest(name, named)}")
+    return found
