@@ -5,8 +5,23 @@ A message names the file, key or row, says what was got and what was expected, a
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.machinery import ModuleSpec
+
+#: Modules that `pip install unisono` does not bring, and the extra of pyproject.toml that does.
+EXTRAS = {
+    "torch": "deep",
+    "yt_dlp": "youtube",
+    **dict.fromkeys(
+        ("av", "dvc", "gensim", "google_crc32c", "h5py", "markdown_it", "matplotlib", "music21", "PIL", "pretty_midi",
+         "pypdfium2", "requests", "soundfile", "tensorflow", "urllib3"),
+        "pipeline",
+    ),
+}  # fmt: skip
 
 
 class UnisonoError(Exception):
@@ -33,13 +48,88 @@ class ProgramError(UnisonoError):
     """An external program (TiMidity++, LilyPond, espeak-ng, ...) is missing, failed or hung."""
 
 
-def run(main: Callable[[], None]) -> None:
-    """Run a command's ``main``; end a `UnisonoError` as one line on standard error and exit status 2."""
+class MissingExtra(UnisonoError):
+    """A part of unisono was asked for whose packages are not installed."""
+
+
+@contextmanager
+def naming_extras() -> Iterator[None]:
+    """Turn the failed import of an extra's module into `MissingExtra`.
+
+    Raises
+    ------
+    MissingExtra
+        With the command that installs it.
+    """
     try:
-        main()
+        yield
+    except ModuleNotFoundError as error:
+        module = (error.name or "").partition(".")[0]
+        if module not in EXTRAS:
+            raise
+        extra = f"unisono[{EXTRAS[module]}]"
+        raise MissingExtra(f'needs {extra} ({module} is not installed): pip install "{extra}"') from None
+
+
+def require(module: str) -> ModuleSpec:
+    """Look for an extra's module without importing it: before work that would end at its import.
+
+    Parameters
+    ----------
+    module : str
+        A key of `EXTRAS`.
+
+    Returns
+    -------
+    ModuleSpec
+
+    Raises
+    ------
+    MissingExtra
+        It is not installed.
+    """
+    with naming_extras():
+        spec = importlib.util.find_spec(module)
+        if spec is None:
+            raise ModuleNotFoundError(name=module)
+    return spec
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a command's ``main`` and end it as a command ends.
+
+    Parameters
+    ----------
+    main : callable
+
+    Raises
+    ------
+    SystemExit
+        With status 2 after a `UnisonoError` or a missing extra, as one line on standard error; 130 after Ctrl-C; 141
+        where nobody reads the rest of the output (``| head``), with no word.
+    """
+    status: int | str | None = None
+    read = True
+    try:
+        with naming_extras():
+            main()
     except UnisonoError as error:
         print("error: " + " ".join(str(error).split()), file=sys.stderr)
-        raise SystemExit(2) from None
+        status = 2
     except KeyboardInterrupt:
         print("interrupted: what was finished is kept, run the same command to go on", file=sys.stderr)
-        raise SystemExit(130) from None
+        status = 130
+    except BrokenPipeError:  # pipes to other programs are subprocess's, which does not raise it
+        read = False
+    except SystemExit as error:  # of --help
+        status = error.code
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        read = False
+    if not read:
+        # Else the interpreter would try to write the rest at its end, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = status or 141
+    if status is not None:
+        raise SystemExit(status)

@@ -17,7 +17,7 @@ from unisono.config.compute import Compute
 from unisono.config.vegas import Vegas
 from unisono.datasets.vegas import build as clips
 from unisono.datasets.vegas import youtube
-from unisono.errors import ConfigError, DataError, DownloadError
+from unisono.errors import ConfigError, DataError, DownloadError, MissingExtra, naming_extras
 from unisono.io import parquet
 from unisono.media import mp4, video
 
@@ -243,7 +243,7 @@ def test_a_missing_yt_dlp_is_named(
 ) -> None:
     write_list(tmp_path, ROWS)
     monkeypatch.setitem(__import__("sys").modules, "yt_dlp", None)
-    with pytest.raises(ConfigError, match=r'pip install "unisono\[youtube\]"'):
+    with pytest.raises(MissingExtra, match=r'pip install "unisono\[youtube\]"'), naming_extras():
         build(settings())
 
 

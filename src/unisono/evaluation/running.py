@@ -20,6 +20,7 @@ import numpy as np
 from unisono import models
 from unisono.config.compute import Compute
 from unisono.datasets.loading import Dataset
+from unisono.errors import require
 from unisono.evaluation.divisions import Part
 from unisono.evaluation.fitting import Job, Outcome, kept, work
 from unisono.evaluation.measuring import chance, cutoffs, mean_curve, summary
@@ -199,6 +200,8 @@ def run_requests(
 def _plan(
     request: Request, compute: Compute, folder: Path, known: dict[tuple[int, bool], dict[str, dict[str, np.ndarray]]]
 ) -> Plan:
+    if trains_networks(request.model):
+        require("torch")
     return make_plan(
         [Setting(s.label, s.dataset, models.check_params(request.model, s.params)) for s in request.settings],
         request.model,

@@ -8,13 +8,12 @@ where they are installed; nothing of them is redistributed. `COLLECTIONS` holds 
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from unisono.datasets.mtm import musicxml
-from unisono.errors import ConfigError, DataError
+from unisono.errors import ConfigError, DataError, require
 from unisono.io import archive
 
 
@@ -71,13 +70,12 @@ def folder() -> Path:
 
     Raises
     ------
+    MissingExtra
+        The package is not installed.
     DataError
-        The package or its corpus is not installed.
+        It came without its corpus.
     """
-    spec = importlib.util.find_spec("music21")
-    if spec is None or spec.origin is None:
-        raise DataError("music21 is not installed; install it (`pip install music21`) or set another mtm.source")
-    corpus = Path(spec.origin).parent / "corpus"
+    corpus = Path(str(require("music21").origin)).parent / "corpus"
     if not corpus.is_dir():
         raise DataError(f"{corpus}: this music21 comes without its corpus; install the one from PyPI")
     return corpus

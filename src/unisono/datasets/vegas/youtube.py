@@ -185,10 +185,8 @@ def fetch(pieces: Sequence[Piece], settings: YouTube, folder: Path) -> dict[str,
 @contextmanager
 def _client(settings: YouTube, folder: Path) -> Iterator[Any]:
     """Set yt-dlp up; a file of cookies is given as a copy, since yt-dlp writes into it."""
-    try:
-        import yt_dlp
-    except ImportError:
-        raise ConfigError('vegas.source: youtube needs yt-dlp; `pip install "unisono[youtube]"`') from None
+    import yt_dlp
+
     with tempfile.TemporaryDirectory(prefix="unisono-") as private:
         cookies = None
         if os.environ.get(COOKIES):
