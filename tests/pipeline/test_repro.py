@@ -107,9 +107,20 @@ class Clone:
             words, cwd=self.folder, env=self.env, stdout=quiet, stderr=quiet, start_new_session=True
         )
 
+    #: What the last `repro` printed.
+    printed = ""
+
+    def wait_for_queue(self) -> None:
+        """Wait until no experiment is queued or running."""
+        deadline = time.monotonic() + 400
+        while re.search(r"Queued|Running", self.run("dvc", "queue", "status").stdout.partition("Worker")[0]):
+            assert time.monotonic() < deadline, self.run("dvc", "queue", "status").stdout
+            time.sleep(1)
+
     def repro(self) -> list[str]:
         """Run the pipeline; return the stages that ran."""
         done = self.run("dvc", "repro")
+        self.printed = done.stdout
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         return re.findall(r"Running stage '([^']+)'", done.stdout)
 
@@ -132,6 +143,18 @@ EXPERIMENTS = (
 )
 
 
+def forget(report: dict[str, Any], key: str) -> None:
+    """Take an experiment out of all lists of the report."""
+    for name, value in report.items():
+        if isinstance(value, dict):
+            value.pop(key, None)
+            for each in value.values():
+                if isinstance(each, list) and key in each:
+                    each.remove(key)
+        elif isinstance(value, list):
+            report[name] = [each for each in value if each != key]
+
+
 def make_tiny(params: dict[str, Any]) -> None:
     """Shrink every size to what runs in seconds; the network, tools and formats stay the real ones."""
     mtm = params["mtm"]
@@ -150,6 +173,8 @@ def make_tiny(params: dict[str, Any]) -> None:
     for model in ("tnn_c_cca", "c_dcca", "acmr", "agah"):
         params["models"][model].update(epochs=1, min_steps=2)
     # The experiments that figures are drawn from, and one or more of each data set.
+    for key in params["experiments"].keys() - set(EXPERIMENTS):
+        forget(params["report"], key)
     params["experiments"] = {key: params["experiments"][key] for key in EXPERIMENTS}
     for experiment in params["experiments"].values():
         experiment["seeds"] = 2 if experiment["dataset"] == "mtm" else 1
@@ -192,17 +217,154 @@ def test_a_folder_as_remote_holds_what_was_made(clone: Clone, tmp_path: Path) ->
     assert clone.repro() == []
 
 
-def test_editing_one_experiment_reruns_its_branch_only(clone: Clone) -> None:
+#: What follows from the experiments' results.
+REPORT = {"tabulate", "plot_curves", "write_report"}
+
+
+def fits_made(clone: Clone) -> dict[str, str]:
+    """Return what the last run of the experiments said of each: "3 of 5 fits made", or that all were kept."""
+    return dict(re.findall(r"^experiment \d+ of \d+: (\w+), (.*)$", clone.printed, flags=re.MULTILINE))
+
+
+def test_editing_one_experiment_trains_it_alone(clone: Clone) -> None:
     clone.edit(lambda params: params["experiments"]["mtm_gcca"].update(params={"n_components": 3}))
-    assert set(clone.repro()) == {"run_experiment@mtm_gcca", "tabulate", "plot_curves", "write_report"}
+    assert set(clone.repro()) == {"run_experiments", *REPORT}
+    made = fits_made(clone)
+    assert set(made) == set(EXPERIMENTS)
+    assert {key for key, text in made.items() if "made" in text} == {"mtm_gcca"}
+
+
+def test_taking_an_edit_back_trains_nothing(clone: Clone) -> None:
+    before = (clone.folder / "results/experiments/mtm_gcca/metrics.json").read_bytes()
+    clone.edit(lambda params: params["experiments"]["mtm_gcca"].update(params={"n_components": 2}))
+    clone.repro()
+    clone.edit(lambda params: params["experiments"]["mtm_gcca"].update(params={"n_components": 3}))
+    shutil.rmtree(clone.folder / ".dvc/cache/runs")
+    clone.repro()
+    assert "made" not in fits_made(clone).get("mtm_gcca", "")
+    assert (clone.folder / "results/experiments/mtm_gcca/metrics.json").read_bytes() == before
+
+
+def test_one_more_point_of_a_sweep_trains_that_point(clone: Clone) -> None:
+    points = [{"setting": f"k={k}", "params": {"n_components": k}} for k in (1, 2, 3)]
+    sweep = {"dataset": "vegas", "model": "c_cca", "variants": points[:2]}
+    clone.edit(lambda params: params["experiments"].update(sweep=sweep))
+    clone.repro()
+    n_fits = re.match(r"(\d+) of (\d+) fits made", fits_made(clone)["sweep"])
+    clone.edit(lambda params: params["experiments"].update(sweep=sweep | {"variants": points}))
+    clone.repro()
+    assert n_fits is not None
+    n_folds = 5
+    assert fits_made(clone)["sweep"] == f"{n_folds} of {int(n_fits[2]) + n_folds} fits made"
+    clone.edit(lambda params: params["experiments"].pop("sweep"))
+
+
+def test_a_title_trains_and_extracts_nothing(clone: Clone) -> None:
+    clone.edit(lambda params: params["report"]["titles"].update(mtm_gcca="Generalised CCA"))
+    assert not {"run_experiments", "fingerprint"} & set(clone.repro())
+    assert "Generalised CCA" in clone.methods_in_table()
+    clone.edit(lambda params: params["report"]["titles"].update(mtm_gcca="GCCA"))
+
+
+def edit_code(clone: Clone, name: str, old: str, new: str) -> None:
+    path = clone.folder / name
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def test_a_docstring_or_a_comment_reruns_nothing(clone: Clone) -> None:
+    clone.repro()
+    edit_code(clone, "src/unisono/models/parts/hashing.py", '"""', '"""Again: ')
+    edit_code(clone, "src/unisono/io/parquet.py", "import", "# a comment\nimport")
+    assert clone.repro() == ["fingerprint"]
+
+
+def test_an_edit_of_a_shared_part_trains_the_methods_that_use_it(clone: Clone) -> None:
+    # Only mtm_gcca, mtm_cca, mv10k_cca and vegas_c_cca are closed forms; vegas_agah hashes.
+    edit_code(clone, "src/unisono/models/parts/hashing.py", "\ndef ", "\nADDED = 1\n\n\ndef ")
+    ran = clone.repro()
+    assert set(ran) - REPORT <= {"fingerprint", "run_experiments"}
+    assert {key for key, text in fits_made(clone).items() if "made" in text} == {"vegas_agah"}
+
+
+@pytest.mark.parametrize("edit", ["folds", "split"])
+def test_dealing_anew_decodes_renders_and_extracts_nothing(clone: Clone, edit: str) -> None:
+    if edit == "folds":
+        clone.edit(lambda params: params["vegas"]["folds"].update(n=4))
+    else:
+        clone.edit(lambda params: params["mtm"]["split"].update(seed=3))
+    ran = set(clone.repro())
+    assert {f"deal@{'vegas' if edit == 'folds' else 'mtm'}", "run_experiments"} <= ran
+    # The encoder of sheet music is trained on the training part, so that its features follow.
+    learned = {"train_asmcmr", "extract_asmcmr_notes", "extract_asmcmr@sheet", "extract_asmcmr@sheet_plain"}
+    extracted = {
+        name for name in ran if name.startswith(("build_", "render_", "engrave_", "extract_", "fit_", "train_"))
+    }
+    assert extracted <= (learned if edit == "split" else set())
 
 
 def test_a_removed_experiment_leaves_nothing_in_the_tables(clone: Clone) -> None:
     assert "GCCA" in clone.methods_in_table()
-    clone.edit(lambda params: params["experiments"].pop("mtm_gcca"))
-    assert set(clone.repro()) == {"tabulate", "plot_curves", "write_report"}
+
+    def remove(params: dict[str, Any]) -> None:
+        params["experiments"].pop("mtm_gcca")
+        forget(params["report"], "mtm_gcca")
+
+    clone.edit(remove)
+    ran = clone.repro()
+    assert {"run_experiments", "tabulate"} <= set(ran)
+    assert "made" not in " ".join(fits_made(clone).values())
     assert "GCCA" not in clone.methods_in_table()
     assert "mtm_gcca" not in json.loads((clone.folder / "results/metrics.json").read_text(encoding="utf-8"))
+    assert not (clone.folder / "results/experiments/mtm_gcca").exists()
+
+
+def test_killed_experiments_are_restored_without_training_again(clone: Clone) -> None:
+    results = clone.folder / "results/experiments"
+    expected = {path.relative_to(results): path.read_bytes() for path in results.rglob("*") if path.is_file()}
+    shutil.rmtree(clone.folder / ".unisono/fits")
+    command = ["python", "-m", "stages.run_experiments", "--data", "data", "--out", "results/experiments"]
+    command += ["--times", "results/timing"]
+    shutil.rmtree(results)
+    process = clone.start(*command)
+    deadline = time.monotonic() + 240
+    while len(list(clone.folder.glob(".unisono/fits/*/fit.json"))) < 8:
+        assert process.poll() is None, "the stage ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    n_kept = len(list(clone.folder.glob(".unisono/fits/*/fit.json")))
+    done = clone.run(*command)
+    assert done.returncode == 0, done.stderr[-3000:]
+    n_made = sum(int(n) for n in re.findall(r"(\d+) of \d+ fits made", done.stdout))
+    n_all = len(list(clone.folder.glob(".unisono/fits/*/fit.json")))
+    assert n_made <= n_all - n_kept
+    assert {path.relative_to(results): path.read_bytes() for path in results.rglob("*") if path.is_file()} == expected
+
+
+@pytest.mark.parametrize("how", ["--temp", "--queue"])
+def test_an_experiment_of_dvc_runs_its_own_code_and_takes_kept_fits(clone: Clone, how: str) -> None:
+    clone.run("git", "config", "user.email", "a@b.c")
+    clone.run("git", "config", "user.name", "a")
+    clone.run("git", "add", "-A")
+    assert clone.run("git", "commit", "--quiet", "-m", how).returncode == 0
+    # The workspace's code fails; what is queued is the committed code, which does not.
+    started = clone.run("dvc", "exp", "run", how, "--name", f"own{how}", "-S", "models.random.n_components=4")
+    assert started.returncode == 0, started.stderr[-3000:]
+    if how == "--queue":
+        broken = clone.folder / "src/unisono/models/random.py"
+        text = broken.read_text(encoding="utf-8")
+        broken.write_text("raise RuntimeError('of the workspace')\n", encoding="utf-8")
+        ran = clone.run("dvc", "queue", "start", "--jobs", "1")
+        assert ran.returncode == 0, ran.stderr[-3000:]
+        clone.wait_for_queue()
+        broken.write_text(text, encoding="utf-8")
+    shown = clone.run("dvc", "exp", "show", "--csv").stdout
+    row = next(row for row in csv.DictReader(shown.splitlines()) if row["Experiment"] == f"own{how}")
+    assert row["models.random.n_components"] == "4"
+    assert row["State"] in ("", "Success")
 
 
 def test_a_killed_stage_goes_on_and_gives_the_same_bytes(clone: Clone) -> None:

@@ -78,12 +78,12 @@ def test_a_key_depends_on_every_fact_and_on_the_libraries(monkeypatch: pytest.Mo
     assert fits.key("x") != before
 
 
-def test_copies_of_dvc_share_the_store_of_the_project() -> None:
-    own = fits.home(Path("/project/.unisono/scratch"))
-    assert own == Path("/project/.unisono/fits")
-    assert fits.home(Path("/project/.dvc/tmp/exps/tmp1x/.unisono/scratch")) == own
-    assert fits.home(Path("/project/.dvc/tmp/exps/.unisono/scratch")) != own  # no copy
-    assert fits.home(Path("/other/dvc/tmp/.unisono/scratch")) == Path("/other/dvc/tmp/.unisono/fits")
+def test_copies_of_dvc_share_the_store_of_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    assert fits.home(Path(".unisono/scratch")) == Path.cwd() / ".unisono/fits"
+    monkeypatch.setenv("DVC_ROOT", "/project")
+    assert fits.home(Path(".unisono/scratch")) == Path("/project/.unisono/fits")
+    assert fits.home(Path("/fast/scratch")) == Path("/fast/fits")
 
 
 def test_two_runs_may_write_and_read_one_fit(tmp_path: Path) -> None:

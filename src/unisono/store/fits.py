@@ -68,17 +68,10 @@ def home(scratch: Path) -> Path:
     Returns
     -------
     Path
-        Beside `scratch`; in a copy of the project that DVC made for an experiment (below ``.dvc/tmp/exps``), beside
-        that of the project itself.
+        Beside `scratch`; where DVC runs an experiment in a copy of the project, beside that of the project itself,
+        which DVC names in the environment.
     """
-    place = scratch.absolute()
-    parts = place.parts
-    for at in range(len(parts) - 3):
-        if parts[at : at + 3] == (".dvc", "tmp", "exps"):
-            # .dvc/tmp/exps/<copy>/<scratch>
-            place = Path(*parts[:at], *parts[at + 4 :])
-            break
-    return place.with_name("fits")
+    return (Path(os.environ.get("DVC_ROOT", "")) / scratch).absolute().with_name("fits")
 
 
 @contextmanager
