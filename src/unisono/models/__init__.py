@@ -3,24 +3,19 @@
 **Conventions.** A method is the module of its name: ``unisono.models.cca`` holds one `Aligner` subclass and
 names it ``MODEL``. Methods are listed from the package's files and imported when asked for, so that adding
 one changes nothing for the others. `unisono.models.base` and ``unisono.models.parts`` hold what they share.
-Hyper-parameters are the keyword arguments of the method's constructor; their annotations say what is legal, and there
-is no second list of them.
+Hyper-parameters are annotated class attributes, inherited within a family of methods; the annotations say what is
+legal, and there is no second list of them.
 """
 
 from __future__ import annotations
 
-import functools
 import importlib
-import inspect
 import pkgutil
-import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pydantic
-
-from unisono.config import Section, nearest, validate
+from unisono.config import nearest
 from unisono.errors import ConfigError
 from unisono.models.base import Aligner, read_header
 
@@ -69,20 +64,8 @@ def method(name: str) -> type[Aligner]:
     return model
 
 
-@functools.cache
-def _schema(cls: type[Aligner]) -> type[pydantic.BaseModel]:
-    """Turn the signature of a method's constructor into a pydantic model (without the seed)."""
-    hints = typing.get_type_hints(cls.__init__, include_extras=True)
-    fields: dict[str, Any] = {
-        name: (hints[name], parameter.default)
-        for name, parameter in inspect.signature(cls).parameters.items()
-        if name != "seed"
-    }
-    return pydantic.create_model(cls.__name__, __base__=Section, **fields)
-
-
 def check_params(name: str, params: Mapping[str, Any], where: str | None = None) -> dict[str, Any]:
-    """Validate the hyper-parameters of a method against its constructor.
+    """Validate the hyper-parameters of a method.
 
     Parameters
     ----------
@@ -104,9 +87,7 @@ def check_params(name: str, params: Mapping[str, Any], where: str | None = None)
         Unknown method or parameter (with the nearest legal name), or a value of the wrong type or out of
         range.
     """
-    schema = _schema(method(name))
-    checked = validate(schema, dict(params), where=where or f"models.{name}")
-    return {field: getattr(checked, field) for field in schema.model_fields}
+    return method(name).check(params, where)
 
 
 def create(name: str, *, seed: int = 0, **params: Any) -> Aligner:
@@ -135,7 +116,7 @@ def create(name: str, *, seed: int = 0, **params: Any) -> Aligner:
     >>> create("random", n_components=8).params
     {'n_components': 8}
     """
-    return method(name)(seed=seed, **check_params(name, params))
+    return method(name)(seed=seed, **params)
 
 
 def load(path: Path | str) -> Aligner:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from unisono.models.base import Positive, Weight
 from unisono.models.parts import deep, triplets
 from unisono.models.parts import modality as shared
 
@@ -77,17 +78,11 @@ class ACMR(shared.AdversarialAligner):
     with :math:`L_{label}` the cross-entropy of a label classifier p shared by the views (`label_loss`),
     :math:`L_{triplet}` the hinge of `triplet_loss`, :math:`W_l` the weights of f and g, and :math:`L_{modality}` the
     cross-entropy of the modality classifier D, which rises for f and g and falls for D in the same step (the sign
-    of the gradient changes between them). l grows from 0 to 1 over the epochs (`_modality.strength`). Embeddings are
+    of the gradient changes between them). l grows from 0 to 1 over the epochs (`modality.strength`). Embeddings are
     the outputs of f and g; every layer but the classifiers' last is tanh. The weights are those of the last epoch.
 
     Parameters
     ----------
-    layers : dict of str to list of int
-        Widths of the layers by view, the last the same for both; ``other`` stands for every view not named.
-    modality_layers : list of int
-        Widths of the modality classifier's hidden layers; two outputs follow.
-    dropout : float
-        After every hidden layer of f and g.
     positives : {"class", "pair"}
         Positives of an anchor: all items of its class, as the paper says ("all items from different modalities with
         same semantic labels"), or its own pair only, as the authors' code has it.
@@ -99,20 +94,6 @@ class ACMR(shared.AdversarialAligner):
         beta.
     triplet : float
         alpha.
-    adversary : float
-        lambda.
-    weight_decay : float
-        gamma.
-    batch_size : int
-        Items of a batch, not more than there are.
-    learning_rate : float
-        Of Adam, with first moment .5.
-    epochs : int
-        Passes over the training rows.
-    min_steps : int
-        Least number of batches to train on: on few rows it raises the epochs.
-    seed : int
-        Of initial weights, dropout and batches.
 
     References
     ----------
@@ -123,42 +104,11 @@ class ACMR(shared.AdversarialAligner):
     supervised = True
     last: ClassVar[str] = "tanh"
 
-    def __init__(
-        self,
-        *,
-        layers: shared.Layers = shared.LAYERS,
-        modality_layers: list[shared.Width] = shared.MODALITY_LAYERS,
-        dropout: shared.Dropout = 0.2,
-        positives: Positives = "class",
-        pull: shared.Positive = 1.0,
-        margin: shared.Positive = 1.0,
-        label: shared.Weight = 1.0,
-        triplet: shared.Weight = 0.3,
-        adversary: shared.Weight = 0.1,
-        weight_decay: shared.Weight = 0.01,
-        batch_size: shared.BatchSize = 64,
-        learning_rate: shared.Positive = 1e-3,
-        epochs: shared.Count = 50,
-        min_steps: shared.Steps = 400,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(
-            layers=layers,
-            modality_layers=modality_layers,
-            dropout=dropout,
-            adversary=adversary,
-            weight_decay=weight_decay,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            epochs=epochs,
-            min_steps=min_steps,
-            seed=seed,
-        )
-        self.positives = positives
-        self.pull = pull
-        self.margin = margin
-        self.label = label
-        self.triplet = triplet
+    positives: Positives = "class"
+    pull: Positive = 1.0
+    margin: Positive = 1.0
+    label: Weight = 1.0
+    triplet: Weight = 0.3
 
     def _heads(self, width: int, n_classes: int) -> dict[str, torch.nn.Module]:
         return {"label": deep.perceptron(width, [n_classes], last="linear")}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import Field
 
+from unisono.models.base import Count, Dropout, Labels, Lengths, Natural, Positive, Several, Share, Views, Weight
 from unisono.models.parts import deep, hashing, triplets
 
 if TYPE_CHECKING:
@@ -25,16 +25,6 @@ PENALTY, BETAS, CRITIC_DECAY = 10.0, (0.5, 0.9), 1e-4
 DECAY, DECAY_EPOCHS = 0.6, 100
 #: Within the sigmoid of the attention.
 SHARPNESS = 5.0
-
-Width = Annotated[int, Field(ge=1)]
-Layers = dict[str, Annotated[list[Width], Field(min_length=1)]]
-Count = Annotated[int, Field(ge=1)]
-Several = Annotated[int, Field(ge=2)]
-Steps = Annotated[int, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0)]
-Weight = Annotated[float, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Dropout = Annotated[float, Field(ge=0, lt=1)]
 
 
 def attend(features: torch.Tensor, feature_map: torch.Tensor, attention: float) -> torch.Tensor:
@@ -214,10 +204,6 @@ class AGAH(hashing.HashAligner):
 
     Parameters
     ----------
-    n_components : int
-        Width of the shared space, in bits for binary codes.
-    binary : bool
-        Whether embeddings are binary codes, ranked by Hamming distance, in place of the real-valued outputs.
     layers : dict of str to list of int
         Widths of the hidden layers by view; ``other`` stands for every view not named.
     features : int
@@ -260,59 +246,30 @@ class AGAH(hashing.HashAligner):
 
     supervised = True
 
-    def __init__(
-        self,
-        *,
-        n_components: Count = 10,
-        binary: bool = False,
-        layers: Layers = LAYERS,
-        features: Several = 256,
-        dropout: Dropout = 0.5,
-        attention: Share = 0.2,
-        margin: Positive = 0.3,
-        balance: Weight = 1.0,
-        label: Weight = 0.0,
-        code_map: Weight = 1e-3,
-        quantisation: Weight = 1.0,
-        adversary: Weight = 1.0,
-        weight_decay: Weight = 5e-4,
-        batch_size: Several = 64,
-        learning_rate: Positive = 1e-2,
-        epochs: Count = 60,
-        min_steps: Steps = 300,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(n_components=n_components, binary=binary, seed=seed)
-        self.layers = layers
-        self.features = features
-        self.dropout = dropout
-        self.attention = attention
-        self.margin = margin
-        self.balance = balance
-        self.label = label
-        self.code_map = code_map
-        self.quantisation = quantisation
-        self.adversary = adversary
-        self.weight_decay = weight_decay
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.epochs = epochs
-        self.min_steps = min_steps
+    layers: deep.Layers = LAYERS
+    features: Several = 256
+    dropout: Dropout = 0.5
+    attention: Share = 0.2
+    margin: Positive = 0.3
+    balance: Weight = 1.0
+    label: Weight = 0.0
+    code_map: Weight = 1e-3
+    quantisation: Weight = 1.0
+    adversary: Weight = 1.0
+    weight_decay: Weight = 5e-4
+    batch_size: Several = 64
+    learning_rate: Positive = 1e-2
+    epochs: Count = 60
+    min_steps: Natural = 300
 
-    def _fit(
-        self,
-        views: dict[str, np.ndarray],
-        labels: np.ndarray | None,
-        lengths: dict[str, np.ndarray],
-        checkpoint: Path | None,
-    ) -> None:
+    def _fit(self, views: Views, labels: Labels, lengths: Lengths, checkpoint: Path | None) -> None:
         import torch
 
         assert labels is not None
         classes, codes = np.unique(labels, return_inverse=True)
         size = min(self.batch_size, len(codes))
         n_batches = len(codes) // size
-        epochs = max(self.epochs, -(-self.min_steps // n_batches))
+        epochs = deep.raised(self.epochs, n_batches, self.min_steps)
         device = deep.choose_device(self.device)
         with deep.seeded(self.seed):
             networks = torch.nn.ModuleDict(self._networks(views, len(classes))).to(device)

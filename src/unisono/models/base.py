@@ -1,33 +1,64 @@
-"""What all methods share: checked views, averaging over time, saving without pickles."""
+"""What all methods share: declared hyper-parameters, checked views, averaging over time, saving without pickles.
+
+**Conventions.** A hyper-parameter is an annotated class attribute with a default; subclasses inherit it. The
+annotation says what is legal (``ridge: Weight = 0.1``), and a subclass changes a default by an assignment
+(``ridge = 1.0``). An attribute that is no hyper-parameter has no annotation, or is a ``ClassVar``.
+"""
 
 from __future__ import annotations
 
 import abc
+import functools
 import inspect
 import json
+import re
+import sys
+import typing
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self, dataclass_transform
 
 import numpy as np
+import pydantic
+from pydantic import Field
 
-from unisono.config import nearest
+from unisono.config import Section, nearest, validate
 from unisono.errors import ConfigError, DataError
 from unisono.io.files import replacing
 
 FILE = "model.safetensors"
 
+#: Legal values of hyper-parameters: whole numbers from 1, 2 and 0 on; numbers above 0 and from 0 on; shares.
+Count = Annotated[int, Field(ge=1)]
+Several = Annotated[int, Field(ge=2)]
+Natural = Annotated[int, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+Weight = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Dropout = Annotated[float, Field(ge=0, lt=1)]
 
-class Aligner(abc.ABC):
+#: What `Aligner._fit` takes: views by name, classes where there are any, real frames of the views that are padded.
+Views = dict[str, np.ndarray]
+Labels = np.ndarray | None
+Lengths = dict[str, np.ndarray]
+
+
+@dataclass_transform(kw_only_default=True)
+class _Declared:
+    """Makes type checkers read the annotated attributes of subclasses as keyword arguments of their constructors."""
+
+
+class Aligner(_Declared, abc.ABC):
     """A method that puts paired views of the same items into one space where cosine similarity ranks them.
 
-    A subclass stores each constructor argument under its own name, learns in `_fit`, keeps everything learned
-    in `arrays_` and applies it in `_transform`.
+    A subclass declares its hyper-parameters as annotated class attributes, learns in `_fit`, keeps everything learned
+    in `arrays_` and applies it in `_transform`. Its constructor takes the hyper-parameters by name, and its docstring
+    gains the description of those it inherits.
 
     Parameters
     ----------
     seed : int
-        Seed of everything random.
+        Seed of everything random; not used where nothing is.
 
     Attributes
     ----------
@@ -42,6 +73,11 @@ class Aligner(abc.ABC):
         `progress`: whoever runs the method sets it.
     progress : bool
         Whether a training shows a progress bar (on a terminal only).
+
+    Raises
+    ------
+    ConfigError
+        A hyper-parameter is unknown (with the nearest legal name), of the wrong type or out of range.
     """
 
     #: How many views are aligned at once: 2, or None for any number from 2 on.
@@ -50,26 +86,74 @@ class Aligner(abc.ABC):
     supervised: ClassVar[bool] = False
     #: Whether there is anything to learn from training rows.
     trained: ClassVar[bool] = True
+    #: Whether networks are trained, in epochs: such a fit takes long, imports torch and goes on from a checkpoint.
+    trains_networks: ClassVar[bool] = False
     #: Whether (n, T, d) views are used as they are; otherwise they are averaged over their real frames.
     sequential: ClassVar[bool] = False
 
-    def __init__(self, *, seed: int = 0) -> None:
+    seed: int = 0
+
+    def __init__(self, *, seed: int = 0, **params: Any) -> None:
         self.seed = seed
+        for key, value in self.check(params).items():
+            setattr(self, key, value)
+        self._check_params()
         self.device = "auto"
         self.progress = True
         self.widths_: dict[str, int] = {}
         self.arrays_: dict[str, np.ndarray] = {}
         self.history_: list[dict[str, float]] = []
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        kind = inspect.Parameter.KEYWORD_ONLY
+        found = {**_declared(cls), "seed": "int"}
+        cls.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [
+                inspect.Parameter(key, kind, default=getattr(cls, key, inspect.Parameter.empty), annotation=annotation)
+                for key, annotation in found.items()
+            ]
+        )
+        if cls.__doc__:
+            cls.__doc__ = _with_inherited(cls, list(found))
+
+    @classmethod
+    def check(cls, params: Mapping[str, Any], where: str | None = None) -> dict[str, Any]:
+        """Validate hyper-parameters.
+
+        Parameters
+        ----------
+        params : mapping of str to object
+            Some of them.
+        where : str, optional
+            What stands before a parameter's name in messages, ``models.<name>`` by default.
+
+        Returns
+        -------
+        dict of str to object
+            All hyper-parameters, defaults included.
+
+        Raises
+        ------
+        ConfigError
+            See `Aligner`.
+        """
+        schema = _schema(cls)
+        checked = validate(schema, dict(params), where=where or f"models.{name_of(cls)}")
+        return {field: getattr(checked, field) for field in schema.model_fields}
+
+    def _check_params(self) -> None:
+        """Raise `ConfigError` where hyper-parameters contradict each other; the constructor calls it."""
+
     @property
     def name(self) -> str:
-        """The method's name: that of its module."""
-        return type(self).__module__.rpartition(".")[2]
+        """The method's name; see `name_of`."""
+        return name_of(type(self))
 
     @property
     def params(self) -> dict[str, Any]:
         """Hyper-parameters by name, without the seed."""
-        return {key: getattr(self, key) for key in inspect.signature(type(self)).parameters if key != "seed"}
+        return {key: getattr(self, key) for key in _declared(type(self))}
 
     def fit(
         self,
@@ -167,13 +251,7 @@ class Aligner(abc.ABC):
         }
 
     @abc.abstractmethod
-    def _fit(
-        self,
-        views: dict[str, np.ndarray],
-        labels: np.ndarray | None,
-        lengths: dict[str, np.ndarray],
-        checkpoint: Path | None,
-    ) -> None:
+    def _fit(self, views: Views, labels: Labels, lengths: Lengths, checkpoint: Path | None) -> None:
         """Learn from checked views; fill `arrays_` (and `history_`)."""
 
     @abc.abstractmethod
@@ -230,6 +308,65 @@ class Aligner(abc.ABC):
         self.widths_ = {str(view): int(width) for view, width in header["widths"].items()}
         self.history_ = header["history"]
         self.arrays_ = load_file(path / FILE)
+
+
+def name_of(cls: type[Aligner]) -> str:
+    """Name a method: the module of a built-in one (``cca``), the dotted name of any other.
+
+    Returns
+    -------
+    str
+        ``package.module`` where the class is that module's ``MODEL``, else ``package.module:Class``.
+    """
+    package, _, last = cls.__module__.rpartition(".")
+    if package == __package__:
+        return last
+    if getattr(sys.modules.get(cls.__module__), "MODEL", None) is cls:
+        return cls.__module__
+    return f"{cls.__module__}:{cls.__qualname__}"
+
+
+def _declared(cls: type) -> dict[str, Any]:
+    """Return the annotations of the hyper-parameters, inherited ones first."""
+    return {
+        key: annotation
+        for base in reversed(cls.__mro__)
+        for key, annotation in inspect.get_annotations(base).items()
+        if key != "seed" and "ClassVar" not in str(annotation).partition("[")[0]
+    }
+
+
+@functools.cache
+def _schema(cls: type[Aligner]) -> type[pydantic.BaseModel]:
+    """Turn the hyper-parameters of a method into a pydantic model."""
+    hints = typing.get_type_hints(cls, include_extras=True)
+    fields: dict[str, Any] = {key: (hints[key], getattr(cls, key)) for key in _declared(cls)}
+    return pydantic.create_model(cls.__name__, __base__=Section, **fields)
+
+
+def _with_inherited(cls: type, order: list[str]) -> str:
+    """Return a class's docstring with the parameters that its bases describe, all in the constructor's order."""
+    known: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        known |= _described(_sections(base.__dict__.get("__doc__") or "").get("Parameters", ""))
+    sections = _sections(cls.__doc__ or "")
+    entries = dict.fromkeys(known[key] for key in order if key in known)
+    listed = {"": sections.pop(""), "Parameters": "\n".join(entries)}
+    sections = {**listed, **{title: body for title, body in sections.items() if title != "Parameters"}}
+    parts = [f"{title}\n{'-' * len(title)}\n{body}" if title else body for title, body in sections.items()]
+    return "\n\n".join(parts) + "\n"
+
+
+def _sections(doc: str) -> dict[str, str]:
+    """Split a numpydoc docstring at its headings; what stands before the first has the heading ''."""
+    start, *rest = re.split(r"^(\w[\w ]*)\n-+$", inspect.cleandoc(doc), flags=re.MULTILINE)
+    return {"": start.strip(), **{title: body.strip() for title, body in zip(rest[::2], rest[1::2], strict=True)}}
+
+
+def _described(section: str) -> dict[str, str]:
+    """Split a section at its entries; one that describes several parameters stands under each."""
+    entries = re.split(r"\n(?=\S)", section) if section else []
+    return {key.strip(): entry for entry in entries for key in entry.partition(" : ")[0].split(",")}
 
 
 def read_header(path: Path) -> dict[str, Any]:

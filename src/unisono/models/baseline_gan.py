@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from unisono.models.parts.generative import (
-    LAYERS,
-    Count,
-    Distance,
-    Embedding,
-    Layers,
-    Natural,
-    Positive,
-    Several,
-    ThreeBranch,
-    Weight,
-)
+from typing import Literal
+
+from unisono.models.base import Positive, Several
+from unisono.models.parts.generative import ThreeBranch
 
 
 class BaselineGAN(ThreeBranch):
@@ -32,13 +24,6 @@ class BaselineGAN(ThreeBranch):
 
     Parameters
     ----------
-    source_view : str
-        View of the query z, from which knowledge is transferred; the other two are the pair.
-    layers : dict of str to list of int
-        Widths of each branch's layers, the last the same for all; ``other`` stands for views not named.
-    distance : {"triple", "mean"}
-        d(z, (x, y)): the mean of the three squared distances among z, x and y; or the squared distance of z from
-        (x + y) / 2, as Eq. 6.2 is written.
     temperature : float
         t, by which the distances are divided; 1 in Eq. 6.2. At 1 the generator soon proposes one candidate only.
     n_candidates : int
@@ -46,28 +31,6 @@ class BaselineGAN(ThreeBranch):
     embedding : {"discriminator", "generator"}
         The network whose branches `transform` applies. The discriminator's is the default: it is the one network that
         all three methods have, and it learns from distances directly, the generator from rewards alone.
-    margin : float
-        alpha, by which other pairs shall be farther than the true one.
-    epochs : int
-        Global epochs, each of two epochs of every network.
-    batch_size : int
-        Items of a batch.
-    n_samples : int
-        Pairs that the generator draws per query.
-    learning_rate : float
-        Of Adam.
-    decay_every : int
-        Global epochs after which the learning rate is divided by 10, again and again; 0 for never.
-    learning_rate_floor : float
-        Where that division ends.
-    seed : int
-        Of initial weights, batches, candidates and samples.
-
-    Notes
-    -----
-    All six directions are ranked by cosine in one space. The last epoch's weights are kept: nothing is selected. With
-    distance ``mean`` the objective holds x and y by their sum only (||z - (x+y)/2||^2 = ||z-x||^2 / 2 + ||z-y||^2 / 2
-    - ||x-y||^2 / 4), which sets the two apart; audio and sheet then rank at or below chance.
 
     References
     ----------
@@ -77,41 +40,11 @@ class BaselineGAN(ThreeBranch):
     al., "IRGAN", SIGIR 2017: the dissertation gives none.
     """
 
-    def __init__(
-        self,
-        *,
-        source_view: str = "lyrics",
-        layers: Layers = LAYERS,
-        distance: Distance = "triple",
-        temperature: Positive = 20.0,
-        n_candidates: Several = 512,
-        embedding: Embedding = "discriminator",
-        margin: Weight = 1.0,
-        epochs: Count = 30,
-        batch_size: Several = 64,
-        n_samples: Several = 8,
-        learning_rate: Positive = 1e-3,
-        decay_every: Natural = 0,
-        learning_rate_floor: Positive = 1e-5,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(
-            source_view=source_view,
-            layers=layers,
-            distance=distance,
-            margin=margin,
-            epochs=epochs,
-            batch_size=batch_size,
-            n_samples=n_samples,
-            learning_rate=learning_rate,
-            decay_every=decay_every,
-            learning_rate_floor=learning_rate_floor,
-            seed=seed,
-        )
-        self.adversarial = True
-        self.temperature = temperature
-        self.n_candidates = n_candidates
-        self.embedding = embedding
+    adversarial = True
+
+    temperature: Positive = 20.0
+    n_candidates: Several = 512
+    embedding: Literal["discriminator", "generator"] = "discriminator"
 
 
 MODEL = BaselineGAN

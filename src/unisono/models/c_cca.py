@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-import numpy as np
-from pydantic import Field
-
-from unisono.models.base import Aligner
-from unisono.models.parts.clusters import cluster_cca, project
+from unisono.models.base import Labels, Lengths, Views
+from unisono.models.parts.clusters import ClusterAligner
+from unisono.models.parts.linear import LinearAligner
 
 
-class CCCA(Aligner):
+class CCCA(LinearAligner, ClusterAligner):
     r"""Correlates every item of one view with the items of its class in the other view.
 
     .. math:: \Sigma_{11} = \frac1L \sum_c \sum_i |Y_c|\, x_i x_i^T, \quad
@@ -30,28 +28,9 @@ class CCCA(Aligner):
 
     Parameters
     ----------
-    n_components : int
-        Width k of the shared space, at most min(d_x, d_y, n-1).
-    ridge : float
-        Relative to the mean of the covariance's diagonal.
-    pairs : str
-        Pairs that stand for a class. all: every item with every item (Eq. 5.5). half: the items of a class
-        are shuffled and put on a circle, and each first-view item is paired with its own partner and those
-        that follow, half of the class (rounded up) in all. one_to_one: own pairs only, which is `cca`.
-    beta : float
-        Weight of own pairs beside those of the class, from 0 (Eq. 5.5) to 1 (`cca`):
-        :math:`\Sigma_{12} = \beta\,\Sigma_{own} + (1-\beta)\,\Sigma_{class}`, all covariances alike. The
-        author's code has .2.
     scale : str
         none, or correlation: each axis is multiplied by its canonical correlation, so that axes without any
         do not blur the ranking.
-    seed : int
-        Of the order on the circle (`pairs`: half).
-
-    Attributes
-    ----------
-    correlations_ : np.ndarray [shape=(k,), dtype=float64]
-        Canonical correlations over the pairs.
 
     References
     ----------
@@ -59,53 +38,14 @@ class CCCA(Aligner):
     dissertation's Eq. 5.5.
     """
 
-    n_views = 2
-    supervised = True
+    scale: Literal["none", "correlation"] = "none"
 
-    def __init__(
-        self,
-        *,
-        n_components: Annotated[int, Field(ge=1)] = 10,
-        ridge: Annotated[float, Field(ge=0)] = 1.0,
-        pairs: Literal["one_to_one", "half", "all"] = "all",
-        beta: Annotated[float, Field(ge=0, le=1)] = 0.0,
-        scale: Literal["none", "correlation"] = "none",
-        seed: int = 0,
-    ) -> None:
-        super().__init__(seed=seed)
-        self.n_components = n_components
-        self.ridge = ridge
-        self.pairs = pairs
-        self.beta = beta
-        self.scale = scale
-
-    @property
-    def correlations_(self) -> np.ndarray:
-        """Canonical correlations of the kept components, from the largest."""
-        return self.arrays_["correlations"]
-
-    def _fit(
-        self,
-        views: dict[str, np.ndarray],
-        labels: np.ndarray | None,
-        lengths: dict[str, np.ndarray],
-        checkpoint: Path | None,
-    ) -> None:
+    def _fit(self, views: Views, labels: Labels, lengths: Lengths, checkpoint: Path | None) -> None:
         assert labels is not None
-        self.arrays_ = cluster_cca(
-            self.name,
-            views,
-            labels,
-            n_components=self.n_components,
-            ridge=self.ridge,
-            pairs=self.pairs,
-            beta=self.beta,
-            scale=self.scale,
-            seed=self.seed,
-        )
-
-    def _transform(self, view: str, array: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
-        return project(self.arrays_, view, array)
+        self.arrays_ = self._cluster_cca(views, labels)
+        if self.scale == "correlation":
+            for view in views:
+                self.arrays_[f"{view}.weights"] *= self.correlations_
 
 
 MODEL = CCCA

@@ -21,32 +21,6 @@ class CKCCA(KernelAligner):
     with a warning). Up to `exact_up_to` training rows the solution is exact; **above that it is an
     approximation** like that of `kcca`, and `approximate_` says so.
 
-    Parameters
-    ----------
-    n_components : int
-        Width k of the shared space, at most n-1 and the number of features.
-    ridge : float
-        Relative to the trace of the features' covariance, which is the mean of the centred kernel's diagonal.
-    width : str or float
-        Standard deviation w of the kernel exp(-||x-z||^2 / (2 w^2)), in the units of the features: median
-        (the median distance between training rows, of 1,000 evenly spaced ones) or a number. The
-        dissertation's "beta = 0.4" is .4 read as a width, 1.118 read as exp(-beta ||x-z||^2).
-    exact_up_to : int
-        Training rows up to which the kernel is exact.
-    approximation : str
-        Of the kernel above that: nystroem (random training rows as landmarks) or random_features (Fourier).
-    n_features : int
-        Landmarks, or random features (an even number).
-    seed : int
-        Of landmarks and frequencies; an exact kernel has nothing random.
-
-    Attributes
-    ----------
-    correlations_ : np.ndarray [shape=(k,), dtype=float64]
-        Canonical correlations of the regularised problem.
-    approximate_ : bool
-        Whether the kernel was approximated.
-
     References
     ----------
     Rasiwasia, Mahajan, Mahadevan, Aggarwal, "Cluster canonical correlation analysis", AISTATS 2014; the

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
-from pydantic import Field
 
 from unisono.errors import ConfigError
-from unisono.models.base import Aligner, check_components
-from unisono.models.parts.linear import centre, closed_cca, fix_signs
+from unisono.models.base import Labels, Lengths, Views, Weight, check_components
+from unisono.models.parts.linear import CanonicalAligner, LinearAligner, centre, closed_cca, fix_signs
 
 
-class CCA(Aligner):
+class CCA(LinearAligner, CanonicalAligner):
     r"""Projects two views onto the directions in which they correlate most.
 
     .. math:: L_1^{-1} \Sigma_{12} L_2^{-T} = U S V^T, \quad A = L_1^{-T} U_k, \quad B = L_2^{-T} V_k
@@ -29,19 +28,10 @@ class CCA(Aligner):
 
     Parameters
     ----------
-    n_components : int
-        Width k of the shared space, at most min(d_x, d_y, n-1).
     ridge : float
         r, relative to the mean of the covariance's diagonal; not used by nipals.
     solver : str
-        svd (the formula above) or nipals.
-    seed : int
-        Not used: nothing is random.
-
-    Attributes
-    ----------
-    correlations_ : np.ndarray [shape=(k,), dtype=float64]
-        S; for nipals the correlation of each pair of training scores.
+        svd (the formula above) or nipals, whose `correlations_` are those of each pair of training scores.
 
     References
     ----------
@@ -49,33 +39,10 @@ class CCA(Aligner):
     5.3.3.
     """
 
-    n_views = 2
+    ridge: Weight = 0.1
+    solver: Literal["svd", "nipals"] = "svd"
 
-    def __init__(
-        self,
-        *,
-        n_components: Annotated[int, Field(ge=1)] = 10,
-        ridge: Annotated[float, Field(ge=0)] = 0.1,
-        solver: Literal["svd", "nipals"] = "svd",
-        seed: int = 0,
-    ) -> None:
-        super().__init__(seed=seed)
-        self.n_components = n_components
-        self.ridge = ridge
-        self.solver = solver
-
-    @property
-    def correlations_(self) -> np.ndarray:
-        """Canonical correlations of the kept components, from the largest."""
-        return self.arrays_["correlations"]
-
-    def _fit(
-        self,
-        views: dict[str, np.ndarray],
-        labels: np.ndarray | None,
-        lengths: dict[str, np.ndarray],
-        checkpoint: Path | None,
-    ) -> None:
+    def _fit(self, views: Views, labels: Labels, lengths: Lengths, checkpoint: Path | None) -> None:
         check_components(self.name, self.n_components, views)
         first, second = views
         if self.solver == "nipals":
@@ -114,11 +81,6 @@ class CCA(Aligner):
         S = np.sum(X * Y, axis=0) / np.where(lengths, lengths, 1)
         # Dividing by the deviations becomes part of the weights.
         return (means[0], means[1]), S, A / deviations[0][:, None], B / deviations[1][:, None]
-
-    def _transform(self, view: str, array: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
-        centred = np.subtract(array, self.arrays_[f"{view}.mean"], dtype=np.float64)
-        projected: np.ndarray = centred @ self.arrays_[f"{view}.weights"]
-        return projected
 
 
 MODEL = CCA

@@ -5,21 +5,11 @@ from __future__ import annotations
 from typing import Literal
 
 from unisono.errors import ConfigError
-from unisono.models.parts.generative import (
-    LAYERS,
-    Count,
-    Distance,
-    Embedding,
-    Layers,
-    Natural,
-    Positive,
-    Several,
-    ThreeBranch,
-    Weight,
-)
+from unisono.models.base import Count, Weight
+from unisono.models.baseline_gan import BaselineGAN
 
 
-class DARLearning(ThreeBranch):
+class DARLearning(BaselineGAN):
     r"""Adds to Baseline-GAN a transfer from the source view, and truth from the CCA space of the pair.
 
     .. math:: p(J \mid z) = \operatorname{softmax}(-d(z, J) / t), \quad
@@ -38,13 +28,6 @@ class DARLearning(ThreeBranch):
 
     Parameters
     ----------
-    source_view : str
-        View of the query z, from which knowledge is transferred; the other two are the pair.
-    layers : dict of str to list of int
-        Widths of each branch's layers, the last the same for all; ``other`` stands for views not named.
-    distance : {"triple", "mean"}
-        d(z, (x, y)): the mean of the three squared distances among z, x and y; or the squared distance of z from
-        (x + y) / 2, as Eq. 6.2 is written.
     truth : {"cca", "pairs"}
         What a true pair is: one of the `neighbours` nearest in the CCA space of x and y, or the own pair only.
     neighbours : int
@@ -53,35 +36,6 @@ class DARLearning(ThreeBranch):
         Weight of the KL terms; 0 leaves them out.
     adversarial : bool
         Whether there is a generator; without it other pairs are drawn evenly, as in `baseline`.
-    temperature : float
-        t, by which the distances are divided; 1 in Eq. 6.2. At 1 the generator soon proposes one candidate only.
-    n_candidates : int
-        Candidates of a batch: pairs of any x with any y of it, drawn evenly. p sums over these.
-    embedding : {"discriminator", "generator"}
-        The network whose branches `transform` applies. The discriminator's is the default: it is the one network that
-        all three methods have, and it learns from distances directly, the generator from rewards alone.
-    margin : float
-        alpha, by which other pairs shall be farther than the true one.
-    epochs : int
-        Global epochs, each of two epochs of every network.
-    batch_size : int
-        Items of a batch.
-    n_samples : int
-        Pairs drawn per query.
-    learning_rate : float
-        Of Adam.
-    decay_every : int
-        Global epochs after which the learning rate is divided by 10, again and again; 0 for never.
-    learning_rate_floor : float
-        Where that division ends.
-    seed : int
-        Of initial weights, batches, candidates and samples.
-
-    Notes
-    -----
-    All six directions are ranked by cosine in one space. The last epoch's weights are kept: nothing is selected. With
-    distance ``mean`` the objective holds x and y by their sum only (||z - (x+y)/2||^2 = ||z-x||^2 / 2 + ||z-y||^2 / 2
-    - ||x-y||^2 / 4), which sets the two apart; audio and sheet then rank at or below chance.
 
     References
     ----------
@@ -91,53 +45,17 @@ class DARLearning(ThreeBranch):
     al., "IRGAN", SIGIR 2017: the dissertation gives none.
     """
 
-    def __init__(
-        self,
-        *,
-        source_view: str = "lyrics",
-        layers: Layers = LAYERS,
-        distance: Distance = "triple",
-        truth: Literal["cca", "pairs"] = "cca",
-        neighbours: Count = 5,
-        transfer: Weight = 1.0,
-        adversarial: bool = True,
-        temperature: Positive = 20.0,
-        n_candidates: Several = 512,
-        embedding: Embedding = "discriminator",
-        margin: Weight = 1.0,
-        epochs: Count = 30,
-        batch_size: Several = 64,
-        n_samples: Several = 8,
-        learning_rate: Positive = 1e-3,
-        decay_every: Natural = 0,
-        learning_rate_floor: Positive = 1e-5,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(
-            source_view=source_view,
-            layers=layers,
-            distance=distance,
-            margin=margin,
-            epochs=epochs,
-            batch_size=batch_size,
-            n_samples=n_samples,
-            learning_rate=learning_rate,
-            decay_every=decay_every,
-            learning_rate_floor=learning_rate_floor,
-            seed=seed,
-        )
-        if embedding == "generator" and not adversarial:
+    truth: Literal["cca", "pairs"] = "cca"
+    neighbours: Count = 5
+    transfer: Weight = 1.0
+    adversarial: bool = True
+
+    def _check_params(self) -> None:
+        if self.embedding == "generator" and not self.adversarial:
             raise ConfigError(
                 "models.darlearning.embedding: 'generator', but adversarial is false and there is none; "
                 "set embedding to discriminator"
             )
-        self.truth = truth
-        self.neighbours = neighbours
-        self.transfer = transfer
-        self.adversarial = adversarial
-        self.temperature = temperature
-        self.n_candidates = n_candidates
-        self.embedding = embedding
 
 
 MODEL = DARLearning

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-from pydantic import Field
 from scipy import linalg
 
-from unisono.models.base import Aligner, check_components
-from unisono.models.parts.linear import centre, cholesky, fix_signs
+from unisono.models.base import Labels, Lengths, Views, Weight, check_components
+from unisono.models.parts.linear import LinearAligner, centre, cholesky, fix_signs
 
 
-class GCCA(Aligner):
+class GCCA(LinearAligner):
     r"""Finds one representation G that every view can predict best, and each view's prediction of it.
 
     .. math:: \max_G \operatorname{tr}\, G^T \Big(\sum_v X_v (X_v^T X_v + r_v I)^{-1} X_v^T\Big) G,
               \quad G^T G = I, \quad W_v = (X_v^T X_v + r_v I)^{-1} X_v^T G
 
-    with :math:`X_v` (n x d_v) the centred views. The n x n matrix is never formed: with
+    with :math:`X_v` (n x d_v) the centred views and k columns in G. The n x n matrix is never formed: with
     :math:`X_v^T X_v + r_v I = L_v L_v^T`, the blocks :math:`R_{vw} = L_v^{-1} X_v^T X_w L_w^{-T}` form a
     matrix R of all widths together, whose eigenvectors e (eigenvalue :math:`\lambda`) give
     :math:`G = \sum_v X_v L_v^{-T} e_v / \sqrt\lambda` and :math:`W_v = \sqrt\lambda\, L_v^{-T} e_v`. Memory
@@ -28,12 +26,8 @@ class GCCA(Aligner):
 
     Parameters
     ----------
-    n_components : int
-        Width of G, at most min(d_1, d_2, ..., n-1).
     ridge : float
         :math:`r_v`, relative to the mean of the diagonal of :math:`X_v^T X_v`.
-    seed : int
-        Not used: nothing is random.
 
     References
     ----------
@@ -41,24 +35,9 @@ class GCCA(Aligner):
     the dissertation's section 6.3 names the method.
     """
 
-    def __init__(
-        self,
-        *,
-        n_components: Annotated[int, Field(ge=1)] = 10,
-        ridge: Annotated[float, Field(ge=0)] = 0.1,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(seed=seed)
-        self.n_components = n_components
-        self.ridge = ridge
+    ridge: Weight = 0.1
 
-    def _fit(
-        self,
-        views: dict[str, np.ndarray],
-        labels: np.ndarray | None,
-        lengths: dict[str, np.ndarray],
-        checkpoint: Path | None,
-    ) -> None:
+    def _fit(self, views: Views, labels: Labels, lengths: Lengths, checkpoint: Path | None) -> None:
         check_components(self.name, self.n_components, views)
         names = list(views)
         centred = {view: centre(array) for view, array in views.items()}
@@ -93,11 +72,6 @@ class GCCA(Aligner):
         for view, matrix in zip(names, weights, strict=True):
             self.arrays_[f"{view}.mean"] = centred[view][1]
             self.arrays_[f"{view}.weights"] = matrix
-
-    def _transform(self, view: str, array: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
-        projected = np.subtract(array, self.arrays_[f"{view}.mean"], dtype=np.float64)
-        projected = projected @ self.arrays_[f"{view}.weights"]
-        return projected
 
 
 MODEL = GCCA

@@ -7,32 +7,18 @@ from pathlib import Path
 import numpy as np
 
 from unisono.errors import DataError
-from unisono.models.base import Aligner
+from unisono.models.base import Aligner, Labels, Lengths, Views
 
 
 class Identity(Aligner):
     """Scores finished embeddings: each view is its own embedding.
 
     All views must have the same width. A view with a time axis is averaged over its real frames.
-
-    Parameters
-    ----------
-    seed : int
-        Not used: nothing is random.
     """
 
     trained = False
 
-    def __init__(self, *, seed: int = 0) -> None:
-        super().__init__(seed=seed)
-
-    def _fit(
-        self,
-        views: dict[str, np.ndarray],
-        labels: np.ndarray | None,
-        lengths: dict[str, np.ndarray],
-        checkpoint: Path | None,
-    ) -> None:
+    def _fit(self, views: Views, labels: Labels, lengths: Lengths, checkpoint: Path | None) -> None:
         if len(set(self.widths_.values())) > 1:
             widths = ", ".join(f"{view} {width}" for view, width in self.widths_.items())
             raise DataError(

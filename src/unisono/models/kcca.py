@@ -20,32 +20,6 @@ class KCCA(KernelAligner):
     approximation**: `n_features` landmarks or random Fourier features stand for the kernel; `approximate_`
     says so. Memory is then linear in n_features, and work in n.
 
-    Parameters
-    ----------
-    n_components : int
-        Width k of the shared space, at most n-1 and the number of features.
-    ridge : float
-        Relative to the trace of the features' covariance, which is the mean of the centred kernel's diagonal.
-    width : str or float
-        Standard deviation w of the kernel exp(-||x-z||^2 / (2 w^2)), in the units of the features: median
-        (the median distance between training rows, of 1,000 evenly spaced ones) or a number. The
-        dissertation's "beta = 0.4" is .4 read as a width, 1.118 read as exp(-beta ||x-z||^2).
-    exact_up_to : int
-        Training rows up to which the kernel is exact.
-    approximation : str
-        Of the kernel above that: nystroem (random training rows as landmarks) or random_features (Fourier).
-    n_features : int
-        Landmarks, or random features (an even number).
-    seed : int
-        Of landmarks and frequencies; an exact kernel has nothing random.
-
-    Attributes
-    ----------
-    correlations_ : np.ndarray [shape=(k,), dtype=float64]
-        Canonical correlations of the regularised problem.
-    approximate_ : bool
-        Whether the kernel was approximated.
-
     References
     ----------
     Hardoon, Szedmak, Shawe-Taylor, "Canonical correlation analysis: an overview with application to learning

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import Field
 
+from unisono.models.base import Count, Dropout, Share
 from unisono.models.parts import deep
-from unisono.models.parts.correlation import DeepCorrelation, Norm, Pairs, paired
+from unisono.models.parts.correlation import DeepCorrelation, Pairs, paired
 
 if TYPE_CHECKING:
     import torch
 
 #: Legal widths of the two LSTM layers and of the layer applied to each frame.
-Layers = dict[str, Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=3, max_length=3)]]
+Layers = dict[str, Annotated[list[Count], Field(min_length=3, max_length=3)]]
 #: For the small default source. The author's code: 512 and 784 units.
 LAYERS: Layers = {"audio": [64, 64, 128], deep.OTHER: [96, 96, 256]}
 
@@ -35,8 +36,6 @@ class LSTMCCCA(DeepCorrelation):
 
     Parameters
     ----------
-    n_components : int
-        Width k of the shared space, at most min(outputs, n-1).
     beta : float
         Weight of own pairs beside those of the class, from 0 to 1.
     layers : dict of str to list of int
@@ -46,24 +45,6 @@ class LSTMCCCA(DeepCorrelation):
         Width of the sigmoid layer of either view.
     dropout : float
         After each LSTM layer.
-    epochs : int
-    batch : int
-        Rows per step at most; all steps of an epoch have about as many. Not above the width of the outputs, only
-        the ridge keeps covariances regular: a warning, and without a ridge an error.
-    learning_rate : float
-        Of RMSprop (decay .9).
-    ridge : float
-        Relative to the mean of the covariance's diagonal; of the objective and of the closing CCA.
-    norm : str
-        trace: the sum of the canonical correlations. frobenius: the root of the sum of their squares, as in the
-        author's code.
-    seed : int
-        Of weights, dropout and batches.
-
-    Attributes
-    ----------
-    correlations_ : np.ndarray [shape=(k,), dtype=float64]
-        Canonical correlations of the closing CCA on the training rows.
 
     References
     ----------
@@ -73,32 +54,11 @@ class LSTMCCCA(DeepCorrelation):
     supervised = True
     sequential = True
 
-    def __init__(
-        self,
-        *,
-        n_components: Annotated[int, Field(ge=1)] = 10,
-        beta: Annotated[float, Field(ge=0, le=1)] = 0.2,
-        layers: Layers = LAYERS,
-        outputs: Annotated[int, Field(ge=1)] = 64,
-        dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
-        epochs: Annotated[int, Field(ge=1)] = 30,
-        batch: Annotated[int, Field(ge=2)] = 100,
-        learning_rate: Annotated[float, Field(gt=0)] = 1e-3,
-        ridge: Annotated[float, Field(ge=0)] = 1.0,
-        norm: Norm = "trace",
-        seed: int = 0,
-    ) -> None:
-        super().__init__(seed=seed)
-        self.n_components = n_components
-        self.beta = beta
-        self.layers = layers
-        self.outputs = outputs
-        self.dropout = dropout
-        self.epochs = epochs
-        self.batch = batch
-        self.learning_rate = learning_rate
-        self.ridge = ridge
-        self.norm = norm
+    beta: Share = 0.2
+    layers: Layers = LAYERS
+    outputs: Count = 64
+    dropout: Dropout = 0.1
+    epochs = 30
 
     def _pairs(self, codes: torch.Tensor) -> Pairs:
         return paired(codes, pairs="all", beta=self.beta)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-from pydantic import Field
 
 from unisono.errors import ConfigError
-from unisono.models.base import Aligner, check_components
-from unisono.models.parts.linear import covariances, fix_signs, leading
+from unisono.models.base import Labels, Lengths, Views, check_components
+from unisono.models.parts.linear import LinearAligner, covariances, fix_signs, leading
 
 
-class MultiView(Aligner):
+class MultiView(LinearAligner):
     r"""Projects two views onto the directions in which they vary together most. A stand-in.
 
     The dissertation says of "multi-views" only that it learns one function per view to remove the gap between
@@ -25,13 +23,6 @@ class MultiView(Aligner):
     with :math:`\Sigma_{12}` the cross-covariance of the centred views and D the standard deviations of their
     columns (1 for a constant column, which so has no effect).
 
-    Parameters
-    ----------
-    n_components : int
-        Width k of the shared space, at most min(d_x, d_y, n-1).
-    seed : int
-        Not used: nothing is random.
-
     References
     ----------
     Zhao, Xie, Xu, Sun, "Multi-view learning overview", Information Fusion 38, 2017, as cited in the
@@ -40,17 +31,7 @@ class MultiView(Aligner):
 
     n_views = 2
 
-    def __init__(self, *, n_components: Annotated[int, Field(ge=1)] = 10, seed: int = 0) -> None:
-        super().__init__(seed=seed)
-        self.n_components = n_components
-
-    def _fit(
-        self,
-        views: dict[str, np.ndarray],
-        labels: np.ndarray | None,
-        lengths: dict[str, np.ndarray],
-        checkpoint: Path | None,
-    ) -> None:
+    def _fit(self, views: Views, labels: Labels, lengths: Lengths, checkpoint: Path | None) -> None:
         check_components(self.name, self.n_components, views)
         x, y = views.values()
         found = covariances((x, y))
@@ -66,11 +47,6 @@ class MultiView(Aligner):
         for view, mean, deviation, vectors in zip(views, found.means, deviations, (U, V), strict=True):
             self.arrays_[f"{view}.mean"] = mean
             self.arrays_[f"{view}.weights"] = vectors / deviation[:, None]
-
-    def _transform(self, view: str, array: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
-        centred = np.subtract(array, self.arrays_[f"{view}.mean"], dtype=np.float64)
-        projected: np.ndarray = centred @ self.arrays_[f"{view}.weights"]
-        return projected
 
 
 MODEL = MultiView

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import zlib
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-from pydantic import Field
 
-from unisono.models.base import Aligner
+from unisono.models.base import Aligner, Count, Labels, Lengths, Views
 
 
 class Random(Aligner):
@@ -23,23 +21,13 @@ class Random(Aligner):
     ----------
     n_components : int
         Width of the embeddings.
-    seed : int
-        Seed of the vectors.
     """
 
     trained = False
 
-    def __init__(self, *, n_components: Annotated[int, Field(ge=1)] = 128, seed: int = 0) -> None:
-        super().__init__(seed=seed)
-        self.n_components = n_components
+    n_components: Count = 128
 
-    def _fit(
-        self,
-        views: dict[str, np.ndarray],
-        labels: np.ndarray | None,
-        lengths: dict[str, np.ndarray],
-        checkpoint: Path | None,
-    ) -> None:
+    def _fit(self, views: Views, labels: Labels, lengths: Lengths, checkpoint: Path | None) -> None:
         pass
 
     def _transform(self, view: str, array: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:

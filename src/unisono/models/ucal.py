@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from unisono.models.base import Labels, Lengths, Views, Weight
 from unisono.models.parts import modality as shared
 
 if TYPE_CHECKING:
@@ -77,28 +78,8 @@ class UCAL(shared.AdversarialAligner):
 
     Parameters
     ----------
-    layers : dict of str to list of int
-        Widths of the layers by view, the last the same for both; ``other`` stands for every view not named.
-    modality_layers : list of int
-        Widths of the modality classifier's hidden layers; two outputs follow.
-    dropout : float
-        After every hidden layer of f and g.
     moments : float
         mu.
-    adversary : float
-        lambda.
-    weight_decay : float
-        gamma.
-    batch_size : int
-        Items of a batch, not more than there are.
-    learning_rate : float
-        Of Adam, with first moment .5.
-    epochs : int
-        Passes over the training rows.
-    min_steps : int
-        Least number of batches to train on: on few rows it raises the epochs.
-    seed : int
-        Of initial weights, dropout and batches.
 
     References
     ----------
@@ -108,42 +89,10 @@ class UCAL(shared.AdversarialAligner):
 
     last: ClassVar[str] = "linear"
 
-    def __init__(
-        self,
-        *,
-        layers: shared.Layers = shared.LAYERS,
-        modality_layers: list[shared.Width] = shared.MODALITY_LAYERS,
-        dropout: shared.Dropout = 0.2,
-        moments: shared.Weight = 1.0,
-        adversary: shared.Weight = 0.1,
-        weight_decay: shared.Weight = 0.03,
-        batch_size: shared.BatchSize = 64,
-        learning_rate: shared.Positive = 1e-3,
-        epochs: shared.Count = 50,
-        min_steps: shared.Steps = 400,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(
-            layers=layers,
-            modality_layers=modality_layers,
-            dropout=dropout,
-            adversary=adversary,
-            weight_decay=weight_decay,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            epochs=epochs,
-            min_steps=min_steps,
-            seed=seed,
-        )
-        self.moments = moments
+    weight_decay = 0.03
+    moments: Weight = 1.0
 
-    def _fit(
-        self,
-        views: dict[str, np.ndarray],
-        labels: np.ndarray | None,
-        lengths: dict[str, np.ndarray],
-        checkpoint: Path | None,
-    ) -> None:
+    def _fit(self, views: Views, labels: Labels, lengths: Lengths, checkpoint: Path | None) -> None:
         super()._fit(views, labels, lengths, checkpoint)
         for view, array in views.items():
             variances = np.linalg.eigvalsh(np.atleast_2d(np.cov(self._transform(view, array, None).T)))

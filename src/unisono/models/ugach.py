@@ -9,20 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
+from unisono.models.base import Count, Labels, Lengths, Natural, Positive, Several, Views, Weight
 from unisono.models.parts import deep, generative, hashing
 
 if TYPE_CHECKING:
     import torch
 
-Count = Annotated[int, Field(ge=1)]
-Several = Annotated[int, Field(ge=2)]
-Natural = Annotated[int, Field(ge=0)]
-Even = Annotated[int, Field(ge=2, multiple_of=2)]
-Positive = Annotated[float, Field(gt=0)]
-Weight = Annotated[float, Field(ge=0)]
-Embedding = Literal["discriminator", "generator"]
 Terms = dict[str, float]
-Optimiser = Literal["adam", "sgd"]
 
 #: Epochs of the generator after each of the discriminator.
 GENERATOR_EPOCHS = 2
@@ -134,10 +127,6 @@ class UGACH(hashing.HashAligner):
 
     Parameters
     ----------
-    n_components : int
-        Width of the shared space, in bits for binary codes.
-    binary : bool
-        Whether embeddings are binary codes, ranked by Hamming distance, in place of the real-valued outputs.
     hidden : int
         Width of the hidden layer.
     neighbours : int
@@ -172,52 +161,23 @@ class UGACH(hashing.HashAligner):
     published code takes the reward as here, but the softmax of the generator's step over two samples only.
     """
 
-    def __init__(
-        self,
-        *,
-        n_components: Count = 10,
-        binary: bool = False,
-        hidden: Count = 256,
-        neighbours: Even = 10,
-        margin: Positive = 1.25,
-        n_candidates: Several = 256,
-        n_samples: Several = 2,
-        embedding: Embedding = "discriminator",
-        weight_decay: Weight = 0.03,
-        generator_weight_decay: Weight = 0.03,
-        optimiser: Optimiser = "adam",
-        learning_rate: Positive = 1e-3,
-        generator_learning_rate: Positive = 1e-3,
-        batch_size: Several = 64,
-        pretraining_epochs: Natural = 30,
-        epochs: Count = 30,
-        min_steps: Natural = 150,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(n_components=n_components, binary=binary, seed=seed)
-        self.hidden = hidden
-        self.neighbours = neighbours
-        self.margin = margin
-        self.n_candidates = n_candidates
-        self.n_samples = n_samples
-        self.embedding = embedding
-        self.weight_decay = weight_decay
-        self.generator_weight_decay = generator_weight_decay
-        self.optimiser = optimiser
-        self.learning_rate = learning_rate
-        self.generator_learning_rate = generator_learning_rate
-        self.batch_size = batch_size
-        self.pretraining_epochs = pretraining_epochs
-        self.epochs = epochs
-        self.min_steps = min_steps
+    hidden: Count = 256
+    neighbours: Annotated[int, Field(ge=2, multiple_of=2)] = 10
+    margin: Positive = 1.25
+    n_candidates: Several = 256
+    n_samples: Several = 2
+    embedding: Literal["discriminator", "generator"] = "discriminator"
+    weight_decay: Weight = 0.03
+    generator_weight_decay: Weight = 0.03
+    optimiser: Literal["adam", "sgd"] = "adam"
+    learning_rate: Positive = 1e-3
+    generator_learning_rate: Positive = 1e-3
+    batch_size: Several = 64
+    pretraining_epochs: Natural = 30
+    epochs: Count = 30
+    min_steps: Natural = 150
 
-    def _fit(
-        self,
-        views: dict[str, np.ndarray],
-        labels: np.ndarray | None,
-        lengths: dict[str, np.ndarray],
-        checkpoint: Path | None,
-    ) -> None:
+    def _fit(self, views: Views, labels: Labels, lengths: Lengths, checkpoint: Path | None) -> None:
         import torch
 
         device = deep.choose_device(self.device)
@@ -233,7 +193,7 @@ class UGACH(hashing.HashAligner):
             game = _Game(self, networks, data, graph)
             pretraining = self.pretraining_epochs
             if pretraining:
-                pretraining = max(pretraining, -(-self.min_steps // game.n_batches))
+                pretraining = deep.raised(pretraining, game.n_batches, self.min_steps)
             deep.train(
                 self,
                 networks,

@@ -3,91 +3,71 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 
-from unisono.models.base import check_components
-from unisono.models.parts.linear import canonical, cholesky, class_canonical, covariances
+from unisono.models.base import Share, Weight, check_components
+from unisono.models.parts.linear import CanonicalAligner, canonical, cholesky, class_canonical, covariances
 
 
-def cluster_cca(
-    name: str,
-    views: Mapping[str, np.ndarray],
-    labels: np.ndarray,
-    *,
-    n_components: int,
-    ridge: float,
-    pairs: str,
-    beta: float,
-    seed: int,
-    scale: str = "none",
-) -> dict[str, np.ndarray]:
-    """Solve cluster-CCA in closed form (`unisono.models.c_cca` has the formula).
+class ClusterAligner(CanonicalAligner):
+    r"""A method that solves cluster-CCA (`unisono.models.c_cca` has the formula).
 
     Parameters
     ----------
-    name : str
-        The method, for messages.
-    views : mapping of str to np.ndarray [shape=(n, d), dtype=any real]
-        Two.
-    labels : np.ndarray [shape=(n,), dtype=int or str]
-    n_components, ridge, pairs, beta, seed, scale
-        As in `unisono.models.c_cca`.
-
-    Returns
-    -------
-    dict of str to np.ndarray
-        ``correlations`` [shape=(n_components,)] and per view ``<view>.mean`` [shape=(d,)] and ``<view>.weights``
-        [shape=(d, n_components)], all float64; `project` applies them.
+    ridge : float
+        Relative to the mean of the covariance's diagonal.
+    pairs : str
+        Pairs that stand for a class. all: every item with every item (Eq. 5.5). half: the items of a class
+        are shuffled and put on a circle, and each first-view item is paired with its own partner and those
+        that follow, half of the class (rounded up) in all. one_to_one: own pairs only, which is `cca`.
+    beta : float
+        Weight of own pairs beside those of the class, from 0 (Eq. 5.5) to 1 (`cca`):
+        :math:`\Sigma_{12} = \beta\,\Sigma_{own} + (1-\beta)\,\Sigma_{class}`, all covariances alike. The
+        author's code has .2.
+    seed : int
+        Of the order on the circle (`pairs`: half).
     """
-    check_components(name, n_components, views)
-    (first, x), (second, y) = views.items()
-    _, classes, sizes = np.unique(np.asarray(labels), return_inverse=True, return_counts=True)
-    partners = {"one_to_one": np.ones_like(sizes), "half": (sizes + 1) // 2, "all": sizes}[pairs]
-    n_pairs = float(sizes @ partners)
-    weights = beta / len(x) + (1 - beta) * partners[classes] / n_pairs
-    found = covariances((x, y), weights=weights, classes=classes)
-    L1, L2 = (
-        cholesky(within, ridge, where=f"{name}, view {view!r}")
-        for view, within in zip(views, found.within, strict=True)
-    )
-    if pairs == "all" and beta == 0:
-        S, A, B = class_canonical(L1, L2, found, n_pairs, n_components, name=name)
-    else:
-        if pairs == "all":
-            between = found.sums[0].T @ found.sums[1] / n_pairs
-        elif pairs == "half":
-            between = _half((x, y), found.means, classes, seed) / n_pairs
+
+    supervised = True
+
+    ridge: Weight = 1.0
+    pairs: Literal["one_to_one", "half", "all"] = "all"
+    beta: Share = 0.0
+
+    def _cluster_cca(self, views: Mapping[str, np.ndarray], labels: np.ndarray) -> dict[str, np.ndarray]:
+        """Solve cluster-CCA in closed form.
+
+        Returns
+        -------
+        dict of str to np.ndarray
+            ``correlations`` [shape=(n_components,)] and per view ``<view>.mean`` [shape=(d,)] and ``<view>.weights``
+            [shape=(d, n_components)], all float64; `linear.project` applies them.
+        """
+        check_components(self.name, self.n_components, views)
+        (first, x), (second, y) = views.items()
+        _, classes, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+        partners = {"one_to_one": np.ones_like(sizes), "half": (sizes + 1) // 2, "all": sizes}[self.pairs]
+        n_pairs = float(sizes @ partners)
+        weights = self.beta / len(x) + (1 - self.beta) * partners[classes] / n_pairs
+        found = covariances((x, y), weights=weights, classes=classes)
+        L1, L2 = (
+            cholesky(within, self.ridge, where=f"{self.name}, view {view!r}")
+            for view, within in zip(views, found.within, strict=True)
+        )
+        if self.pairs == "all" and self.beta == 0:
+            S, A, B = class_canonical(L1, L2, found, n_pairs, self.n_components, name=self.name)
         else:
-            between = found.own
-        cross = beta * found.own + (1 - beta) * between
-        S, A, B = canonical(L1, L2, cross, n_components)
-    factors = S if scale == "correlation" else np.ones_like(S)
-    return {
-        "correlations": S,
-        f"{first}.mean": found.means[0],
-        f"{second}.mean": found.means[1],
-        f"{first}.weights": A * factors,
-        f"{second}.weights": B * factors,
-    }
-
-
-def project(arrays: Mapping[str, np.ndarray], view: str, array: np.ndarray) -> np.ndarray:
-    """Put the rows of a view into the space that `cluster_cca` found.
-
-    Parameters
-    ----------
-    arrays : mapping of str to np.ndarray
-        From `cluster_cca`.
-    view : str
-    array : np.ndarray [shape=(m, d), dtype=any real]
-
-    Returns
-    -------
-    np.ndarray [shape=(m, n_components), dtype=float64]
-    """
-    projected: np.ndarray = np.subtract(array, arrays[f"{view}.mean"], dtype=np.float64) @ arrays[f"{view}.weights"]
-    return projected
+            if self.pairs == "all":
+                between = found.sums[0].T @ found.sums[1] / n_pairs
+            elif self.pairs == "half":
+                between = _half((x, y), found.means, classes, self.seed) / n_pairs
+            else:
+                between = found.own
+            S, A, B = canonical(L1, L2, self.beta * found.own + (1 - self.beta) * between, self.n_components)
+        means = {f"{first}.mean": found.means[0], f"{second}.mean": found.means[1]}
+        return {"correlations": S, **means, f"{first}.weights": A, f"{second}.weights": B}
 
 
 def _half(

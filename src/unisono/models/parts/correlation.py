@@ -16,23 +16,31 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from pydantic import Field
 
 from unisono.errors import ConfigError, TrainingError
-from unisono.models.base import Aligner, check_components
+from unisono.models.base import (
+    Count,
+    Dropout,
+    Labels,
+    Lengths,
+    Natural,
+    Positive,
+    Several,
+    Views,
+    Weight,
+    check_components,
+)
 from unisono.models.parts import deep
-from unisono.models.parts.linear import canonical, cholesky
+from unisono.models.parts.linear import CanonicalAligner, canonical, cholesky
 
 if TYPE_CHECKING:
     import torch
 
-#: Legal widths of layers: one list per view, `deep.OTHER` for every view not named.
-Layers = dict[str, list[Annotated[int, Field(ge=1)]]]
 #: The dissertation's hidden widths scaled down for few rows, and 10 outputs, as its chapter 5 has for all baselines.
-LAYERS: Layers = {"audio": [128, 128, 64, 10], deep.OTHER: [256, 256, 128, 10]}
+LAYERS: deep.Layers = {"audio": [128, 128, 64, 10], deep.OTHER: [256, 256, 128, 10]}
 #: Which norm of the whitened cross-covariance is maximised.
 Norm = Literal["trace", "frobenius"]
 #: Multiply-adds per step from which a second thread pays (measured on two cores).
@@ -281,25 +289,39 @@ def correlation(X: torch.Tensor, Y: torch.Tensor, pairs: Pairs, *, ridge: float,
     return _objective()(X, Y, pairs, ridge, norm)
 
 
-class DeepCorrelation(Aligner):
+class DeepCorrelation(CanonicalAligner):
     """What the deep correlation methods share; they differ in their networks and in which rows belong together.
 
     One network per view is trained for the correlation of its outputs with the other's, batch by batch. A linear
     CCA of the outputs of all training rows, over the same pairs, then gives the shared space.
+
+    Parameters
+    ----------
+    n_components : int
+        Width k of the shared space, at most the width of the outputs and n-1.
+    epochs : int
+        Passes over the training rows.
+    batch : int
+        Rows per step at most; all steps of an epoch have about as many. Not above the width of the outputs, only
+        the ridge keeps covariances regular: a warning, and without a ridge an error.
+    learning_rate : float
+        Of RMSprop (decay .9).
+    ridge : float
+        r, relative to the mean of the covariance's diagonal; of the objective and of the closing CCA.
+    norm : str
+        trace: the sum of the canonical correlations. frobenius: the root of the sum of their squares, as in the
+        author's code.
+    seed : int
+        Of weights, dropout and batches.
     """
 
-    n_views = 2
-    n_components: int
-    epochs: int
-    batch: int
-    learning_rate: float
-    ridge: float
-    norm: Norm
+    trains_networks = True
 
-    @property
-    def correlations_(self) -> np.ndarray:
-        """Canonical correlations of the kept components of all training rows, from the largest."""
-        return self.arrays_["correlations"]
+    epochs: Count = 50
+    batch: Several = 100
+    learning_rate: Positive = 1e-3
+    ridge: Weight = 1.0
+    norm: Norm = "trace"
 
     @abc.abstractmethod
     def _pairs(self, codes: torch.Tensor) -> Pairs:
@@ -321,13 +343,7 @@ class DeepCorrelation(Aligner):
         """Turn a checked view into what its network takes."""
         return array
 
-    def _fit(
-        self,
-        views: dict[str, np.ndarray],
-        labels: np.ndarray | None,
-        lengths: dict[str, np.ndarray],
-        checkpoint: Path | None,
-    ) -> None:
+    def _fit(self, views: Views, labels: Labels, lengths: Lengths, checkpoint: Path | None) -> None:
         import torch
 
         n_items = len(next(iter(views.values())))
@@ -412,14 +428,25 @@ class DeepCorrelation(Aligner):
 
 
 class PerceptronCorrelation(DeepCorrelation):
-    """Deep correlation of averaged views, through fully connected networks."""
+    """Deep correlation of averaged views, through fully connected networks.
 
-    layers: Layers
-    dropout: float
-    min_steps: int
+    Parameters
+    ----------
+    layers : dict of str to list of int
+        Widths of the layers by view; ``other`` stands for every view not named. Hidden layers are tanh, the last
+        is sigmoid.
+    dropout : float
+        After every hidden layer.
+    min_steps : int
+        Least number of steps to train for: on few rows it raises the epochs.
+    """
+
+    layers: deep.Layers = LAYERS
+    dropout: Dropout = 0.2
+    min_steps: Natural = 300
 
     def _epochs(self, n_batches: int) -> int:
-        return max(self.epochs, -(-self.min_steps // n_batches))
+        return deep.raised(self.epochs, n_batches, self.min_steps)
 
     def _width(self, view: str) -> int:
         return deep.layers_of(self.name, self.layers, view)[-1]

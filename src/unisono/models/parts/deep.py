@@ -12,20 +12,20 @@ import contextlib
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+from pydantic import Field
 from tqdm import tqdm
 
 from unisono.errors import ConfigError, TrainingError
 from unisono.io.files import replacing
+from unisono.models.base import Aligner, Count
 
 if TYPE_CHECKING:
     import torch
-
-    from unisono.models.base import Aligner
 
 #: Seconds between two checkpoints.
 CHECKPOINT_S = 10.0
@@ -33,6 +33,9 @@ CHECKPOINT_S = 10.0
 BATCH = 8192
 #: Name of the entry of `layers` that stands for every view not named there.
 OTHER = "other"
+
+#: Legal widths of layers: one list per view, `OTHER` for every view not named.
+Layers = dict[str, Annotated[list[Count], Field(min_length=1)]]
 
 
 def choose_device(name: str) -> torch.device:
@@ -95,6 +98,26 @@ def layers_of(name: str, layers: Mapping[str, Sequence[int]], view: str) -> list
     if not widths:
         raise ConfigError(f"models.{name}.layers: no widths for view {view!r}; add an entry {view!r} or {OTHER!r}")
     return list(widths)
+
+
+def common_width(name: str, layers: Mapping[str, Sequence[int]], views: Iterable[str]) -> int:
+    """Return the width of the last layers, which is that of the shared space.
+
+    Raises
+    ------
+    ConfigError
+        The views do not agree on it.
+    """
+    last = {view: layers_of(name, layers, view)[-1] for view in views}
+    if len(set(last.values())) > 1:
+        given = ", ".join(f"{view} {width}" for view, width in last.items())
+        raise ConfigError(f"models.{name}.layers: the last widths differ ({given}); one space needs one width")
+    return next(iter(last.values()))
+
+
+def raised(epochs: int, n_batches: int, min_steps: int) -> int:
+    """Raise a number of epochs, each of that many batches, so that they have a least number of steps."""
+    return max(epochs, -(-min_steps // n_batches))
 
 
 def standardisation(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -10,30 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from pydantic import Field
 
 from unisono.errors import ConfigError
-from unisono.models.base import Aligner
+from unisono.models.base import Aligner, Count, Labels, Lengths, Natural, Positive, Several, Views, Weight
 from unisono.models.parts import deep
 from unisono.models.parts.linear import closed_cca
 
 if TYPE_CHECKING:
     import torch
 
-Layers = dict[str, Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)]]
-Distance = Literal["triple", "mean"]
-Embedding = Literal["discriminator", "generator"]
-Count = Annotated[int, Field(ge=1)]
-Several = Annotated[int, Field(ge=2)]
-Natural = Annotated[int, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0)]
-Weight = Annotated[float, Field(ge=0)]
-
 #: Widths of the layers of every branch.
-LAYERS: Layers = {"other": [256, 128]}
+LAYERS: deep.Layers = {"other": [256, 128]}
 #: Weights of ||q-x||^2, ||q-y||^2 and ||x-y||^2 in the distance of a query q from a pair (x, y).
 DISTANCES = {"triple": (1 / 3, 1 / 3, 1 / 3), "mean": (1 / 2, 1 / 2, -1 / 4)}
 #: Epochs of each network within a global epoch (Table 6.1).
@@ -149,51 +139,63 @@ def nearest_pairs(name: str, pair: Mapping[str, np.ndarray], k: int) -> np.ndarr
 
 
 class ThreeBranch(Aligner):
-    """What the three methods share; the constructor arguments are described in `darlearning.DARLearning`."""
+    """What the three methods share.
 
-    #: Switches that a simpler method does not have.
-    adversarial: bool = False
-    transfer: float = 0.0
-    truth: str = "pairs"
-    neighbours: int = 1
-    temperature: float = 1.0
-    n_candidates: int = 1
-    embedding: str = "discriminator"
+    Parameters
+    ----------
+    source_view : str
+        View of the query z, from which knowledge is transferred; the other two are the pair.
+    layers : dict of str to list of int
+        Widths of each branch's layers, the last the same for all; ``other`` stands for views not named.
+    distance : {"triple", "mean"}
+        d(z, (x, y)): the mean of the three squared distances among z, x and y; or the squared distance of z from
+        (x + y) / 2, as Eq. 6.2 is written.
+    margin : float
+        alpha, by which other pairs shall be farther than the true one.
+    epochs : int
+        Global epochs, each of two epochs of every network.
+    batch_size : int
+        Items of a batch.
+    n_samples : int
+        Pairs drawn per query, evenly or by the generator.
+    learning_rate : float
+        Of Adam.
+    decay_every : int
+        Global epochs after which the learning rate is divided by 10, again and again; 0 for never.
+    learning_rate_floor : float
+        Where that division ends.
+    seed : int
+        Of initial weights, batches, candidates and samples.
 
-    def __init__(
-        self,
-        *,
-        source_view: str,
-        layers: Mapping[str, list[int]],
-        distance: str,
-        margin: float,
-        epochs: int,
-        batch_size: int,
-        n_samples: int,
-        learning_rate: float,
-        decay_every: int,
-        learning_rate_floor: float,
-        seed: int,
-    ) -> None:
-        super().__init__(seed=seed)
-        self.source_view = source_view
-        self.layers = dict(layers)
-        self.distance = distance
-        self.margin = margin
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.n_samples = n_samples
-        self.learning_rate = learning_rate
-        self.decay_every = decay_every
-        self.learning_rate_floor = learning_rate_floor
+    Notes
+    -----
+    All six directions are ranked by cosine in one space. The last epoch's weights are kept: nothing is selected. With
+    distance ``mean`` the objective holds x and y by their sum only (||z - (x+y)/2||^2 = ||z-x||^2 / 2 + ||z-y||^2 / 2
+    - ||x-y||^2 / 4), which sets the two apart; audio and sheet then rank at or below chance.
+    """
 
-    def _fit(
-        self,
-        views: dict[str, np.ndarray],
-        labels: np.ndarray | None,
-        lengths: dict[str, np.ndarray],
-        checkpoint: Path | None,
-    ) -> None:
+    trains_networks = True
+    # Switches that a simpler method does not have.
+    adversarial = False
+    transfer = 0.0
+    truth = "pairs"
+    neighbours = 1
+    temperature = 1.0
+    n_candidates = 1
+    embedding = "discriminator"
+
+    source_view: str = "lyrics"
+    layers: deep.Layers = LAYERS
+    distance: Literal["triple", "mean"] = "triple"
+    margin: Weight = 1.0
+    epochs: Count = 30
+    batch_size: Several = 64
+    n_samples: Several = 8
+    learning_rate: Positive = 1e-3
+    decay_every: Natural = 0
+    learning_rate_floor: Positive = 1e-5
+
+    def _fit(self, views: Views, labels: Labels, lengths: Lengths, checkpoint: Path | None) -> None:
         import torch
 
         order = self._ordered(views)
@@ -252,10 +254,7 @@ class ThreeBranch(Aligner):
                 f"models.{self.name}.source_view: {self.source_view!r} is none of the views ({named}); "
                 "set it to the one from which knowledge is transferred"
             )
-        outputs = {view: deep.layers_of(self.name, self.layers, view)[-1] for view in views}
-        if len(set(outputs.values())) > 1:
-            given = ", ".join(f"{view} {width}" for view, width in outputs.items())
-            raise ConfigError(f"models.{self.name}.layers: the last widths differ ({given}); one space needs one width")
+        deep.common_width(self.name, self.layers, views)
         return [self.source_view, *(view for view in views if view != self.source_view)]
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from unisono.models.base import Aligner
+from unisono.models.base import Aligner, Count
 
 #: Training rows among which ties are counted.
 SAMPLE = 1000
@@ -51,14 +51,21 @@ def tied_share(queries: np.ndarray, gallery: np.ndarray) -> float:
 
 
 class HashAligner(Aligner):
-    """A method whose outputs are relaxed binary codes; `ugach.UGACH` describes the constructor's arguments."""
+    """A method whose outputs are relaxed binary codes.
+
+    Parameters
+    ----------
+    n_components : int
+        Width of the shared space, in bits for binary codes.
+    binary : bool
+        Whether embeddings are binary codes, ranked by Hamming distance, in place of the real-valued outputs.
+    """
 
     n_views = 2
+    trains_networks = True
 
-    def __init__(self, *, n_components: int, binary: bool, seed: int) -> None:
-        super().__init__(seed=seed)
-        self.n_components = n_components
-        self.binary = binary
+    n_components: Count = 10
+    binary: bool = False
 
     @property
     def note_(self) -> str:

@@ -12,8 +12,8 @@ from scipy import linalg
 from scipy.linalg import blas
 
 from unisono.errors import ConfigError
-from unisono.models.base import Aligner
-from unisono.models.parts.linear import BLOCK, Covariances, Map, cholesky
+from unisono.models.base import Labels, Lengths, Natural, Positive, Views
+from unisono.models.parts.linear import BLOCK, CanonicalAligner, Covariances, Map, cholesky
 
 #: Rows whose distances give the median.
 SAMPLE = 1000
@@ -21,38 +21,37 @@ SAMPLE = 1000
 JITTER = 1e-10
 
 
-class KernelAligner(Aligner):
+class KernelAligner(CanonicalAligner):
     """What `kcca` and `c_kcca` share: the kernel of each view as features phi(x), k(x, z) = phi(x) phi(z)^T.
 
     With up to `exact_up_to` training rows every row is a landmark, and the features reproduce the kernel
-    matrix exactly. The hyper-parameters are described in `kcca`.
+    matrix exactly.
+
+    Parameters
+    ----------
+    n_components : int
+        Width k of the shared space, at most n-1 and the number of features.
+    ridge : float
+        Relative to the trace of the features' covariance, which is the mean of the centred kernel's diagonal.
+    width : str or float
+        Standard deviation w of the kernel exp(-||x-z||^2 / (2 w^2)), in the units of the features: median
+        (the median distance between training rows, of 1,000 evenly spaced ones) or a number. The
+        dissertation's "beta = 0.4" is .4 read as a width, 1.118 read as exp(-beta ||x-z||^2).
+    exact_up_to : int
+        Training rows up to which the kernel is exact.
+    approximation : str
+        Of the kernel above that: nystroem (random training rows as landmarks) or random_features (Fourier).
+    n_features : int
+        Landmarks, or random features (an even number).
+    seed : int
+        Of landmarks and frequencies; an exact kernel has nothing random.
     """
 
-    n_views = 2
-
-    def __init__(
-        self,
-        *,
-        n_components: Annotated[int, Field(ge=1)] = 10,
-        ridge: Annotated[float, Field(gt=0)] = 0.005,
-        width: Literal["median"] | Annotated[float, Field(gt=0)] = "median",
-        exact_up_to: Annotated[int, Field(ge=0)] = 2000,
-        approximation: Literal["random_features", "nystroem"] = "nystroem",
-        n_features: Annotated[int, Field(ge=2, multiple_of=2)] = 1000,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(seed=seed)
-        self.n_components = n_components
-        self.ridge = ridge
-        self.width = width
-        self.exact_up_to = exact_up_to
-        self.approximation = approximation
-        self.n_features = n_features
-
-    @property
-    def correlations_(self) -> np.ndarray:
-        """Canonical correlations of the kept components, from the largest."""
-        return self.arrays_["correlations"]
+    ridge: Positive = 0.005
+    width: Literal["median"] | Positive = "median"
+    exact_up_to: Natural = 2000
+    approximation: Literal["random_features", "nystroem"] = "nystroem"
+    n_features: Annotated[int, Field(ge=2, multiple_of=2)] = 1000
 
     @property
     def approximate_(self) -> bool:
@@ -68,13 +67,7 @@ class KernelAligner(Aligner):
     ) -> tuple[Covariances, tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Return the moments of the features, and correlations and weights on them."""
 
-    def _fit(
-        self,
-        views: dict[str, np.ndarray],
-        labels: np.ndarray | None,
-        lengths: dict[str, np.ndarray],
-        checkpoint: Path | None,
-    ) -> None:
+    def _fit(self, views: Views, labels: Labels, lengths: Lengths, checkpoint: Path | None) -> None:
         x, y = views.values()
         n = len(x)
         exact = n <= self.exact_up_to

@@ -11,6 +11,7 @@ from scipy import linalg, sparse
 from scipy.linalg import blas
 
 from unisono.errors import ConfigError
+from unisono.models.base import Aligner, Count
 
 #: Rows converted to float64 at a time, so that no copy of a whole view is made.
 BLOCK = 1024
@@ -21,6 +22,58 @@ NOTHING = 1e-10
 
 #: From rows of a view, or of its features.
 Map = Callable[[np.ndarray], np.ndarray]
+
+
+class LinearAligner(Aligner):
+    """A method that projects the rows of a view: ``(x - arrays_["<view>.mean"]) @ arrays_["<view>.weights"]``.
+
+    Parameters
+    ----------
+    n_components : int
+        Width k of the shared space, at most the width of the narrowest view and n-1.
+    """
+
+    n_components: Count = 10
+
+    def _transform(self, view: str, array: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
+        return project(self.arrays_, view, array)
+
+
+class CanonicalAligner(Aligner):
+    """A method of two views whose components are canonical variates.
+
+    Parameters
+    ----------
+    n_components : int
+        Width k of the shared space, at most the width of the narrowest view and n-1.
+    """
+
+    n_views = 2
+
+    n_components: Count = 10
+
+    @property
+    def correlations_(self) -> np.ndarray:
+        """Canonical correlations of the kept components, from the largest [shape=(k,), dtype=float64]."""
+        return self.arrays_["correlations"]
+
+
+def project(arrays: Mapping[str, np.ndarray], view: str, array: np.ndarray) -> np.ndarray:
+    """Centre the rows of a view and project them.
+
+    Parameters
+    ----------
+    arrays : mapping of str to np.ndarray
+        ``<view>.mean`` [shape=(d,)] and ``<view>.weights`` [shape=(d, k)].
+    view : str
+    array : np.ndarray [shape=(m, d), dtype=any real]
+
+    Returns
+    -------
+    np.ndarray [shape=(m, k), dtype=float64]
+    """
+    projected: np.ndarray = np.subtract(array, arrays[f"{view}.mean"], dtype=np.float64) @ arrays[f"{view}.weights"]
+    return projected
 
 
 def centre(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

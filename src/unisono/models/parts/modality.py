@@ -13,13 +13,11 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from pydantic import Field
 
-from unisono.errors import ConfigError
-from unisono.models.base import Aligner
+from unisono.models.base import Aligner, Count, Dropout, Labels, Lengths, Natural, Positive, Several, Views, Weight
 from unisono.models.parts import deep
 
 if TYPE_CHECKING:
@@ -31,15 +29,6 @@ LAYERS = {"audio": [100, 100, 10], "other": [200, 100, 10]}
 MODALITY_LAYERS = [20, 10]
 #: Decay of Adam's first moment, the authors'; the usual .9 would average over the classifier's former states.
 BETAS = (0.5, 0.999)
-
-Width = Annotated[int, Field(ge=1)]
-Layers = dict[str, Annotated[list[Width], Field(min_length=1)]]
-Weight = Annotated[float, Field(ge=0)]
-Dropout = Annotated[float, Field(ge=0, lt=1)]
-BatchSize = Annotated[int, Field(ge=2)]
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
-Steps = Annotated[int, Field(ge=0)]
 
 
 def strength(epoch: int, epochs: int) -> float:
@@ -138,36 +127,46 @@ class Batch:
 
 
 class AdversarialAligner(Aligner):
-    """What the methods with a modality classifier share; `acmr.ACMR` describes the constructor's arguments."""
+    """What the methods with a modality classifier share.
+
+    Parameters
+    ----------
+    layers : dict of str to list of int
+        Widths of the layers by view, the last the same for both; ``other`` stands for every view not named.
+    modality_layers : list of int
+        Widths of the modality classifier's hidden layers; two outputs follow.
+    dropout : float
+        After every hidden layer of f and g.
+    adversary : float
+        lambda.
+    weight_decay : float
+        gamma.
+    batch_size : int
+        Items of a batch, not more than there are.
+    learning_rate : float
+        Of Adam, with first moment .5.
+    epochs : int
+        Passes over the training rows.
+    min_steps : int
+        Least number of batches to train on: on few rows it raises the epochs.
+    seed : int
+        Of initial weights, dropout and batches.
+    """
 
     n_views = 2
+    trains_networks = True
     #: Activation of the last layer.
     last: ClassVar[str]
 
-    def __init__(
-        self,
-        *,
-        layers: Layers,
-        modality_layers: list[Width],
-        dropout: float,
-        adversary: float,
-        weight_decay: float,
-        batch_size: int,
-        learning_rate: float,
-        epochs: int,
-        min_steps: int,
-        seed: int,
-    ) -> None:
-        super().__init__(seed=seed)
-        self.layers = layers
-        self.modality_layers = modality_layers
-        self.dropout = dropout
-        self.adversary = adversary
-        self.weight_decay = weight_decay
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.epochs = epochs
-        self.min_steps = min_steps
+    layers: deep.Layers = LAYERS
+    modality_layers: list[Count] = MODALITY_LAYERS
+    dropout: Dropout = 0.2
+    adversary: Weight = 0.1
+    weight_decay: Weight = 0.01
+    batch_size: Several = 64
+    learning_rate: Positive = 1e-3
+    epochs: Count = 50
+    min_steps: Natural = 400
 
     @abc.abstractmethod
     def _terms(self, batch: Batch, heads: torch.nn.ModuleDict) -> dict[str, tuple[float, torch.Tensor]]:
@@ -177,23 +176,17 @@ class AdversarialAligner(Aligner):
         """Return networks besides those of the views that `_terms` needs; they are trained with them."""
         return {}
 
-    def _fit(
-        self,
-        views: dict[str, np.ndarray],
-        labels: np.ndarray | None,
-        lengths: dict[str, np.ndarray],
-        checkpoint: Path | None,
-    ) -> None:
+    def _fit(self, views: Views, labels: Labels, lengths: Lengths, checkpoint: Path | None) -> None:
         import torch
 
         device = deep.choose_device(self.device)
         n_items = len(next(iter(views.values())))
         size = min(self.batch_size, n_items)
         n_batches = n_items // size
-        epochs = max(self.epochs, -(-self.min_steps // n_batches))
+        epochs = deep.raised(self.epochs, n_batches, self.min_steps)
         with deep.seeded(self.seed):
             embedders = {view: self._network(view, array) for view, array in views.items()}
-            width = self._width()
+            width = deep.common_width(self.name, self.layers, views)
             codes, data = np.zeros(n_items, dtype=np.int64), list(views.values())
             if self.supervised:
                 assert labels is not None
@@ -243,14 +236,6 @@ class AdversarialAligner(Aligner):
     def _transform(self, view: str, array: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
         network = self._network(view, np.zeros((1, self.widths_[view])))
         return deep.embed(deep.from_arrays(network, self.arrays_, view), array)
-
-    def _width(self) -> int:
-        """Return the width of the shared space; check that the views agree on it."""
-        last = {view: deep.layers_of(self.name, self.layers, view)[-1] for view in self.widths_}
-        if len(set(last.values())) > 1:
-            given = ", ".join(f"{view} {width}" for view, width in last.items())
-            raise ConfigError(f"models.{self.name}.layers: the last widths differ ({given}); one space needs one width")
-        return next(iter(last.values()))
 
     def _network(self, view: str, array: np.ndarray) -> torch.nn.Sequential:
         return deep.perceptron(

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from unisono.config import nearest
 from unisono.errors import ConfigError, DataError
-from unisono.models.base import Aligner
+from unisono.models.base import Aligner, Count, Dropout, Labels, Lengths, Natural, Positive, Views
 from unisono.models.parts import deep, triplets
 
 if TYPE_CHECKING:
@@ -20,63 +20,66 @@ if TYPE_CHECKING:
 #: The dissertation's widths.
 LAYERS = {"audio": [100, 100, 100, 10], "other": [200, 200, 200, 10]}
 
-Layers = dict[str, list[Annotated[int, Field(ge=1)]]]
-Last = Literal["sigmoid", "tanh+sigmoid"]
-Dropout = Annotated[float, Field(ge=0, lt=1)]
-Distance = Literal["cosine", "euclidean", "squared-euclidean"]
-Selection = Literal["batch-all", "batch-semi-hard", "batch-hard", "random"]
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
-BatchSize = Annotated[int, Field(ge=triplets.SMALLEST)]
-Steps = Annotated[int, Field(ge=0)]
-
 
 class TripletNetwork(Aligner):
-    """Trains one network per view on triplets; `unisono.models.tnn` documents formula and parameters."""
+    """Trains one network per view on triplets; `unisono.models.tnn` has the formula.
+
+    Parameters
+    ----------
+    anchor : str
+        View of the anchors: its name, or auto, which is ``audio`` if there is a view of that name, otherwise the first
+        by name.
+    layers : dict of str to list of int
+        Widths of each view's layers, the last the same for all; ``other`` stands for views not named.
+    last : {"sigmoid", "tanh+sigmoid"}
+        Activation of the last layer. With tanh+sigmoid (the authors' code) no cosine distance exceeds 1 - sech(1) =
+        .352 in any number of dimensions, so that every term of a larger margin stays active.
+    dropout : float
+        After every hidden layer.
+    distance : {"cosine", "euclidean", "squared-euclidean"}
+        d: one minus the cosine; the length of the difference, as Hermans et al. advise; its square, as the authors'
+        code.
+    triplets : {"batch-all", "batch-semi-hard", "batch-hard", "random"}
+        All triplets of the batch; those whose negative is farther than the positive by less than the margin; for
+        each anchor its farthest positive and nearest negative; 150 per anchor, drawn from the batch with replacement.
+    own_pair : bool
+        Whether an anchor's own item in the other view is one of its positives.
+    margin : float
+        m.
+    batch_size : int
+        Items of a batch, not more than there are.
+    batches : int or None
+        Number of batches B of an epoch, which then have floor(n / B) items: the dissertation's way to say the batch
+        size. If given, `batch_size` has no effect.
+    learning_rate : float
+        Of Adam.
+    epochs : int
+        Passes over the training rows.
+    min_steps : int
+        Least number of batches to train on: on few rows it raises the epochs.
+    seed : int
+        Of initial weights, dropout and batches.
+    """
 
     n_views = 2
     supervised = True
+    trains_networks = True
 
-    def __init__(
-        self,
-        *,
-        anchor: str = "auto",
-        layers: Layers = LAYERS,
-        last: Last = "sigmoid",
-        dropout: Dropout = 0.2,
-        distance: Distance = "cosine",
-        triplets: Selection = "batch-all",
-        own_pair: bool = False,
-        margin: Positive = 0.5,
-        batch_size: BatchSize = 40,
-        batches: Count | None = None,
-        learning_rate: Positive = 1e-3,
-        epochs: Count = 20,
-        min_steps: Steps = 800,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(seed=seed)
-        self.anchor = anchor
-        self.layers = layers
-        self.last = last
-        self.dropout = dropout
-        self.distance = distance
-        self.triplets = triplets
-        self.own_pair = own_pair
-        self.margin = margin
-        self.batch_size = batch_size
-        self.batches = batches
-        self.learning_rate = learning_rate
-        self.epochs = epochs
-        self.min_steps = min_steps
+    anchor: str = "auto"
+    layers: deep.Layers = LAYERS
+    last: Literal["sigmoid", "tanh+sigmoid"] = "sigmoid"
+    dropout: Dropout = 0.2
+    distance: Literal["cosine", "euclidean", "squared-euclidean"] = "cosine"
+    triplets: Literal["batch-all", "batch-semi-hard", "batch-hard", "random"] = "batch-all"
+    own_pair: bool = False
+    margin: Positive = 0.5
+    batch_size: Annotated[int, Field(ge=triplets.SMALLEST)] = 40
+    batches: Count | None = None
+    learning_rate: Positive = 1e-3
+    epochs: Count = 20
+    min_steps: Natural = 800
 
-    def _fit(
-        self,
-        views: dict[str, np.ndarray],
-        labels: np.ndarray | None,
-        lengths: dict[str, np.ndarray],
-        checkpoint: Path | None,
-    ) -> None:
+    def _fit(self, views: Views, labels: Labels, lengths: Lengths, checkpoint: Path | None) -> None:
         import torch
 
         assert labels is not None
@@ -87,7 +90,7 @@ class TripletNetwork(Aligner):
                 "with more rows, or set own_pair"
             )
         n_batches, size = triplets.batch_shape(self.name, len(codes), self.batch_size, self.batches)
-        epochs = max(self.epochs, -(-self.min_steps // n_batches))
+        epochs = deep.raised(self.epochs, n_batches, self.min_steps)
         device = deep.choose_device(self.device)
         with deep.seeded(self.seed):
             networks = torch.nn.ModuleDict()
@@ -137,12 +140,11 @@ class TripletNetwork(Aligner):
         return {"anchor": anchor, "other": next(view for view in names if view != anchor)}
 
     def _network(self, view: str, array: np.ndarray) -> torch.nn.Sequential:
-        widths = deep.layers_of(self.name, self.layers, view)
-        last = {layers[-1] for layers in self.layers.values() if layers}
-        if len(last) > 1:
-            raise ConfigError(
-                f"models.{self.name}.layers: last widths {', '.join(map(str, sorted(last)))}; one space needs the same"
-            )
+        deep.common_width(self.name, self.layers, self.layers)
         return deep.perceptron(
-            array.shape[1], widths, last=self.last, dropout=self.dropout, scale=deep.standardisation(array)
+            array.shape[1],
+            deep.layers_of(self.name, self.layers, view),
+            last=self.last,
+            dropout=self.dropout,
+            scale=deep.standardisation(array),
         )
