@@ -32,7 +32,6 @@ from unisono.evaluation.params_file import check_params_file
 from unisono.io import parquet
 from unisono.models.base import average
 from unisono.store import fits, jobs
-from unisono.store.code import import_closure
 
 Build = Callable[..., Path]
 SETS = {"audio": "audio", "sheet": "sheet", "lyrics": "lyrics"}
@@ -276,7 +275,7 @@ def test_variants_equal_separate_runs(tmp_path: Path) -> None:
 
 def is_deep(name: str) -> bool:
     """Whether a method trains networks."""
-    return any(path.name == "deep.py" for path in import_closure(f"unisono.models.{name}"))
+    return models.method(name).trains_networks
 
 
 #: Two closed forms, and the first method that trains networks.
@@ -387,7 +386,6 @@ from unisono.evaluation import fitting
 # Seen by workers too, which import this file.
 models.__path__.append(str(Path(__file__).parent / "methods"))
 evaluation.planning.code_version = lambda module: "1"
-evaluation.running.import_closure = lambda module: set()
 jobs.POOL_PAYS_S = -1
 
 

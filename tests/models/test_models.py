@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,126 +14,66 @@ from scipy import linalg
 from tests.models.small import SMALL
 from unisono import metrics, models
 from unisono.errors import ConfigError, DataError
+from unisono.testing import check_aligner, example_views
 
 
-def paired_views(n: int = 90, *, views: int = 3, seed: int = 0, width: int | None = None) -> dict[str, np.ndarray]:
-    """Views of a shared five-dimensional latent, with noise; one of them with a time axis."""
-    generator = np.random.default_rng(seed)
-    latent = generator.standard_normal((n, 5))
-    made = {}
-    for name, own in zip(("audio", "sheet", "lyrics")[:views], (9, 7, 6), strict=False):
-        signal = latent @ generator.standard_normal((5, width or own))
-        made[name] = (signal + 0.5 * generator.standard_normal(signal.shape)).astype(np.float32)
-    made["sheet"] = np.stack([made["sheet"] + shift for shift in (-1, 0, 1)], axis=1).astype(np.float32)
-    return made
+@pytest.mark.parametrize("name", models.available())
+def test_every_method_keeps_the_contract(name: str) -> None:
+    views = example_views(width=6) if name == "identity" else None
+    check_aligner(name, SMALL.get(name), views=views)
+    described = inspect.getdoc(models.method(name)) or ""
+    for parameter in [*models.check_params(name, {}), "seed"]:
+        assert re.search(rf"^(\w+, )?{parameter}(, \w+)? : ", described, re.MULTILINE), parameter
 
 
-def suitable(name: str) -> tuple[models.Aligner, dict[str, np.ndarray], np.ndarray]:
-    """Return an unfitted method with views and labels it accepts."""
-    views = paired_views(views=models.method(name).n_views or 3, width=6 if name == "identity" else None)
-    labels = np.array(["dog", "cat", "bee"])[np.arange(90) % 3]
-    return models.create(name, seed=1, **SMALL.get(name, {})), views, labels
-
-
-every_method = pytest.mark.parametrize("name", models.available())
-
-
-@every_method
-def test_transform_gives_one_float32_space_for_any_subset_of_views(name: str) -> None:
-    model, views, labels = suitable(name)
-    assert model.fit(views, labels) is model
-    found = model.transform(views)
-    assert set(found) == set(views)
-    assert {array.dtype for array in found.values()} == {np.dtype(np.float32)}
-    assert len({array.shape for array in found.values()}) == 1
-    assert len(found["audio"]) == 90
-    alone = model.transform({"sheet": views["sheet"]})
-    np.testing.assert_array_equal(alone["sheet"], found["sheet"])
-
-
-@every_method
-def test_same_seed_same_bytes_whatever_the_order_of_views(name: str, tmp_path: Path) -> None:
-    for run in ("one", "two"):
-        model, views, labels = suitable(name)
-        given = views if run == "one" else dict(reversed(list(views.items())))
-        model.fit(given, labels).save(tmp_path / run)
-    one, two = ((tmp_path / run / "model.safetensors").read_bytes() for run in ("one", "two"))
-    assert one == two
-
-
-@every_method
-def test_save_and_load_give_the_same_embeddings(name: str, tmp_path: Path) -> None:
-    model, views, labels = suitable(name)
-    model.fit(views, labels).save(tmp_path / "model")
-    loaded = models.load(tmp_path / "model")
-    assert (loaded.name, loaded.seed, loaded.params) == (name, 1, model.params)
-    assert loaded.history_ == model.history_
-    for view, array in model.transform(views).items():
-        np.testing.assert_array_equal(loaded.transform(views)[view], array)
-    loaded.save(tmp_path / "again")
-    assert (tmp_path / "again" / "model.safetensors").read_bytes() == (
-        tmp_path / "model" / "model.safetensors"
-    ).read_bytes()
-
-
-@every_method
-def test_padding_is_ignored(name: str) -> None:
-    model, views, labels = suitable(name)
-    lengths = {"sheet": np.full(90, 3)}
-    padded = dict(views, sheet=np.concatenate([views["sheet"], np.full((90, 2, views["sheet"].shape[2]), 7.0)], axis=1))
-    plain = model.fit(views, labels).transform(views)
-    model, _, _ = suitable(name)
-    found = model.fit(padded, labels, lengths=lengths).transform(padded, lengths=lengths)
-    for view in views:
-        np.testing.assert_allclose(found[view], plain[view], rtol=1e-5, atol=1e-6)
-
-
-@every_method
-def test_bad_views_raise(name: str) -> None:
-    model, views, labels = suitable(name)
+def test_messages_about_views_name_view_row_and_shape() -> None:
+    views = example_views()
+    model = models.create("gcca", n_components=3)
     with pytest.raises(DataError, match=r"got 1 view \(audio\); at least two"):
-        model.fit({"audio": views["audio"]}, labels)
+        model.fit({"audio": views["audio"]})
     with pytest.raises(DataError, match="rows of the views do not pair: 'audio' 89"):
-        model.fit(dict(views, audio=views["audio"][:89]), labels)
+        model.fit(dict(views, audio=views["audio"][:89]))
     broken = views["audio"].copy()
     broken[17, 2] = np.nan
     with pytest.raises(DataError, match="view 'audio', row 17: NaN or infinite"):
-        model.fit(dict(views, audio=broken), labels)
+        model.fit(dict(views, audio=broken))
     with pytest.raises(DataError, match=r"view 'audio': expected shape \(n, d\)"):
-        model.fit(dict(views, audio=views["audio"][:, 0]), labels)
+        model.fit(dict(views, audio=views["audio"][:, 0]))
     with pytest.raises(DataError, match="view 'audio': expected numbers"):
-        model.fit(dict(views, audio=views["audio"].astype(str)), labels)
+        model.fit(dict(views, audio=views["audio"].astype(str)))
     with pytest.raises(DataError, match="lengths of view 'sheet', row 4: 9 frames, expected 1 to 3"):
-        model.fit(views, labels, lengths={"sheet": np.where(np.arange(90) == 4, 9, 3)})
+        model.fit(views, lengths={"sheet": np.where(np.arange(90) == 4, 9, 3)})
     with pytest.raises(DataError, match="not fitted"):
         model.transform(views)
     with pytest.raises(DataError, match="not fitted"):
         model.save("nowhere")
-    model.fit(views, labels)
+    model.fit(views)
     with pytest.raises(DataError, match="view 'adio' was not fitted; did you mean 'audio'"):
         model.transform({"adio": views["audio"]})
     with pytest.raises(DataError, match="view 'audio' is 2 wide, it was fitted with"):
         model.transform({"audio": views["audio"][:, :2]})
 
 
-@every_method
-def test_every_hyper_parameter_has_a_default_and_a_type(name: str) -> None:
-    defaults = models.check_params(name, {})
-    assert models.create(name).params == defaults
-    with pytest.raises(ConfigError, match=f"models.{name}.no_such_thing: unknown parameter"):
-        models.check_params(name, {"no_such_thing": 1})
-
-
-@every_method
-def test_docstring_says_what_it_does(name: str) -> None:
-    cls = models.method(name)
-    assert cls.__doc__
-    for parameter in [*models.check_params(name, {}), "seed"]:
-        assert f"{parameter} : " in cls.__doc__
+def test_hyper_parameters_are_inherited_and_shown() -> None:
+    cls = models.method("c_dcca")
+    shown = inspect.signature(cls).parameters
+    assert list(shown) == [*models.check_params("c_dcca", {}), "seed"]
+    assert shown["n_components"].default == 10
+    assert all(each.kind is inspect.Parameter.KEYWORD_ONLY for each in shown.values())
+    # Declared by three classes; a default changed by an assignment stays where it was declared.
+    assert {"n_components", "norm", "layers", "beta"} <= set(shown)
+    assert list(models.check_params("ucal", {})) == [*list(models.check_params("acmr", {}))[:9], "moments"]
+    assert models.check_params("ucal", {})["weight_decay"] == 0.03
+    described = inspect.getdoc(cls) or ""
+    places = [described.index(f"\n{name} : ") for name in shown]
+    assert places == sorted(places)
+    assert described.index("References") > places[-1]
+    with pytest.raises(ConfigError, match=r"models\.c_dcca\.rigde: unknown parameter; did you mean 'ridge'"):
+        cls(rigde=1)  # type: ignore[call-arg]
 
 
 def test_unknown_names_and_values_say_what_is_meant() -> None:
-    with pytest.raises(ConfigError, match="model 'gccaa': unknown method; did you mean 'gcca'"):
+    with pytest.raises(ConfigError, match="model: unknown method 'gccaa'; did you mean 'gcca'"):
         models.create("gccaa")
     with pytest.raises(ConfigError, match=r"models\.cca\.ridgee: unknown parameter; did you mean 'ridge'"):
         models.create("cca", ridgee=1)
@@ -157,8 +99,8 @@ def test_damaged_or_foreign_models_raise(tmp_path: Path) -> None:
 
 
 def test_failed_save_leaves_the_old_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    model, views, _ = suitable("cca")
-    model.fit(views).save(tmp_path)
+    model = models.create("cca", n_components=3).fit(example_views(2))
+    model.save(tmp_path)
     before = (tmp_path / "model.safetensors").read_bytes()
 
     def full(self: Path, data: bytes) -> int:
@@ -173,7 +115,7 @@ def test_failed_save_leaves_the_old_model(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_identity_needs_one_width() -> None:
     with pytest.raises(DataError, match=r"views of unequal width \(audio 9, lyrics 6, sheet 7\)"):
-        models.create("identity").fit(paired_views())
+        models.create("identity").fit(example_views())
 
 
 def test_random_scores_its_exact_expectation() -> None:
@@ -204,7 +146,7 @@ def same_up_to_signs(one: np.ndarray, other: np.ndarray) -> None:
 
 @pytest.mark.parametrize("ridge", [0.0, 0.1, 2.0])
 def test_cca_equals_the_generalised_eigenproblem(ridge: float) -> None:
-    views = paired_views(views=2)
+    views = example_views(2)
     model = models.create("cca", n_components=4, ridge=ridge).fit(views)
     X, Y = (a - a.mean(axis=0) for a in (views["audio"].astype(float), views["sheet"].mean(axis=1, dtype=float)))
     p = X.shape[1]
@@ -227,7 +169,7 @@ def test_cca_equals_the_generalised_eigenproblem(ridge: float) -> None:
 
 
 def test_gcca_equals_the_brute_force_eigenproblem() -> None:
-    views = paired_views()
+    views = example_views()
     model = models.create("gcca", n_components=4, ridge=0.3).fit(views)
     centred, total = {}, np.zeros((90, 90))
     for view, array in views.items():
@@ -249,7 +191,7 @@ def test_gcca_equals_the_brute_force_eigenproblem() -> None:
 
 @pytest.mark.parametrize("name", ["cca", "gcca"])
 def test_linear_methods_find_the_pairs_of_unseen_items(name: str) -> None:
-    views = paired_views(300, views=2)
+    views = example_views(2, n_items=300)
     train = {view: array[:200] for view, array in views.items()}
     test = {view: array[200:] for view, array in views.items()}
     embedded = models.create(name, n_components=5).fit(train).transform(test)
@@ -258,7 +200,7 @@ def test_linear_methods_find_the_pairs_of_unseen_items(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["cca", "gcca"])
 def test_more_components_than_the_data_have_raise(name: str) -> None:
-    views = paired_views(views=2)
+    views = example_views(2)
     with pytest.raises(ConfigError, match=f"models.{name}.n_components: 8 is more .* at most 7 .*lower n_components"):
         models.create(name, n_components=8).fit(views)
     few = {view: array[:5] for view, array in views.items()}
@@ -268,7 +210,7 @@ def test_more_components_than_the_data_have_raise(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["cca", "gcca"])
 def test_constant_and_dependent_columns(name: str) -> None:
-    views = paired_views(views=2)
+    views = example_views(2)
     for column in (np.full(90, 1e6 / 3), 2 * views["audio"][:, 0] - views["audio"][:, 1]):
         wider = dict(views, audio=np.column_stack([views["audio"], column]))
         with pytest.raises(ConfigError, match=f"{name}, view 'audio': the covariance is singular .*raise ridge"):
@@ -280,11 +222,11 @@ def test_constant_and_dependent_columns(name: str) -> None:
 
 
 def test_wholly_constant_view_raises() -> None:
-    views = dict(paired_views(views=2), audio=np.ones((90, 4)))
+    views = dict(example_views(2), audio=np.ones((90, 4)))
     with pytest.raises(ConfigError, match="cca, view 'audio': the covariance is singular"):
         models.create("cca", n_components=2).fit(views)
 
 
 def test_cca_takes_exactly_two_views() -> None:
     with pytest.raises(ConfigError, match=r"cca: aligns exactly 2 views, got 3 views \(audio, sheet, lyrics\)"):
-        models.create("cca", n_components=2).fit(paired_views())
+        models.create("cca", n_components=2).fit(example_views())

@@ -126,7 +126,7 @@ def test_last_activation_sets_the_range(name: str) -> None:
 @every
 def test_layers_that_do_not_fit_raise(name: str) -> None:
     views, labels = two_views(noise=0.6)
-    with pytest.raises(ConfigError, match=rf"models\.{name}\.layers: last widths 3, 4; one space needs the same"):
+    with pytest.raises(ConfigError, match=rf"models\.{name}\.layers: the last widths differ \(audio 3, other 4\)"):
         both(name, layers={"audio": [5, 3], "other": [5, 4]}).fit(views, labels)
     with pytest.raises(ConfigError, match=f"models.{name}.layers: no widths for view 'visual'"):
         both(name, layers={"audio": [5, 3]}).fit(views, labels)

@@ -114,7 +114,7 @@ def make_plan(
         As `unisono.evaluation.divide`.
     """
     cls = models.method(model)
-    code = [code_version(fitting.__name__), code_version(cls.__module__)]
+    code = [code_version(fitting.__name__), code_version(models.source_of(cls))]
     rounding = [*arithmetic.facts(), compute.device, compute.threads_per_worker]
     plan = Plan(model, settings, seeds)
 

@@ -26,7 +26,6 @@ from unisono.evaluation.fitting import Job, Outcome, kept, work
 from unisono.evaluation.measuring import chance, cutoffs, mean_curve, summary
 from unisono.evaluation.planning import ALL, Place, Plan, Setting, make_plan
 from unisono.store import fits, jobs
-from unisono.store.code import import_closure
 from unisono.store.jobs import SharedArrays
 
 
@@ -114,11 +113,6 @@ class Ended:
     n_kept: int = 0
 
 
-def trains_networks(model: str) -> bool:
-    """Say whether a method trains networks."""
-    return any(path.name == "deep.py" for path in import_closure(f"unisono.models.{model}"))
-
-
 def run_requests(
     requests: Sequence[Request], *, compute: Compute, folder: Path, description: str = "fits"
 ) -> Iterator[Ended]:
@@ -175,12 +169,13 @@ def run_requests(
 
     yield from ended()
     # Networks first, so that short fits fill the end.
-    waiting = sorted(todo.values(), key=lambda job: not trains_networks(job.model))
+    waiting = sorted(todo.values(), key=lambda job: not models.method(job.model).trains_networks)
     arrays = {name: array for plan in plans.values() for name, array in plan.arrays.items()}
-    deep = bool(waiting) and trains_networks(waiting[0].model)
+    deep = bool(waiting) and models.method(waiting[0].model).trains_networks
     if deep:
         # The first optimiser imports torch._dynamo.
-        jobs.start_workers(["torch", "torch._dynamo", __name__, f"unisono.models.{waiting[0].model}"], compute)
+        method = models.method(waiting[0].model).__module__
+        jobs.start_workers(["torch", "torch._dynamo", __name__, method], compute)
     with _place_for_arrays(compute.scratch) as place:
         for done in jobs.map_jobs(
             functools.partial(work, SharedArrays(arrays, place)),
