@@ -23,7 +23,7 @@ from unisono.errors import ConfigError, DataError, UnisonoError
 from unisono.models.base import FILE, Aligner, name_of
 
 #: Of numbers that are computed in another order: a row alone or among others, frames with padding or without.
-TOLERANCE = {"rtol": 1e-3, "atol": 1e-4}
+RELATIVE, ABSOLUTE = 1e-3, 1e-4
 
 
 class ContractError(UnisonoError):
@@ -175,7 +175,8 @@ def hyper_parameters_are_declared_and_checked(case: _Case) -> None:
             case.breaks(f"{key} is {model.params.get(key)!r} after the constructor got {value!r}; leave __init__ alone")
     case.raises(ConfigError, "an unknown hyper-parameter", functools.partial(case.cls, no_such_thing=1))
     for key in model.params:
-        case.raises(ConfigError, f"an object() as {key}", functools.partial(case.cls, **{key: object()}))
+        wrong: dict[str, Any] = {key: object()}
+        case.raises(ConfigError, f"an object() as {key}", functools.partial(case.cls, **wrong))
 
 
 def fit_returns_the_method_and_leaves_its_input(case: _Case) -> None:
@@ -210,7 +211,7 @@ def a_view_and_a_row_are_embedded_alone_as_among_others(case: _Case) -> None:
         alone = case.fitted.transform({view: array.copy()})
         case.same(alone, {view: found[view]}, "a view alone is embedded otherwise than with the others")
         few = case.fitted.transform({view: array[:7].copy()})[view]
-        if few.shape != found[view][:7].shape or not np.allclose(few, found[view][:7], **TOLERANCE):
+        if few.shape != found[view][:7].shape or not np.allclose(few, found[view][:7], rtol=RELATIVE, atol=ABSOLUTE):
             case.breaks(f"the first rows of view {view!r} are embedded otherwise than among all rows")
 
 
@@ -261,7 +262,7 @@ def padding_has_no_effect(case: _Case) -> None:
     model = case.create().fit(padded, case.labels, lengths=lengths)
     found, plain = model.transform(padded, lengths=lengths), case.fitted.transform(_copies(case.views))
     for view in case.views:
-        if not np.allclose(found[view], plain[view], **TOLERANCE):
+        if not np.allclose(found[view], plain[view], rtol=RELATIVE, atol=ABSOLUTE):
             case.breaks(f"view {view!r} is embedded otherwise when frames of padding are added")
 
 
