@@ -26,8 +26,7 @@ def check_experiment(key: str, entry: Experiment) -> None:
         with the nearest legal name.
     """
     where = f"experiments.{key}"
-    if entry.model not in models.available():
-        raise ConfigError(f"{where}.model: unknown method {entry.model!r}; {nearest(entry.model, models.available())}")
+    models.method(entry.model, where=f"{where}.model")
     _check_views(entry.views, VIEWS[entry.dataset], where=f"{where}.views")
     models.check_params(entry.model, entry.params, where=f"{where}.params")
     for position, variant in enumerate(entry.variants):

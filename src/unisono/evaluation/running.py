@@ -195,7 +195,7 @@ def run_requests(
 def _plan(
     request: Request, compute: Compute, folder: Path, known: dict[tuple[int, bool], dict[str, dict[str, np.ndarray]]]
 ) -> Plan:
-    if trains_networks(request.model):
+    if models.method(request.model).trains_networks:
         require("torch")
     return make_plan(
         [Setting(s.label, s.dataset, models.check_params(request.model, s.params)) for s in request.settings],
