@@ -132,15 +132,6 @@ def test_imports_for_type_checkers_and_how_work_is_run_do_not_count(package: Pat
     }  # fmt: skip
 
 
-def test_a_section_of_the_parameters_counts_as_an_import(package: Path) -> None:
-    (package / "config").mkdir()
-    for name in ("__init__", "mtm", "vegas"):
-        (package / "config" / f"{name}.py").write_text("")
-    (package / "errors.py").write_text("def main():\n    x = config.load('mtm')\n    y = config.load(name)\n")
-    (package / "errors.py").write_text("from unisono import config\n" + (package / "errors.py").read_text())
-    assert names(package, "unisono.errors") == {"__init__.py", "errors.py", "config/__init__.py", "config/mtm.py"}
-
-
 #: Every construct of Python 3.11, and what `serialise` must make of it on every version.
 SOURCE = '''
 """Doc."""
