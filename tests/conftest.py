@@ -13,20 +13,10 @@ import pytest
 from tests.divided import divide
 from unisono.io import parquet
 
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest file first, so that two workers end at about the same time."""
     items.sort(key=lambda item: item.get_closest_marker("pipeline") is None)
-
-
-@pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """Folder of real source files kept beside the repository; the test is skipped where it is absent."""
-    if not SHARED.is_dir():
-        pytest.skip(f"real source files are not here: {SHARED} (see data/README.md)")
-    return SHARED
 
 
 @pytest.fixture

@@ -18,12 +18,12 @@ import yaml
 
 from unisono.config import mtm as schema
 from unisono.datasets.mtm import build as building
-from unisono.datasets.mtm import corpus, groups, lmd, samples
+from unisono.datasets.mtm import corpus, groups, samples
 from unisono.datasets.mtm.samples import Rule
 from unisono.datasets.mtm.song import Skipped, Song
 from unisono.datasets.mtm.sources import open_source, read_songs
 from unisono.errors import ConfigError, DataError, UnisonoError
-from unisono.io import parquet, unpickle
+from unisono.io import parquet
 
 PARAMS = Path(__file__).resolve().parents[2] / "params.yaml"
 FREE = Rule("first_two", None, None, 0.125)
@@ -131,39 +131,6 @@ def test_collections_of_the_schema_and_of_the_corpus_are_the_same() -> None:
     assert set(typing.get_args(legal)) == set(corpus.COLLECTIONS)
     with pytest.raises(ConfigError, match="collections"):
         params({"songs.music21.collections": ["monteverdi"]})
-
-
-def test_openewld_counts(shared_data: Path) -> None:
-    location = str(shared_data / "OpenEWLD-ec03cbd.tar.gz")
-    songs, skipped = read_songs(open_source(params({"source": "musicxml", "songs.musicxml.location": location})))
-    assert len(songs) + len(skipped) == 502
-    assert Counter(skip.kind for skip in skipped) == {"no lyrics": 38, "labels": 1}
-    assert Counter(len(samples.cut(song, FREE)) for song in songs) == {2: 453, 1: 10}
-    assert sum(len(samples.cut(song, FREE._replace(windows="all"))) for song in songs) == 1991
-    assert sum(len(song.notes) for song in songs) == 44244 - 1  # the song of labels has one
-
-
-def test_lyrics_melody_counts(shared_data: Path) -> None:
-    location = str(shared_data / "lyrics-melody-79719791.tar.gz")
-    source = open_source(params({"source": "lmd", "songs.lmd.location": location}))
-    counts: Counter[str] = Counter()
-
-    def read(data: bytes, name: str) -> Skipped:
-        """Unpickle once for all three rules."""
-        counts["files"] += 1
-        array = unpickle.load_npy(data, name=name)
-        for rule, limit in (("dissertation", "beats"), ("dissertation", "seconds"), ("literal", "beats")):
-            found = lmd.song(array, name, rule=rule, limit=limit)  # type: ignore[arg-type]
-            counts[f"{rule}, {limit}"] += len(found.windows or ()) if isinstance(found, Song) else 0
-        return Skipped(name, "limits", "counted")
-
-    read_songs(source._replace(read=read))
-    assert counts == {
-        "files": 11517,
-        "dissertation, beats": 14454,
-        "dissertation, seconds": 19135,
-        "literal, beats": 16032,
-    }
 
 
 # ---- a build as a whole ----

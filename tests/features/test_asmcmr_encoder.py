@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -50,11 +52,14 @@ def test_untrained_needs_no_data(tmp_path: Path) -> None:
     assert encoder.metadata == {"weights": "untrained", "seed": 5}
 
 
-def test_pretrained_is_checked_and_converted(tmp_path: Path, shared_data: Path) -> None:
-    path = shared_data / "audio_sheet_retrieval" / "params_all_split_mutopia_full_aug.pkl"
-    digest = "45c81574e6713668c736a4c4ff7e5d12845d39039f2df9315d7267709433a05f"
+def test_pretrained_is_checked_and_converted(tmp_path: Path) -> None:
+    arrays = list(asmcmr.untrained(3).arrays.values())
+    content = pickle.dumps([*arrays, *[np.eye(32, dtype=np.float32)] * 3], protocol=2)
+    path, digest = tmp_path / "published.pkl", hashlib.sha256(content).hexdigest()
+    path.write_bytes(content)
     encoder = _make(tmp_path, weights="pretrained", location=str(path), sha256=digest)
     assert encoder.metadata["weights"] == "pretrained"
+    assert all(np.array_equal(read, array) for read, array in zip(encoder.arrays.values(), arrays, strict=True))
     encoder.save(tmp_path / "x.safetensors")
     assert asmcmr.Encoder.load(tmp_path / "x.safetensors").metadata == encoder.metadata
     with pytest.raises(DownloadError):

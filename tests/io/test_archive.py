@@ -264,15 +264,3 @@ def test_a_zip_with_a_password(tmp_path: Path) -> None:
 def test_names_that_are_not_utf8(tmp_path: Path) -> None:
     path = make_tar(tmp_path / "x.tar", {"caf\udce9.xml": b"1"})
     assert list(archive.members(path)) == [("caf\ufffd.xml", b"1")]
-
-
-def test_real_songs(shared_data: Path) -> None:
-    songs = list(archive.members(shared_data / "OpenEWLD-ec03cbd.tar.gz", suffixes=(".mxl",)))
-    assert len(songs) == 502
-    assert all(data.startswith(b"PK") for _, data in songs)
-
-
-def test_real_lyrics(shared_data: Path) -> None:
-    location = shared_data / "lyrics-melody-79719791.tar.gz"
-    folder = "lmd-full_and_reddit_MIDI_dataset/sentenceWord_level_6"
-    assert sum(1 for _ in archive.members(location, suffixes=(".npy",), under=folder)) == 11_517

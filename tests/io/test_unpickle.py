@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import pickle
-import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -72,29 +71,6 @@ def test_an_array_can_be_written_to() -> None:
     array = unpickle.load(pickle.dumps(np.arange(3), 2))
     array[0] = 5
     assert array.tolist() == [5, 1, 2]
-
-
-def test_the_published_encoder_of_python_2(shared_data: Path) -> None:
-    path = shared_data / "audio_sheet_retrieval" / "params_all_split_mutopia_full_aug.pkl"
-    weights = unpickle.load(path, encoding="latin1")
-    assert len(weights) == 97
-    assert {(type(w), w.dtype.str) for w in weights} == {(np.ndarray, "<f4")}
-    assert [w.shape for w in weights[0:45:5]] == [
-        (24, 1, 3, 3), (24, 24, 3, 3), (48, 24, 3, 3), (48, 48, 3, 3), (96, 48, 3, 3),
-        (96, 96, 3, 3), (96, 96, 3, 3), (96, 96, 3, 3), (32, 96, 1, 1),
-    ]  # fmt: skip
-    assert weights[90].shape == weights[91].shape == (32, 32)
-    expected = pickle.loads(path.read_bytes(), encoding="latin1")  # noqa: S301
-    assert all(np.array_equal(a, b) for a, b in zip(weights, expected, strict=True))
-
-
-def test_the_published_lyrics(shared_data: Path) -> None:
-    with tarfile.open(shared_data / "lyrics-melody-79719791.tar.gz", "r|gz") as archive:
-        member = next(member for member in archive if member.name.endswith(".npy"))
-        data = archive.extractfile(member).read()
-    array = unpickle.load_npy(data)
-    assert array.shape == (1, 4)
-    assert same(array, np.load(io.BytesIO(data), allow_pickle=True, encoding="latin1"))
 
 
 class Payload:
