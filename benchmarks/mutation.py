@@ -27,6 +27,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -299,13 +300,14 @@ class Bench:
         path = self.folder / mutant.file
         files = [str(file.relative_to(self.folder)) for file in self.tests.of(path)]
         original = path.read_bytes()
-        began = time.monotonic()
+        seconds = 0.0
         result: dict[str, object] = {"status": "survived", "n_files": len(files), "by": ""}
         ignored: list[str] = []
         path.write_bytes(mutant.apply(original))
         try:
             while files:
-                status, failed = self._pytest(files, ignored, self.seconds - (time.monotonic() - began))
+                status, failed, spent = self._pytest(files, ignored, self.seconds - seconds)
+                seconds += spent
                 if status == "failed":
                     path.write_bytes(original)
                     if self._is_broken(failed):
@@ -320,7 +322,7 @@ class Bench:
                 break
         finally:
             path.write_bytes(original)
-        return result | {"seconds": round(time.monotonic() - began, 1)}
+        return result | {"seconds": round(seconds, 1)}
 
     def _is_broken(self, test: str) -> bool:
         """Say whether a test fails without any change, too."""
@@ -328,8 +330,8 @@ class Bench:
             self.broken[test] = self._pytest([test], [], self.seconds)[0] != "passed"
         return self.broken[test]
 
-    def _pytest(self, tests: list[str], ignored: list[str], seconds: float) -> tuple[str, str]:
-        """Run tests until one fails; return ``passed``, ``failed``, ``hangs`` or ``timeout``, and the last test."""
+    def _pytest(self, tests: list[str], ignored: list[str], seconds: float) -> tuple[str, str, float]:
+        """Run tests until one fails; return how it ended, the last test, and the seconds that it took."""
         environment = os.environ | {
             "PYTHONPATH": str(self.folder / "src"), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1",
         }  # fmt: skip
@@ -339,16 +341,23 @@ class Bench:
                  *(f"--deselect={name}" for name in ignored), *tests],
                 cwd=self.folder, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
-            try:
-                status = process.wait(timeout=max(seconds, 1.0))
-            except subprocess.TimeoutExpired:
-                quiet = time.time() - os.fstat(output.fileno()).st_mtime
-                os.killpg(process.pid, 9)
-                process.wait()
-                return ("hangs" if quiet > HUNG_S else "timeout"), _last_test(output)
+            # Time in which this script is suspended does not count.
+            spent = quiet = 0.0
+            last, size = time.monotonic(), 0
+            while process.poll() is None:
+                time.sleep(0.2)
+                step = min(time.monotonic() - last, 2.0)
+                last, spent, quiet = time.monotonic(), spent + step, quiet + step
+                if os.fstat(output.fileno()).st_size != size:
+                    size, quiet = os.fstat(output.fileno()).st_size, 0.0
+                if spent > seconds:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
+                    return ("hangs" if quiet > HUNG_S else "timeout"), _last_test(output), spent
+            status = process.returncode
             if status in (0, 5):
-                return "passed", ""
-            return "failed", _last_test(output)
+                return "passed", "", spent
+            return "failed", _last_test(output), spent
 
 
 def _last_test(output: io.TextIOBase) -> str:

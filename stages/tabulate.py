@@ -17,11 +17,13 @@ def main() -> None:
     parser.add_argument("--metrics", type=Path, required=True, help="JSON file for the headline numbers")
     args = parser.parse_args()
 
-    from unisono.report import chunks, index, layouts, orderings, tables
+    from unisono.report import above_chance, chunks, index, layouts, orderings, tables
 
-    runs = tables.read_results(load_experiments(), Report.load(), args.experiments)
+    looks = Report.load()
+    runs = tables.read_results(load_experiments(), looks, args.experiments)
     layouts.write(runs, args.tables)
     orderings.write(runs, args.tables)
+    above_chance.write(runs, looks.above_chance, args.tables)
     chunks.write(runs, args.tables)
     index.write(runs, args.tables)
     tables.write_headlines(runs, args.metrics)

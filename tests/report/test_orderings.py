@@ -13,7 +13,7 @@ from scipy import stats
 
 from tests.report.fabricated import Fabricated
 from unisono.config.experiments import Experiment
-from unisono.report import chunks, orderings, tables
+from unisono.report import above_chance, chunks, orderings, tables
 
 FOLDS = np.array([0.30, 0.34, 0.32, 0.36, 0.33])
 
@@ -150,15 +150,55 @@ def test_worst_with_labels_is_compared_to_the_best_without(fabricated: Fabricate
     assert row["published_difference"] == pytest.approx((0.3241 + 0.3274) / 2 - (0.4143 + 0.4215) / 2)
 
 
+def test_pairs_are_judged_on_recall_by_seeds_and_between_two_views(fabricated: Fabricated) -> None:
+    """Each seed deals the held-out songs anew, so that seeds are samples; directions count where they are meant."""
+    musical = {"dataset": "mtm", "seeds": 5}
+    column = FOLDS[:, None]
+    near, far = column + 0.3, column + np.array([[0.0], [0.01], [0], [0], [0]])
+    directions = {"audio->sheet": near, "sheet->audio": near + 0.02, "audio->lyrics": far, "lyrics->audio": far}
+    fabricated.add("a", method("cca", **musical), {"": directions}, measure="recall_at_1")
+    fabricated.add("b", method("random", **musical), {"": dict.fromkeys(directions, column)}, measure="recall_at_1")
+    first, second, *others = orderings.judge(runs(fabricated))
+    assert (first["ordering"], first["verdict"], first["required"]) == ("CCA > Random", "holds", "yes")
+    assert (first["n_folds"], first["n_seeds"]) == (5, 1)
+    assert first["difference"] == pytest.approx((0.3 + 0.32 + 0.002 + 0.002) / 4)
+    assert second["ordering"] == "CCA audio-sheet > audio-lyrics"
+    expected = stats.ttest_rel((near + 0.01).ravel(), far.ravel()).confidence_interval(0.95)
+    assert (second["low"], second["high"]) == pytest.approx((expected.low, expected.high), abs=1e-12)
+    assert {row["verdict"] for row in others} == {"not run"}
+
+
+def test_what_is_marked_is_compared_with_chance(fabricated: Fabricated) -> None:
+    values = {"audio->visual": [FOLDS], "visual->audio": [FOLDS]}
+    sweep = [{"setting": "k=1.5"}, {"setting": "k=2"}]
+    fabricated.add("a", method("cca"), {"": values}, chance=0.3)
+    fabricated.add("b", method("cca", variants=sweep), {"k=1.5": values, "k=2": values}, chance=0.31)
+    marks = {"all": ["a", "b/k=1_5"], "visual->audio": ["b", "c"], "audio->sheet": ["a"]}
+    found = above_chance.judge(runs(fabricated), marks)
+    assert [(row["run"], row["direction"], row["verdict"]) for row in found] == [
+        ("a", "audio->visual", "holds"),
+        ("a", "visual->audio", "holds"),
+        ("b/k=1_5", "audio->visual", "not above chance"),
+        ("b/k=1_5", "visual->audio", "not above chance"),
+        ("b/k=2", "visual->audio", "not above chance"),
+        ("c", "visual->audio", "not run"),
+        ("a", "audio->sheet", "not run"),
+    ]
+    expected = stats.ttest_1samp(FOLDS, 0).confidence_interval(0.95)
+    assert (found[0]["low"], found[0]["high"]) == pytest.approx((expected.low, expected.high))
+    assert 0.3 < expected.low < 0.31
+    assert {row["required"] for row in found} == {"yes"}
+
+
 def test_both_files_are_written(fabricated: Fabricated, tmp_path: Path) -> None:
     fabricated.add("a", method("cca"), {"": FOLDS})
     fabricated.add("b", method("c_cca"), {"": np.vstack([FOLDS + 0.1, FOLDS + 0.12])})
-    fabricated.add("m", method("cca", dataset="mtm"), {"": FOLDS})
+    fabricated.add("m", method("cca", dataset="mtm"), {"": FOLDS[:, None]}, measure="recall_at_1")
     orderings.write(runs(fabricated), tmp_path)
     with (tmp_path / "orderings.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert tuple(rows[0]) == orderings.COLUMNS
-    assert {row["dataset"] for row in rows} == {"vegas"}
+    assert {row["dataset"] for row in rows} == {"vegas", "mtm"}
     assert (rows[0]["ordering"], rows[0]["verdict"], rows[0]["difference"]) == ("C-CCA > CCA", "holds", "0.11")
     text = (tmp_path / "orderings.md").read_text(encoding="utf-8")
     assert "## VEGAS (source: digits)" in text

@@ -10,7 +10,7 @@ from unisono.errors import ConfigError
 
 
 class Report(TopLevel):
-    """Looks: the gallery of the HTML report, titles, and the experiments of each table and figure."""
+    """Looks: the HTML report's gallery, titles, who stands in which table and figure; what must be above chance."""
 
     gallery_items: int = Field(ge=0)
     gallery_mb: float = Field(ge=0)
@@ -18,6 +18,7 @@ class Report(TopLevel):
     titles: dict[str, str] = Field(default_factory=dict)
     tables: dict[str, list[str]] = Field(default_factory=dict)
     figures: dict[str, list[str]] = Field(default_factory=dict)
+    above_chance: dict[str, list[str]] = Field(default_factory=dict)
 
     def title(self, key: str, experiment: Experiment) -> str:
         """Name an experiment for a reader: by its own title, its method's, or the method's name."""

@@ -1,9 +1,11 @@
 """The dissertation's main orderings of methods, judged on ours.
 
-**Conventions.** An ordering is judged on MAP, the mean of both directions, in pairs: both methods on the same
-test fold. Seeds are averaged within a fold first, since a seed is no new sample of clips; the 95 % t interval
-is that of the folds' differences. It *holds* when the interval is above zero, is *contradicted* when it is
-below, and *undecided* otherwise. The interval over all folds and seeds, narrower than it may be, stands beside.
+**Conventions.** An ordering is judged in pairs: both sides on the same test fold. Of items with classes it is judged
+on MAP, the mean of both directions; seeds are averaged within a fold first, since a seed is no new sample of clips.
+Where only pairs count it is judged on R@1, the mean of the directions; there each seed deals the held-out songs anew,
+so that the seeds are the samples. The 95 % t interval is that of the samples' differences. An ordering *holds* when
+the interval is above zero, is *contradicted* when it is below, and *undecided* otherwise. The interval over all
+folds and seeds, narrower than it may be, stands beside.
 """
 
 from __future__ import annotations
@@ -24,10 +26,10 @@ COLUMNS = (
     "low_all", "high_all", "n_folds", "n_seeds", "published_higher", "published_lower", "published_difference",
 )  # fmt: skip
 
-#: The source on which orderings must hold.
-REQUIRED_ON = "digits"
+#: The sources on which orderings must hold.
+REQUIRED_ON = {"digits", "music21"}
 
-#: MAP of one run by seed and fold, mean of both directions.
+#: The measure of one run by seed and fold, mean of the directions.
 Parts = Mapping[tuple[int, int], float]
 
 
@@ -43,7 +45,9 @@ class Ordering:
     settings : tuple of (str, str)
         Their settings in ``published.csv``, the first pair that has been run; "" is a method's usual run.
     required : bool
-        Whether it must hold on the digits; otherwise it is reported.
+        Whether it must hold on the sources `REQUIRED_ON`; otherwise it is reported.
+    views : tuple of (str, str)
+        Of each side, the two views between which is searched, ``"audio-sheet"``; empty for all.
     """
 
     group: str
@@ -51,12 +55,15 @@ class Ordering:
     lower: str
     settings: tuple[tuple[str, str], ...] = (("", ""), ("mean", "mean"))
     required: bool = False
+    views: tuple[str, str] = ("", "")
 
     def name(self) -> str:
         """Say it: ``"C-CCA > CCA"``, with the settings where they differ."""
         first, second = self.settings[0]
         sides = (TITLES[self.higher], TITLES[self.lower])
-        if self.higher == self.lower:
+        if any(self.views):
+            sides = (f"{sides[0]} {self.views[0]}", self.views[1])
+        elif self.higher == self.lower:
             sides = (f"{sides[0]} {first.partition('=')[2]}", first and second.partition("=")[2])
         elif first:
             sides = (sides[0], f"{sides[1]} ({first.partition('=')[2]})")
@@ -67,7 +74,8 @@ class Ordering:
 TITLES = {
     "cca": "CCA", "kcca": "KCCA", "dcca": "DCCA", "c_cca": "C-CCA", "c_kcca": "C-KCCA", "c_dcca": "C-DCCA",
     "s_dcca": "S-DCCA", "tnn": "TNN", "tnn_c_cca": "TNN-C-CCA", "acmr": "ACMR", "ucal": "UCAL", "agah": "AGAH",
-    "ugach": "UGACH",
+    "ugach": "UGACH", "random": "Random", "gcca": "GCCA", "baseline": "Baseline", "baseline_gan": "Baseline-GAN",
+    "darlearning": "DARLearning",
 }  # fmt: skip
 
 SUPERVISED = "labels help"
@@ -90,12 +98,21 @@ ORDERINGS = (
     Ordering("adversarial methods", "agah", "ugach"),
 )
 
+#: Orderings of data sets without classes.
+PAIR_ORDERINGS = (
+    Ordering("pairs can be found", "cca", "random", required=True),
+    Ordering("pairs can be found", "cca", "cca", required=True, views=("audio-sheet", "audio-lyrics")),
+    Ordering("adversarial methods", "darlearning", "random"),
+    Ordering("adversarial methods", "darlearning", "baseline_gan"),
+    Ordering("adversarial methods", "darlearning", "baseline"),
+)
+
 #: Tables whose published numbers an ordering takes, the first that has both methods.
-_PUBLISHED_IN = ("5.2", "5.3", "5.4", "4.1")
+_PUBLISHED_IN = ("5.2", "5.3", "5.4", "4.1", "6.2", "6.3")
 
 
 def judge(runs: Iterable[tables.Run]) -> list[dict[str, Any]]:
-    """Judge every ordering on every data set with classes.
+    """Judge every ordering on every data set.
 
     Parameters
     ----------
@@ -111,11 +128,14 @@ def judge(runs: Iterable[tables.Run]) -> list[dict[str, Any]]:
     DataError
         The parts of a run are missing.
     """
-    runs = [run for run in runs if run.result["dataset"] != "mtm"]
+    runs = list(runs)
     found = []
     for dataset in dict.fromkeys(run.result["dataset"] for run in runs):
         own = [run for run in runs if run.result["dataset"] == dataset]
         source = own[0].result["source"]
+        if measure(own[0]) != "map":
+            found += [_row(ordering, dataset, source, *_pair(ordering, own)) for ordering in PAIR_ORDERINGS]
+            continue
         supervised: dict[str, tables.Run] = {}
         unsupervised: dict[str, tables.Run] = {}
         for ordering in ORDERINGS:
@@ -134,7 +154,7 @@ def compare(higher: Parts, lower: Parts) -> dict[str, float | int | str]:
     Parameters
     ----------
     higher, lower : mapping of (int, int) to float
-        MAP by seed and fold. A method of one seed (a closed form) is compared with every seed of the other.
+        The measure by seed and fold. A method of one seed (a closed form) is compared with every seed of the other.
 
     Returns
     -------
@@ -238,15 +258,18 @@ def to_markdown(found: Sequence[Mapping[str, Any]]) -> str:
             group = row["group"]
         pieces.append(tables.markdown(lines, "lllrrrllr"))
     pieces.append("\n".join([
-        "- MAP in per cent, mean of both directions; differences in points, in pairs of the same test fold.",
+        "- MAP in per cent, mean of both directions; on the musical data set R@1, mean of the directions. Differences "
+        "in points, in pairs of the same test fold; on the musical data set in pairs of the same held-out songs, which "
+        "each seed deals anew.",
         "- The first interval is over folds, each the mean of its seeds: a seed is no new sample of clips. It decides: "
         "*holds* above zero, *contradicted* below, else *undecided*. Folds share training items, so that no interval "
         "of this kind is exact.",
-        "- *required*: must hold on the default source, `digits`. All others, and everything on another source, are "
-        "only reported.",
+        "- *required*: must hold on the default source, `digits` or `music21`. All others, and everything on another "
+        "source, are only reported.",
         "- The worst and the best of several methods are picked by their means: ours by ours, *D*'s by the published.",
         "- A method without chance (a closed form) has one seed, with which every seed of the other is compared.",
-        "- *D*: published (Tables 5.2, 5.3, 5.4; S-DCCA on MV-10K: Table 4.1, audio → visual), on other data.",
+        "- *D*: published (Tables 5.2 to 5.4, 6.2, 6.3; S-DCCA on MV-10K: Table 4.1, audio → visual), on other data.",
+        "- Which methods must be above chance, and are: [above_chance.csv](above_chance.csv).",
     ]))  # fmt: skip
     return "\n\n".join(pieces) + "\n"
 
@@ -254,18 +277,19 @@ def to_markdown(found: Sequence[Mapping[str, Any]]) -> str:
 def _pair(ordering: Ordering, runs: Sequence[tables.Run]) -> tuple[tables.Run | None, tables.Run | None]:
     """Find the runs of both sides of an ordering."""
     found = [
-        (_find(ordering.higher, first, runs), _find(ordering.lower, second, runs))
+        (_find(ordering.higher, first, runs, ordering.views[0]), _find(ordering.lower, second, runs, ordering.views[1]))
         for first, second in ordering.settings
     ]
     return next((pair for pair in found if None not in pair), found[0])
 
 
-def _find(model: str, setting: str, runs: Iterable[tables.Run]) -> tables.Run | None:
+def _find(model: str, setting: str, runs: Iterable[tables.Run], views: str) -> tables.Run | None:
     """Find a run by method and published setting, or by the hyper-parameters that the setting stands for."""
     candidates = [
         run
         for run in runs
         if run.experiment.model == model
+        and _between(views, run)
         and (run.label == setting or (not run.label and tables.agrees(setting, run.result["params"])))
     ]
     # An experiment without overrides of its own is the method's usual one.
@@ -273,26 +297,47 @@ def _find(model: str, setting: str, runs: Iterable[tables.Run]) -> tables.Run | 
     return candidates[0] if candidates else None
 
 
-def _parts(run: tables.Run) -> Parts:
-    return {part: statistics.fmean(values.values()) for part, values in run.parts("map").items()}
+def measure(run: tables.Run) -> str:
+    """Name the measure on which a run is judged: MAP where items have classes, else R@1."""
+    return tables.measures(next(value for key, value in run.result.items() if "->" in key))[0]
 
 
-def _mean(run: tables.Run) -> float:
-    return statistics.fmean(_parts(run).values())
+def _parts(run: tables.Run, views: str = "") -> Parts:
+    """Average a run's measure over its directions, or over those between two views."""
+    name, chosen = measure(run), _between(views, run)
+    found = {
+        part: statistics.fmean(values[direction] for direction in chosen) for part, values in run.parts(name).items()
+    }
+    # Where only pairs count, a seed deals the held-out songs anew: it is a sample, as a fold is of clips.
+    n_folds = 1 + max(fold for _, fold in found)
+    return found if name == "map" else {(0, seed * n_folds + fold): value for (seed, fold), value in found.items()}
+
+
+def _between(views: str, run: tables.Run) -> list[str]:
+    """List a run's directions, or those between two views."""
+    pairs = tables.directions(run.result)
+    return ["->".join(pair) for pair in pairs if not views or set(pair) == set(views.split("-"))]
+
+
+def _mean(run: tables.Run, views: str = "") -> float:
+    return statistics.fmean(_parts(run, views).values())
 
 
 def _row(
     ordering: Ordering, dataset: str, source: str, higher: tables.Run | None, lower: tables.Run | None
 ) -> dict[str, Any]:
-    required = "yes" if ordering.required and source == REQUIRED_ON else "no"
+    required = "yes" if ordering.required and source in REQUIRED_ON else "no"
     row: dict[str, Any] = dict.fromkeys(COLUMNS, "") | {
         "group": ordering.group, "ordering": ordering.name(), "dataset": dataset, "source": source,
         "required": required, "verdict": "not run",
     }  # fmt: skip
+    first, second = ordering.views
     if higher is not None and lower is not None:
-        row |= {"higher": _mean(higher), "lower": _mean(lower), **compare(_parts(higher), _parts(lower))}
+        row |= {"higher": _mean(higher, first), "lower": _mean(lower, second)}
+        row |= compare(_parts(higher, first), _parts(lower, second))
     else:
-        row |= {name: _mean(run) for name, run in (("higher", higher), ("lower", lower)) if run is not None}
+        sides = (("higher", higher, first), ("lower", lower, second))
+        row |= {name: _mean(run, views) for name, run, views in sides if run is not None}
     return row | _published(dataset, ordering)
 
 
@@ -308,7 +353,7 @@ def _summary(
         "ordering": f"worst of {', '.join(with_labels)} > best of {', '.join(without)}",
         "dataset": dataset,
         "source": source,
-        "required": "yes" if source == REQUIRED_ON else "no",
+        "required": "yes" if source in REQUIRED_ON else "no",
         "verdict": "not run",
     }
     if len(supervised) == len(unsupervised) == len(pairs):
@@ -324,7 +369,9 @@ def _summary(
 
 
 def _published(dataset: str, ordering: Ordering) -> dict[str, float]:
-    """Find the published MAP of both sides in one table, mean of the directions that it has."""
+    """Find the published MAP (or R@1) of both sides in one table, mean of the directions that it has."""
+    if any(ordering.views):
+        return {}
     for number in _PUBLISHED_IN:
         known = _published_means(number, dataset)
         for settings in ordering.settings:
@@ -340,7 +387,7 @@ def _published(dataset: str, ordering: Ordering) -> dict[str, float]:
 def _published_means(number: str, dataset: str) -> dict[tuple[str, str], float]:
     values: dict[tuple[str, str], list[float]] = {}
     for row in tables.published():
-        if (row["table"], row["dataset"], row["metric"]) == (number, dataset, "map"):
+        if (row["table"], row["dataset"]) == (number, dataset) and row["metric"] in ("map", "recall@1"):
             values.setdefault((row["method"], row["setting"]), []).append(float(row["value"]))
     return {key: statistics.fmean(found) for key, found in values.items()}
 

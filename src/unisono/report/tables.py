@@ -282,6 +282,15 @@ def rows(number: str, runs: Iterable[Run]) -> list[dict[str, Any]]:
     return found
 
 
+def headline_name(key: str, result: Mapping[str, Any]) -> str:
+    """Name a run as ``results/metrics.json`` does, by its experiment and, where it is one of several, its setting.
+
+    DVC reads a dot as another level, hence ``"vegas_margin/margin=0_1_batches=500"``.
+    """
+    own = str(result.get("setting", ""))
+    return "/".join(filter(None, (key, re.sub(r"[^0-9A-Za-z=]+", "_", own))))
+
+
 def headlines(runs: Iterable[Run]) -> dict[str, dict[str, dict[str, float]]]:
     """Pick the numbers of ``results/metrics.json``: per run and direction, rounded to what is meant.
 
@@ -292,13 +301,11 @@ def headlines(runs: Iterable[Run]) -> dict[str, dict[str, dict[str, float]]]:
     Returns
     -------
     dict of str to dict of str to dict of str to float
-        By experiment, or experiment and setting (``"vegas_tnn_margins/margin=0_1_batches=500"``: DVC reads a dot as
-        another level). Fractions with four digits, ranks with two.
+        By `headline_name`, then direction. Fractions with four digits, ranks with two.
     """
     found: dict[str, dict[str, dict[str, float]]] = {}
     for run in runs:
-        own = str(run.result.get("setting", ""))
-        name = "/".join(filter(None, (run.key, re.sub(r"[^0-9A-Za-z=]+", "_", own))))
+        name = headline_name(run.key, run.result)
         found[name] = {}
         for query, target in directions(run.result):
             scores = run.result[f"{query}->{target}"]

@@ -1,0 +1,72 @@
+"""Whether the runs that params.yaml marks find more than chance does.
+
+**Conventions.** A run is marked for one direction or for all, under ``report.above_chance``. It is judged on the
+measure of the orderings (MAP where items have classes, else R@1), by the 95 % t interval of its mean over all seeds and
+folds: it *holds* where the lower end is above chance. The table is what ``.ci/compare.py`` fails on.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from unisono.report import orderings, tables
+
+COLUMNS = (
+    "run", "direction", "source", "required", "verdict", "measure", "value", "low", "high", "chance", "n_parts",
+)  # fmt: skip
+
+#: The key of ``report.above_chance`` under which runs stand that are marked for each of their directions.
+ALL = "all"
+
+
+def judge(runs: Iterable[tables.Run], marks: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
+    """Compare what is marked with chance.
+
+    Parameters
+    ----------
+    runs : iterable of unisono.report.tables.Run
+        Of all experiments.
+    marks : mapping of str to sequence of str
+        By direction (``"audio->sheet"``, or `ALL`), names of runs: an experiment with all its settings, or one of them
+        (``"vegas_tnn_selection/triplets=batch_hard"``, as in ``results/metrics.json``).
+
+    Returns
+    -------
+    list of dict
+        A row for every marked direction, in the order of the runs; keys are `COLUMNS`, numbers are fractions. A mark
+        of no run, or of a direction that its run does not have, is a row with the verdict ``"not run"``.
+
+    Raises
+    ------
+    DataError
+        The parts of a run are missing.
+    """
+    marked = {(direction, name): False for direction, names in marks.items() for name in names}
+    found = []
+    for run in runs:
+        name, measure = tables.headline_name(run.key, run.result), orderings.measure(run)
+        for query, target in tables.directions(run.result):
+            direction = f"{query}->{target}"
+            here = [(mark, own) for mark in (ALL, direction) for own in (run.key, name) if (mark, own) in marked]
+            if here:
+                marked |= dict.fromkeys(here, True)
+                values = [values[direction] for values in run.parts(measure).values()]
+                chance = float(run.result[direction]["chance"][measure])
+                low, high = orderings.interval(values)
+                found.append({
+                    "run": name, "direction": direction, "source": run.result["source"], "required": "yes",
+                    "verdict": "holds" if low > chance else "not above chance", "measure": measure,
+                    "value": statistics.fmean(values), "low": low, "high": high, "chance": chance,
+                    "n_parts": len(values),
+                })  # fmt: skip
+    missing = [mark for mark, is_found in marked.items() if not is_found]
+    blank = dict.fromkeys(COLUMNS, "") | {"required": "yes", "verdict": "not run"}
+    return found + [blank | {"run": name, "direction": direction} for direction, name in missing]
+
+
+def write(runs: Iterable[tables.Run], marks: Mapping[str, Sequence[str]], folder: Path) -> None:
+    """Write ``above_chance.csv``; see `judge`."""
+    tables.write_csv(folder / "above_chance.csv", COLUMNS, map(tables.rounded, judge(runs, marks)))
