@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.metadata
+import importlib.util
 import inspect
 import pkgutil
 import sys
@@ -96,22 +97,19 @@ def method(name: str, *, where: str = "model") -> type[Aligner]:
 
 
 def _is_dotted(name: str) -> bool:
-    """Say whether a name can be that of a method outside of the package."""
+    """Say whether a name can be that of a method outside of the package: it has a dot, or there is such a module."""
     module, colon, attribute = name.partition(":")
     parts = [*module.split("."), *(attribute.split(".") if colon else [])]
-    return all(part.isidentifier() for part in parts) and (len(parts) > 1 or _spec_exists(module))
-
-
-def _spec_exists(module: str) -> bool:
-    """Say whether there is a top-level module of the user's own, in the current folder or already imported."""
-    return module in sys.modules or Path(f"{module}.py").is_file() or Path(module, "__init__.py").is_file()
+    if not all(part.isidentifier() for part in parts):
+        return False
+    # As other programs that are given dotted names have it: a console script's path lacks the current folder.
+    if str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))
+    return len(parts) > 1 or module in sys.modules or importlib.util.find_spec(module) is not None
 
 
 def _imported(dotted: str, *, where: str) -> type[Aligner]:
     name, _, attribute = dotted.partition(":")
-    # As other programs that are given dotted names have it: a console script's path lacks the current folder.
-    if str(Path.cwd()) not in sys.path:
-        sys.path.append(str(Path.cwd()))
     try:
         found: Any = importlib.import_module(name)
     except ModuleNotFoundError as error:

@@ -12,7 +12,6 @@ import functools
 import inspect
 import json
 import re
-import sys
 import typing
 from collections.abc import Mapping
 from pathlib import Path
@@ -311,19 +310,9 @@ class Aligner(_Declared, abc.ABC):
 
 
 def name_of(cls: type[Aligner]) -> str:
-    """Name a method: the module of a built-in one (``cca``), the dotted name of any other.
-
-    Returns
-    -------
-    str
-        ``package.module`` where the class is that module's ``MODEL``, else ``package.module:Class``.
-    """
+    """Name a method: the module of a built-in one (``cca``), ``package.module:Class`` of any other."""
     package, _, last = cls.__module__.rpartition(".")
-    if package == __package__:
-        return last
-    if getattr(sys.modules.get(cls.__module__), "MODEL", None) is cls:
-        return cls.__module__
-    return f"{cls.__module__}:{cls.__qualname__}"
+    return last if package == __package__ else f"{cls.__module__}:{cls.__qualname__}"
 
 
 def _declared(cls: type) -> dict[str, Any]:
