@@ -278,7 +278,7 @@ def test_silence_blank_paper_and_pictures_of_something_else(project: Path, capsy
         ("x --dataset mtm --method cca --target visual", "--target: mtm has no view 'visual'"),
         ("x --dataset mtm --method cca --view audio --target audio", "which is the query's own view"),
         ("x --dataset mtm --method cca --top 0", "--top: got 0, expected 1 or more"),
-        ("x --dataset mtm --method gcca", "train it with `dvc repro run_experiment@mtm_gcca`"),
+        ("x --dataset mtm --method gcca", "train it with `unisono fit mtm_gcca`"),
         ("x --dataset mtm", "--method"),
     ],
 )
@@ -296,7 +296,7 @@ def test_a_data_set_that_is_not_built_and_a_model_of_other_features(
     (model / "model.safetensors").write_bytes(b"damaged")
     assert "not a saved model, or damaged" in failing(capsys, IDS[0], *options)
     (model / "model.safetensors").unlink()
-    assert "dvc repro -f run_experiment@mtm_cca" in failing(capsys, IDS[0], *options)
+    assert "unisono fit mtm_cca" in failing(capsys, IDS[0], *options)
     shutil.rmtree(project / "data" / "mtm" / "samples")
     assert "build it with `dvc repro`" in failing(capsys, IDS[0], *options)
     (project / "params.yaml").unlink()

@@ -107,7 +107,7 @@ def test_recall_is_written_and_drawn(songs: Results, tmp_path: Path) -> None:
 
 def test_a_missing_curve_is_named(songs: Results) -> None:
     (songs.folder / "mtm_b" / "recall.csv").unlink()
-    with pytest.raises(DataError, match=r"mtm_b/recall\.csv: no such file; run `dvc repro run_experiment@mtm_b`"):
+    with pytest.raises(DataError, match=r"mtm_b/recall\.csv: no such file; run `unisono fit mtm_b`"):
         curves.read_recall(songs.runs(), dataset="mtm")
 
 

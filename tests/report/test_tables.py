@@ -232,7 +232,7 @@ def test_variants_are_runs_and_parts_are_read_by_setting(sweep: Fabricated) -> N
     with pytest.raises(DataError, match=r"selections/parts\.csv: no recall_at_1 of setting 'triplets=batch-semi-hard'"):
         runs[1].parts("recall_at_1")
     (sweep.folder / "usual" / "parts.csv").unlink()
-    with pytest.raises(DataError, match=r"usual/parts\.csv: no such file; run `dvc repro run_experiment@usual`"):
+    with pytest.raises(DataError, match=r"usual/parts\.csv: no such file; run `unisono fit usual`"):
         runs[0].parts("map")
 
 

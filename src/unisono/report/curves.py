@@ -246,7 +246,7 @@ def read_curve(run: tables.Run, name: str) -> list[dict[str, str]]:
         with path.open(encoding="utf-8", newline="") as file:
             found = [row for row in csv.DictReader(file) if row.get("setting", "") == own]
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file; run `dvc repro run_experiment@{run.key}` first") from None
+        raise DataError(f"{path}: no such file; run `unisono fit {run.key}` first") from None
     if not found:
         raise DataError(f"{path}: no row of setting {own!r}; run experiment {run.key!r} again")
     return found

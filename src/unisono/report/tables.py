@@ -368,7 +368,7 @@ def _read_parts(path: Path) -> list[dict[str, str]]:
         with path.open(encoding="utf-8", newline="") as file:
             return list(csv.DictReader(file))
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file; run `dvc repro run_experiment@{path.parent.name}`") from None
+        raise DataError(f"{path}: no such file; run `unisono fit {path.parent.name}`") from None
 
 
 def _usual_setting(number: str, run: Run) -> str:
