@@ -157,3 +157,28 @@ def test_evaluate_runs_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     found = json.loads((folder / "out" / "metrics.json").read_text())
     assert (found["model"], found["params"]) == ("own_package.own", {"n_components": 3})
     assert models.load(folder / "out" / "model").name == "own_package.own:Own"
+
+
+def test_the_command_says_which_rule_is_broken(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["models", "--check", "own_package.own", "--param", "n_components=3"])
+    assert capsys.readouterr().out == "own_package.own: keeps the contract\n"
+    (folder / "own_package" / "wide.py").write_text(OWN.replace("array - self", "array[:5] - self"))
+    for arguments, words in (
+        (["--check", "own_package.wide"], "breaks the rule 'transform gives float32 rows of one width': view 'audio'"),
+        (["--check", "own_package.own", "--param", "n_component=3"], "n_component: unknown parameter; did you mean"),
+        (["--param", "n_components=3"], "--param: goes with --check METHOD"),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["models", *arguments])
+        assert ended.value.code == 2
+        said = capsys.readouterr().err
+        assert words in said
+        assert said.count("\n") == 1
+
+
+def test_hyper_parameters_of_several_methods_may_have_dotted_names(folder: Path) -> None:
+    from unisono.cli.evaluate import _params_of
+
+    names = ["own_package.own", "own_package.plain:Own"]
+    found = _params_of(names, {"own_package.own.n_components": 3})
+    assert found == {names[0]: {"n_components": 3}, names[1]: {"n_components": 2}}

@@ -25,8 +25,8 @@ def add(commands: Any) -> None:
     evaluate.add_argument(
         "--model",
         required=True,
-        help="a method of `unisono models` (identity: finished embeddings), several separated by commas, or all: every "
-        "method that the data allow",
+        help="a method of `unisono models` (identity: finished embeddings) or of your own (package.module), several "
+        "separated by commas, or all: every method that the data allow",
     )
     evaluate.add_argument("--views", default="", help="columns to use, separated by commas (default: all vectors)")
     evaluate.add_argument(
@@ -52,7 +52,7 @@ def _evaluate(args: argparse.Namespace) -> None:
     if args.seed < 0:
         raise ConfigError(f"--seed: got {args.seed}, expected 0 or more")
     # All that can be wrong in the command, before the data are read.
-    params = _params_of(_methods(args.model), _parameters(args.param))
+    params = _params_of(_methods(args.model), read_parameters(args.param))
     evaluation.warn_in_a_line()
     dataset = load_features(args.features, views=_names(args.views))
     if len(params) > 1:
@@ -103,7 +103,8 @@ def _params_of(names: Sequence[str], given: dict[str, Any]) -> dict[str, dict[st
         return {names[0]: models.check_params(names[0], given, where="--param")}
     sorted_: dict[str, dict[str, Any]] = {name: {} for name in names}
     for key, value in given.items():
-        name, dot, parameter = key.partition(".")
+        # The last dot: a method may be a dotted name.
+        name, dot, parameter = key.rpartition(".")
         if not dot:
             raise ConfigError(f"--param: got {key!r} for {len(names)} methods, expected METHOD.NAME=VALUE")
         if name not in sorted_:
@@ -112,7 +113,7 @@ def _params_of(names: Sequence[str], given: dict[str, Any]) -> dict[str, dict[st
     return {name: models.check_params(name, own, where=f"--param {name}") for name, own in sorted_.items()}
 
 
-def _parameters(groups: Sequence[Sequence[str]]) -> dict[str, Any]:
+def read_parameters(groups: Sequence[Sequence[str]]) -> dict[str, Any]:
     """Read NAME=VALUE arguments; values are YAML (numbers, true, null, [a, b], words)."""
     import yaml
 
