@@ -313,9 +313,7 @@ def trained(key: str, results: Path) -> Path:
     """
     folder = results / key / "model"
     if not folder.is_dir():
-        raise DataError(
-            f"{folder}: no trained model of experiment {key}; train it with `unisono fit {key}`"
-        )
+        raise DataError(f"{folder}: no trained model of experiment {key}; train it with `unisono fit {key}`")
     return folder
 
 
@@ -326,9 +324,7 @@ def _space(folder: Path, view: str, target: str, key: str) -> Path:
     places = [folder, folder / f"{view}-{target}", folder / f"{target}-{view}"]
     found = next((place for place in places if (place / FILE).is_file()), None)
     if found is None:
-        raise DataError(
-            f"{folder}: holds no model of {view} and {target}; train it again with `unisono fit {key}`"
-        )
+        raise DataError(f"{folder}: holds no model of {view} and {target}; train it again with `unisono fit {key}`")
     return found
 
 

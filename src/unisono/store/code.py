@@ -13,8 +13,8 @@ import ast
 import functools
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from unisono.errors import DataError
 from unisono.io.files import replacing_folder
@@ -208,13 +208,11 @@ def _is_docstring(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
-@dataclass(frozen=True)
-class _Facts:
-    """What is needed of a file: the hash of its tree, the names that it imports, its strings."""
+class _Facts(NamedTuple):
+    """What is needed of a file: the hash of its tree, and the names that it imports."""
 
     version: str
     imports: tuple[str, ...]
-    strings: frozenset[str]
 
 
 def _facts(path: Path) -> _Facts:
@@ -226,11 +224,10 @@ def _facts(path: Path) -> _Facts:
 def _read(path: Path, modified: int, size: int) -> _Facts:
     """Parse a file, once for as long as it stays as it is."""
     tree = ast.parse(path.read_bytes(), filename=str(path))
-    nodes = list(_run(tree))
+    names = (name for node in _statements(tree.body) for name in _names(node))
     return _Facts(
         hashlib.sha256(serialise(tree).encode()).hexdigest(),
-        tuple(name for node in nodes for name in _names(node) if name.replace(":", ".").split(".")[0] == PACKAGE.name),
-        frozenset(node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)),
+        tuple(name for name in names if name.replace(":", ".").split(".")[0] == PACKAGE.name),
     )
 
 
@@ -248,7 +245,9 @@ def _package_data(path: Path) -> Iterator[Path]:
     beside = {other.name: other for other in path.parent.iterdir() if _is_data(other)}
     if not beside:
         return
-    for name in beside.keys() & _facts(path).strings:
+    nodes = ast.walk(ast.parse(path.read_bytes()))
+    literals = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    for name in sorted(beside.keys() & literals):
         found = beside[name]
         yield from sorted(file for file in found.rglob("*") if file.is_file()) if found.is_dir() else [found]
 
@@ -271,8 +270,18 @@ def _imported(path: Path) -> Iterator[str]:
             yield f"{module}.{inner}"
 
 
-def _names(node: ast.AST) -> Iterator[str]:
-    """Yield what a node imports: dotted names, with ``:name`` for what is taken from one."""
+def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield all statements, those within others too, but those under ``if TYPE_CHECKING:``."""
+    for node in body:
+        yield node
+        for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+            if field == "body" and isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+                continue
+            yield from _statements(getattr(node, field, []))
+
+
+def _names(node: ast.stmt) -> Iterator[str]:
+    """Yield what a statement imports: dotted names, with ``:name`` for what is taken from one."""
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
@@ -284,18 +293,6 @@ def is_import_by_name(node: ast.Call) -> bool:
     function = node.func
     name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
     return name in {"import_module", "__import__"}
-
-
-def _run(tree: ast.AST) -> Iterator[ast.AST]:
-    """Yield all nodes of a tree but those under ``if TYPE_CHECKING:``."""
-    todo = [tree]
-    while todo:
-        node = todo.pop()
-        yield node
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-            todo.extend(node.orelse)
-        else:
-            todo.extend(ast.iter_child_nodes(node))
 
 
 def _exists(name: str) -> bool:
