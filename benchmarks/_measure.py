@@ -1,12 +1,22 @@
-"""What one call costs: wall-clock and processor seconds, and memory above what was there before."""
+"""What benchmarks share: the option ``--smoke``, and what one call costs in seconds and memory."""
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+
+def arguments(parser: argparse.ArgumentParser, **tiny: Any) -> argparse.Namespace:
+    """Parse the command line; with ``--smoke`` the values of `tiny` replace what was given."""
+    parser.add_argument("--smoke", action="store_true", help="tiny sizes: whether it runs, no figures")
+    args = parser.parse_args()
+    if args.smoke:
+        vars(args).update(tiny)
+    return args
 
 
 @dataclass(frozen=True)

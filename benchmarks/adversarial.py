@@ -13,7 +13,7 @@ import warnings
 
 import numpy as np
 import yaml
-from _measure import cost
+from _measure import arguments, cost
 
 from unisono import metrics, models
 
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--widths", type=int, nargs=2, default=(128, 1024), help="of the two views")
     parser.add_argument("--param", nargs="*", default=[], metavar="KEY=VALUE", help="of all the methods")
     parser.add_argument("--runs", type=int, default=1, help="the fastest of these counts")
-    args = parser.parse_args()
+    args = arguments(parser, items=60, test_items=20, widths=(12, 16))
     warnings.simplefilter("ignore", UserWarning)
     params = {key: yaml.safe_load(value) for key, _, value in (text.partition("=") for text in args.param)}
     views, labels = classified(args.items + args.test_items, *args.widths)

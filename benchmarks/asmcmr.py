@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from _measure import arguments
 
 from unisono.features import asmcmr
 
@@ -46,7 +47,7 @@ def plain(encoder: asmcmr.Encoder) -> Callable[[np.ndarray], np.ndarray]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--items", type=int, default=1000, help="crops")
-    args = parser.parse_args()
+    args = arguments(parser, items=4)
     torch.set_num_threads(1)
     encoder = asmcmr.untrained(0)
     snippets = np.random.default_rng(0).random((args.items, 80, 100), dtype=np.float32)

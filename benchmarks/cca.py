@@ -12,7 +12,7 @@ import argparse
 import warnings
 
 import numpy as np
-from _measure import cost
+from _measure import arguments, cost
 from sklearn.cross_decomposition import CCA
 
 from unisono import models
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--widths", type=int, nargs=2, default=(128, 1024), help="of the two views")
     parser.add_argument("--components", type=int, default=10, help="width of the shared space")
     parser.add_argument("--runs", type=int, default=5, help="the fastest of these counts (of ours)")
-    args = parser.parse_args()
+    args = arguments(parser, items=200, peer_items=60, widths=(12, 16), runs=1)
     # With ten classes, C-CCA says that its tenth component carries no class covariance.
     warnings.simplefilter("ignore", UserWarning)
     views, labels = classified(max(args.items, args.peer_items), *args.widths)

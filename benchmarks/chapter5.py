@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _measure import arguments
 
 from unisono import config, evaluation, models
 from unisono.config.compute import Compute
@@ -166,7 +167,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", help="keys of experiments (default: all)")
     parser.add_argument("--estimate", action="store_true", help="one fold of each setting; the rest is extrapolated")
     parser.add_argument("--params", type=Path, default=config.PARAMS_FILE, help="the file of experiments")
-    args = parser.parse_args()
+    args = arguments(parser, scale=0.004, only=["vegas_cca"], seeds=1)
     n_items = round((args.items or ITEMS[args.dataset]) * args.scale)
     entries, looks = load_experiments(args.params), Report.load(args.params)
     for key in set(args.only or ()) - set(entries):

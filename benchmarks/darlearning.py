@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 
 import numpy as np
-from _measure import cost
+from _measure import arguments, cost
 
 from unisono import models
 
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=30, help="global epochs")
     parser.add_argument("--published", action="store_true", help="layers [1024, 1024, 128]")
     parser.add_argument("--models", nargs="+", default=["baseline", "baseline_gan", "darlearning"])
-    args = parser.parse_args()
+    args = arguments(parser, items=60, epochs=1)
     data = views(args.items)
     layers = {"layers": {"other": [1024, 1024, 128]}} if args.published else {}
     # What the first training of a process loads counts for none.

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from _measure import arguments
 
 from unisono import models
 from unisono.models.parts import correlation, deep
@@ -103,7 +104,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=512, help="rows per step at most")
     parser.add_argument("--layers", choices=("published", "default"), default="published")
     parser.add_argument("--runs", type=int, default=50, help="of each objective alone")
-    args = parser.parse_args()
+    args = arguments(parser, items=120, widths=(24, 32), epochs=1, batch=64, layers="default", runs=1)
     arrays, labels = views(args.items, (args.widths[0], args.widths[1]))
     layers = PUBLISHED if args.layers == "published" else correlation.LAYERS
     last = layers["audio"][-1], layers["other"][-1]

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from _measure import arguments
 
 from unisono.media import video
 
@@ -73,7 +74,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=640)
     parser.add_argument("--height", type=int, default=360)
     parser.add_argument("--turns", type=int, default=3, help="turns of each")
-    args = parser.parse_args()
+    args = arguments(parser, items=1, duration=1, width=64, height=48, turns=1)
     with tempfile.TemporaryDirectory() as name:
         paths = [Path(name) / f"{index}.mp4" for index in range(args.items)]
         for index, path in enumerate(paths):

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from _measure import arguments
 
 from unisono.config.compute import Compute
 from unisono.config.mtm import Engraver, Mtm
@@ -76,7 +77,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=DISSERTATION_SAMPLES, help="fragments for the stage")
     parser.add_argument("--peer-items", type=int, default=20, help="fragments for the peer")
     parser.add_argument("--runs", type=int, default=2, help="full runs to set against the peer")
-    args = parser.parse_args()
+    args = arguments(parser, items=2, peer_items=1, runs=1)
     params, compute = Mtm.load(), Compute.load()
     engraver, size = params.engraver, params.engraver.fragments_per_run
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from _measure import arguments
 from inception import keras_inception
 
 from unisono.config.compute import Compute
@@ -72,7 +73,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=16, help="clips per turn")
     parser.add_argument("--length", type=int, default=4, help="of a clip, in seconds")
     parser.add_argument("--turns", type=int, default=2, help="turns of each")
-    args = parser.parse_args()
+    args = arguments(parser, clips=1, length=1, turns=1)
 
     cores = len(os.sched_getaffinity(0))
     os.environ["TF_NUM_INTRAOP_THREADS"] = str(cores)

@@ -15,6 +15,7 @@ import time
 from typing import Any
 
 import numpy as np
+from _measure import arguments
 from vggish import keras_network as keras_vggish
 
 from unisono.features import inception, vggish
@@ -116,7 +117,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--items", type=int, default=64, help="frames, and patches, per turn")
     parser.add_argument("--turns", type=int, default=3, help="turns of each network")
-    args = parser.parse_args()
+    args = arguments(parser, items=1, turns=1)
     compare("inception", args.items, args.turns, 32)
     compare("vggish", args.items, args.turns, 64)
 

@@ -15,7 +15,7 @@ import argparse
 import warnings
 
 import numpy as np
-from _measure import cost
+from _measure import arguments, cost
 from sklearn.metrics.pairwise import rbf_kernel
 
 from unisono import metrics, models
@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--test-items", type=int, default=1000, help="ranked items")
     parser.add_argument("--widths", type=int, nargs=2, default=(128, 1024), help="of the two views")
     parser.add_argument("--runs", type=int, default=2, help="the fastest of these counts (of ours)")
-    args = parser.parse_args()
+    args = arguments(parser, items=120, exact_items=60, peer_items=40, test_items=20, widths=(12, 16), runs=1)
     warnings.simplefilter("ignore", UserWarning)
     largest = max(args.items, args.exact_items, args.peer_items)
     views, labels = classified(largest + args.test_items, *args.widths)

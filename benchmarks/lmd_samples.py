@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from _measure import arguments
 
 from unisono.config.mtm import Mtm
 from unisono.datasets.mtm import build
@@ -55,7 +56,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("archive", type=Path, help="the lyrics-melody data, .tar.gz")
     parser.add_argument("--items", type=int, default=0, help="files to read; 0 = all")
-    args = parser.parse_args()
+    args = arguments(parser)
     params = Mtm.load()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import librosa
 import numpy as np
+from _measure import arguments
 from threadpoolctl import threadpool_limits
 
 from unisono.features import logmel
@@ -52,7 +53,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--items", type=int, default=120, help="seconds of sound")
     parser.add_argument("--runs", type=int, default=5, help="the fastest of these counts")
-    args = parser.parse_args()
+    args = arguments(parser, items=2, runs=1)
     samples = np.random.default_rng(0).normal(0, 0.1, args.items * 16000).astype(np.float32)
     starts = np.arange(args.items - 1) * 16000
     with threadpool_limits(1):

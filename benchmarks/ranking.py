@@ -19,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from _measure import arguments
 
 from unisono import metrics
 
@@ -66,7 +67,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=5621, help="queries, and size of the gallery")
     parser.add_argument("--peer-items", type=int, default=5621, help="the same for the peers; 0 leaves them out")
     parser.add_argument("--components", type=int, default=10, help="width of the embeddings")
-    args = parser.parse_args()
+    args = arguments(parser, items=60, peer_items=40)
     generator = np.random.default_rng(0)
     queries = generator.standard_normal((args.items, args.components)).astype(np.float32)
     gallery = queries + generator.standard_normal(queries.shape).astype(np.float32)

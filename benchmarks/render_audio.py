@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import soundfile
+from _measure import arguments
 
 from unisono.config.compute import Compute
 from unisono.config.mtm import Audio, Mtm
@@ -81,7 +82,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--items", type=int, default=1024, help="samples for the whole stage")
     parser.add_argument("--peer-items", type=int, default=128, help="samples for the comparison on one core")
-    args = parser.parse_args()
+    args = arguments(parser, items=4, peer_items=2)
     audio, compute = Mtm.load().audio, Compute.load()
     samples = make_samples(max(args.items, args.peer_items))
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _measure import arguments
 
 from unisono.config.compute import Compute
 from unisono.datasets.mv10k import filtering
@@ -127,7 +128,7 @@ def main() -> None:
     parser.add_argument("--gigabytes", type=float, default=1.0, help="size of the file")
     parser.add_argument("--repeats", type=int, default=5, help="passes over the file per shard, for the workers")
     parser.add_argument("--folder", type=Path, help="where to write the file; a temporary folder by default")
-    args = parser.parse_args()
+    args = arguments(parser, gigabytes=0.001, repeats=1)
     with tempfile.TemporaryDirectory(dir=args.folder) as temporary:
         path = Path(temporary) / "records.tfrecord"
         n = make(path, args.gigabytes)

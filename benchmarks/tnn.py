@@ -20,6 +20,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import torch
+from _measure import arguments
 from pytorch_metric_learning.distances import CosineSimilarity
 from pytorch_metric_learning.losses import TripletMarginLoss
 
@@ -157,7 +158,7 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=400, help="of an epoch")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--folds", type=int, default=5, help="in parallel; 0 leaves this out")
-    args = parser.parse_args()
+    args = arguments(parser, items=120, widths=(12, 16), batches=2, epochs=1, folds=2)
     torch.set_num_threads(1)
     check_losses()
     # The first training of a process pays for imports.

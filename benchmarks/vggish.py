@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from _measure import arguments
 
 from unisono.config.compute import Compute
 from unisono.config.mtm import Mtm
@@ -133,7 +134,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=192, help="patches for the comparison on one core")
     parser.add_argument("--turns", type=int, default=3, help="turns of each network")
     parser.add_argument("--samples", type=int, default=0, help="samples of 20 notes for the whole stage; 0: none")
-    args = parser.parse_args()
+    args = arguments(parser, items=2, turns=1, samples=0)
 
     weights = vggish.untrained(0)
     patches = np.random.default_rng(0).normal(-1, 2, (args.items, 96, 64)).astype(np.float32)
