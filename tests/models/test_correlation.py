@@ -225,7 +225,8 @@ def test_interrupted_training_ends_as_if_it_had_not_been(
 def test_divergence_stops_with_a_reason(name: str) -> None:
     views, labels = classed_views()
     with pytest.raises(TrainingError, match=f"{name}: training diverged in epoch .*lower models.{name}.learning_rate"):
-        small(name, learning_rate=1e38, epochs=30).fit(views, labels)
+        # The first step leaves the range of float32, whatever the gradients.
+        small(name, learning_rate=3e38, epochs=30).fit(views, labels)
 
 
 @every_method
