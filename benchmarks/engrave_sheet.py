@@ -79,7 +79,10 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=2, help="full runs to set against the peer")
     args = arguments(parser, items=2, peer_items=1, runs=1)
     params, compute = Mtm.load(), Compute.load()
-    engraver, size = params.engraver, params.engraver.fragments_per_run
+    engraver = params.engraver
+    if args.smoke:
+        engraver = engraver.model_copy(update={"fragments_per_run": 2})
+    size = engraver.fragments_per_run
 
     scores = [
         notation.score(notes, syllables=syllables, word_index=words)
