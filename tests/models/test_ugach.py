@@ -122,6 +122,8 @@ def test_discriminator_gets_no_true_item_as_negative(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(game, "hinges", spy)
     for by_generator in (False, True):
         game.discriminator_terms(torch.arange(40), by_generator=by_generator)
+    # Drawn at random and by the generator, in both directions, eight for each row.
+    assert [negatives.shape for negatives in seen] == [(40, 8)] * 4
     for negatives in seen:
         for i, row in enumerate(negatives):
             assert not set(row.tolist()) & set(game.graph[i].tolist())

@@ -269,6 +269,32 @@ def test_published_numbers_stand_beside_ours_and_missing_ones_are_empty(sweep: F
     assert "14.02 for TNN, semi-hard" in text
 
 
+@pytest.mark.parametrize(
+    "published, params, expected",
+    [
+        ("triplets=batch-semi-hard", {"triplets": "batch-semi-hard"}, True),
+        ("triplets=batch-semi-hard", {"triplets": "batch-hard"}, False),
+        ("components=10", {"n_components": 10}, True),
+        ("margin=0.5;batches=300", {"margin": 0.5}, False),
+        ("mean", {}, True),
+    ],
+)
+def test_hyper_parameters_agree_with_a_published_setting(published: str, params: Any, expected: bool) -> None:
+    assert tables.agrees(published, params) is expected
+
+
+def test_the_lowest_rank_is_in_bold(fabricated: Fabricated) -> None:
+    for key, title, rank in (("a", "CCA", 7.0), ("b", "GCCA", 9.0), ("c", "Random", 8.0)):
+        experiment = Experiment(dataset="mtm", model="cca")
+        scores = {"": {"audio->lyrics": [[rank]]}}
+        fabricated.add(key, experiment, scores, title=title, tables=["6.2"], measure="median_rank")
+    header, _, *others = lines(layouts.to_markdown("6.2", fabricated.runs()))
+    found = {line[1]: line[header.index("MedR")] for line in others}
+    assert [found[title].replace("\u00a0", " ") for title in ("CCA", "GCCA", "Random")] == [
+        "**7.0 ± 0.0**", "9.0 ± 0.0", "8.0 ± 0.0",
+    ]  # fmt: skip
+
+
 def test_margins_and_batches_are_columns_with_the_published_below(sweep: Fabricated) -> None:
     runs = sweep.runs()
     found = lines(layouts.to_markdown("5.5", runs))

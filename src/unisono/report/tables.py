@@ -236,7 +236,7 @@ def agrees(published_setting: str, params: Mapping[str, Any]) -> bool:
     bool
     """
     pairs = [part.split("=") for part in published_setting.split(";") if "=" in part]
-    return all(str(params.get(PARAMETERS.get(name, name))).replace("_", "-") == value for name, value in pairs)
+    return all(str(params.get(PARAMETERS.get(name, name))) == value for name, value in pairs)
 
 
 def rows(number: str, runs: Iterable[Run]) -> list[dict[str, Any]]:
