@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from unisono import errors
+from unisono.config.compute import Compute
 from unisono.config.experiments import load_experiments
 from unisono.config.report import Report
 
@@ -19,12 +20,14 @@ def main() -> None:
     args = parser.parse_args()
 
     from unisono.report import curves, losses, sweeps, tables
+    from unisono.store import pieces
 
     runs = tables.read_results(load_experiments(), Report.load(), args.experiments)
-    curves.write_recall(runs, table=args.plots / "recall.csv", picture=args.figures / "recall")
-    curves.write_precision(runs, plots=args.plots, figures=args.figures)
-    sweeps.write(runs, tables_folder=args.tables, figures=args.figures)
-    losses.write(runs, table=args.plots / "losses.csv", picture=args.figures / "losses")
+    with pieces.opened(Compute.load().scratch, "plot_curves"):
+        curves.write_recall(runs, table=args.plots / "recall.csv", picture=args.figures / "recall")
+        curves.write_precision(runs, plots=args.plots, figures=args.figures)
+        sweeps.write(runs, tables_folder=args.tables, figures=args.figures)
+        losses.write(runs, table=args.plots / "losses.csv", picture=args.figures / "losses")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from unisono import errors
+from unisono.config.compute import Compute
 from unisono.config.experiments import load_experiments
 from unisono.config.report import Report
 
@@ -19,9 +20,11 @@ def main() -> None:
     args = parser.parse_args()
 
     from unisono.report import example
+    from unisono.store import pieces
 
     experiments, looks = load_experiments(), Report.load()
-    example.write(args.data, experiments, looks, args.experiments, direction=args.direction, out=args.out)
+    with pieces.opened(Compute.load().scratch, "plot_example"):
+        example.write(args.data, experiments, looks, args.experiments, direction=args.direction, out=args.out)
 
 
 if __name__ == "__main__":

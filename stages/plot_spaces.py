@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from unisono import errors
+from unisono.config.compute import Compute
 from unisono.config.experiments import load_experiments
 from unisono.config.report import Report
 
@@ -18,8 +19,10 @@ def main() -> None:
     args = parser.parse_args()
 
     from unisono.report import spaces
+    from unisono.store import pieces
 
-    spaces.write(args.data, load_experiments(), Report.load(), args.experiments, out=args.out)
+    with pieces.opened(Compute.load().scratch, "plot_spaces"):
+        spaces.write(args.data, load_experiments(), Report.load(), args.experiments, out=args.out)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from unisono import errors
+from unisono.config.compute import Compute
 from unisono.config.experiments import load_experiments
 from unisono.config.report import Report
 
@@ -18,16 +19,17 @@ def main() -> None:
     parser.add_argument("--plots", type=Path, required=True, help="folder of the curves' numbers")
     parser.add_argument("--cards", type=Path, required=True, help="folder of the data cards")
     parser.add_argument("--data", type=Path, required=True, help="folder of the built data sets")
-    parser.add_argument("--times", type=Path, required=True, help="folder of the times, which may be missing")
     parser.add_argument("--out", type=Path, required=True, help="HTML file to write")
     parser.add_argument("--summary", type=Path, required=True, help="Markdown file to write, beside the tables' folder")
     args = parser.parse_args()
 
     from unisono.report.html import page, summary
+    from unisono.store import pieces
 
     experiments, looks = load_experiments(), Report.load()
-    inputs = page.Inputs(args.experiments, args.tables, args.figures, args.plots, args.cards, args.data, args.times)
-    page.write(experiments, looks, inputs, args.out)
+    inputs = page.Inputs(args.experiments, args.tables, args.figures, args.plots, args.cards, args.data)
+    with pieces.opened(Compute.load().scratch, "write_report"):
+        page.write(experiments, looks, inputs, args.out)
     summary.write(experiments, looks, inputs, args.summary)
 
 

@@ -53,7 +53,6 @@ def build(folder: Path) -> tuple[dict[str, Experiment], Inputs]:
         plots=results / "plots",
         cards=results / "data",
         data=folder / "data",
-        times=results / "timing",
     )
     runs = tables.read_results(made.experiments, LOOKS, made.folder)
     layouts.write(runs, inputs.tables)
@@ -84,8 +83,6 @@ def build(folder: Path) -> tuple[dict[str, Experiment], Inputs]:
             f"![sheet](../figures/{name}_contact_sheet.png)\n"
         )
         (inputs.cards / f"{name}.md").write_text(text)
-    inputs.times.mkdir()
-    (inputs.times / "vegas_cca.json").write_text('{"fit_s": 1.0, "wall_s": 75.0}')
     return made.experiments, inputs
 
 

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from unisono.report import drawing
+from unisono.store import pieces
 
 
 def test_every_line_has_a_style_of_its_own() -> None:
@@ -35,6 +36,33 @@ def test_the_same_drawing_is_the_same_bytes(tmp_path: Path) -> None:
     with Image.open(tmp_path / "first.png") as picture:
         assert picture.size == (3 * drawing.DPI, 2 * drawing.DPI)
         assert "Software" not in picture.info
+
+
+def _paint(text: str, out: Path) -> None:
+    with drawing.canvas(out, width=3, height=2) as figure:
+        figure.suptitle(text)
+
+
+def test_what_was_drawn_is_kept_until_it_is_not_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = tmp_path / "drawn" / "stage"
+    with pieces.opened(tmp_path / "scratch", "stage"):
+        drawing.drawn(tmp_path / "first", _paint, "a")
+        drawing.drawn(tmp_path / "other", _paint, "b")
+    assert len(list(store.iterdir())) == 4
+    with pieces.opened(tmp_path / "scratch", "stage"):
+        with monkeypatch.context() as patch:
+            patch.setattr(drawing, "canvas", None)
+            drawing.drawn(tmp_path / "again", _paint, "a")
+        with pytest.raises(ZeroDivisionError):
+            drawing.drawn(tmp_path / "none", _fail, "a")
+    for suffix in drawing.SUFFIXES:
+        assert (tmp_path / f"again{suffix}").read_bytes() == (tmp_path / f"first{suffix}").read_bytes()
+        assert (tmp_path / f"other{suffix}").read_bytes() != (tmp_path / f"first{suffix}").read_bytes()
+    assert len(list(store.iterdir())) == 2
+
+
+def _fail(text: str, out: Path) -> None:
+    raise ZeroDivisionError(text)
 
 
 def test_nothing_is_written_when_drawing_fails(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from tests.divided import divide
 from tests.report.fabricated import Looks
 from unisono.config.experiments import Experiment
 from unisono.config.report import Report
@@ -50,6 +51,7 @@ def built(tmp_path: Path) -> Path:
             {"id": ids, view: generator.normal(size=(N, 2, width)), "n_frames": [2] * N},
             types={"id": TEXT, view: parquet.matrix(2, width), "n_frames": pa.int32()},
         )
+    divide(folder)
     write_experiment(tmp_path / "experiments", "first", ids=ids)
     write_experiment(tmp_path / "experiments", "second", ids=ids[::-1], seed=2)
     return tmp_path

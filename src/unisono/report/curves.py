@@ -17,6 +17,9 @@ from typing import Any
 from unisono.errors import DataError
 from unisono.report import drawing, layouts, tables
 
+#: Points kept of a curve, at most.
+POINTS = 50
+
 RECALL_COLUMNS = ("method", "direction", "k", "recall")
 PRECISION_COLUMNS = (
     "figure", "dataset", "method", "setting", "direction", "k", "precision", "recall", "source", "n_items",
@@ -98,7 +101,7 @@ def read_recall(runs: Iterable[tables.Run], *, dataset: str) -> list[dict[str, A
         name = " ".join(filter(None, (run.title, run.setting)))
         found += [
             {"method": name, "direction": row["direction"], "k": int(row["k"]), "recall": float(row["recall"])}
-            for row in read_curve(run, "recall.csv")
+            for row in read_curve(run, "recall.csv", log=True)
         ]
     return found
 
@@ -123,11 +126,15 @@ def write_recall(runs: Sequence[tables.Run], *, table: Path, picture: Path, data
     found = read_recall(runs, dataset=dataset)
     tables.write_csv(table, RECALL_COLUMNS, found)
     sources = sorted({run.result["source"] for run in runs if run.experiment.dataset == dataset})
+    drawing.drawn(picture, _draw_recall, dataset, sources, found)
+
+
+def _draw_recall(dataset: str, sources: Sequence[str], found: Sequence[dict[str, Any]], out: Path) -> None:
     directions = list(dict.fromkeys(row["direction"] for row in found))
     styles = drawing.line_styles(row["method"] for row in found)
     n_columns = max(min(3, len(directions)), 1)
     n_rows = max(-(-len(directions) // n_columns), 1)
-    with drawing.canvas(picture, width=3.6 * max(n_columns, 2), height=3.0 * n_rows + 0.6) as figure:
+    with drawing.canvas(out, width=3.6 * max(n_columns, 2), height=3.0 * n_rows + 0.6) as figure:
         panels = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
         if not found:
             drawing.say_nothing(panels[0, 0], f"no experiment on {dataset}")
@@ -174,7 +181,7 @@ def write_precision(runs: Sequence[tables.Run], *, plots: Path, figures: Path) -
         name = f"figure_{number.replace('.', '_')}"
         found = precision_rows(number, runs)
         tables.write_csv(plots / f"{name}.csv", PRECISION_COLUMNS, found)
-        _draw_precision(number, figure, found, figures / name)
+        drawing.drawn(figures / name, _draw_precision, number, figure, found)
 
 
 def precision_rows(number: str, runs: Iterable[tables.Run]) -> list[dict[str, Any]]:
@@ -222,14 +229,16 @@ def precision_rows(number: str, runs: Iterable[tables.Run]) -> list[dict[str, An
     return found
 
 
-def read_curve(run: tables.Run, name: str) -> list[dict[str, str]]:
-    """Read a run's rows of a file of curves.
+def read_curve(run: tables.Run, name: str, *, log: bool = False) -> list[dict[str, str]]:
+    """Read a run's rows of a file of curves, `POINTS` of each direction at most.
 
     Parameters
     ----------
     run : unisono.report.tables.Run
     name : str
         ``recall.csv`` or ``precision_recall.csv``, in the run's folder.
+    log : bool
+        See `unisono.report.drawing.thinned`.
 
     Returns
     -------
@@ -244,12 +253,15 @@ def read_curve(run: tables.Run, name: str) -> list[dict[str, str]]:
     own = run.result.get("setting", "")
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            found = [row for row in csv.DictReader(file) if row.get("setting", "") == own]
+            by_direction: dict[str, list[dict[str, str]]] = {}
+            for row in csv.DictReader(file):
+                if row.get("setting", "") == own:
+                    by_direction.setdefault(row["direction"], []).append(row)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; run `unisono fit {run.key}` first") from None
-    if not found:
+    if not by_direction:
         raise DataError(f"{path}: no row of setting {own!r}; run experiment {run.key!r} again")
-    return found
+    return [curve[place] for curve in by_direction.values() for place in drawing.thinned(len(curve), POINTS, log=log)]
 
 
 def names(rows: Iterable[Any]) -> dict[tuple[str, str], str]:

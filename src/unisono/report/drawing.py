@@ -11,12 +11,15 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from unisono.io.files import replacing
+from unisono.store import pieces
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,6 +32,7 @@ DASHES = ("-", "--", "-.")
 CHANCE: Mapping[str, Any] = {"linestyle": ":", "color": "0.35", "linewidth": 1.4}
 #: Dots per inch of a PNG file.
 DPI = 130
+SUFFIXES = (".png", ".svg")
 
 
 def line_styles(names: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -53,6 +57,34 @@ def line_styles(names: Iterable[str]) -> dict[str, dict[str, Any]]:
         }
         for number, name in enumerate(dict.fromkeys(names))
     }
+
+
+def thinned(n: int, points: int, *, log: bool = False) -> list[int]:
+    """Choose points of a curve: the first ten, the last, and others evenly apart.
+
+    Parameters
+    ----------
+    n : int
+        Points of the curve.
+    points : int
+        Points to keep, at most; more than ten.
+    log : bool
+        Whether they are evenly apart on a logarithmic axis.
+
+    Returns
+    -------
+    list of int
+        Places, in order.
+
+    Examples
+    --------
+    >>> thinned(100, 14)
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 32, 54, 77, 99]
+    """
+    if n <= points:
+        return list(range(n))
+    spaced = np.geomspace(10, n, points - 9) - 1 if log else np.linspace(9, n - 1, points - 9)
+    return sorted({*range(10), *(int(place) for place in spaced.round())})
 
 
 def arrow(direction: str) -> str:
@@ -87,10 +119,43 @@ def canvas(out: Path, *, width: float, height: float) -> Iterator[Figure]:
     with rc_context({"svg.hashsalt": "unisono", "font.size": 9}):
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure
-        for suffix in (".png", ".svg"):
+        # The layout is most of the work: once for both files.
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+        for suffix in SUFFIXES:
             with replacing(out.with_name(out.name + suffix)) as temporary:
                 metadata = {"Date": None} if suffix == ".svg" else {"Software": None}
                 figure.savefig(temporary, format=suffix[1:], dpi=DPI, metadata=metadata)
+
+
+def drawn(out: Path, draw: Callable[..., None], *data: Any) -> None:
+    """Draw a picture, or take it from the open store of `unisono.store.pieces` if the same was drawn before.
+
+    Parameters
+    ----------
+    out : Path
+        Without ending; ``.png`` and ``.svg`` are written.
+    draw : callable
+        A function of a module: ``draw(*data, out)`` draws on a `canvas`.
+    *data : object
+        All that is drawn: plain data, bytes, arrays, dataclasses.
+
+    Raises
+    ------
+    DataError
+        A file cannot be written.
+    """
+    facts = (pieces.code(draw.__module__), draw.__qualname__, data)
+    files = {suffix: out.with_name(out.name + suffix) for suffix in SUFFIXES}
+    kept = {suffix: pieces.get(*facts, suffix) for suffix in SUFFIXES}
+    if None in kept.values():
+        draw(*data, out)
+        for suffix, path in files.items():
+            pieces.put(path.read_bytes(), *facts, suffix)
+        return
+    for suffix, path in files.items():
+        with replacing(path) as temporary:
+            temporary.write_bytes(kept[suffix] or b"")
 
 
 def say_nothing(panel: Axes, reason: str) -> None:

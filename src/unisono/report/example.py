@@ -154,7 +154,7 @@ def write(
         f"Figure 5.7: one query and its first {TOP} results, {drawing.arrow(direction)}\n{data.name}, source "
         f"{last.source}, fold {last.fold}; the query whose AP under {titles[keys[-1]]} is the median of {len(last.ids)}"
     )
-    _draw(title, (query, label), answers, clips, direction.split("->"), out)
+    drawing.drawn(out, _draw, title, (query, label), answers, clips, direction.split("->"))
 
 
 def _draw(

@@ -13,7 +13,7 @@ from unisono.report import drawing, layouts, tables
 
 COLUMNS = ("experiment", "method", "dataset", "setting", "space", "epoch", "term", "value", "std", "source")
 #: Epochs kept of a curve, at most.
-POINTS = 100
+POINTS = 50
 #: Settings named in the legend of a panel, at most.
 NAMED = 4
 
@@ -29,8 +29,8 @@ def rows(runs: Sequence[tables.Run]) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        Keys are `COLUMNS`; ``std`` is the deviation over folds and seeds. Of a longer curve, `POINTS` epochs
-        evenly apart are kept, the first and the last among them.
+        Keys are `COLUMNS`; ``std`` is the deviation over folds and seeds. Of a longer curve, `POINTS` epochs are
+        kept: the first ten, the last, and others evenly apart.
     """
     found = []
     for key, own in _by_experiment(runs).items():
@@ -44,8 +44,7 @@ def rows(runs: Sequence[tables.Run]) -> list[dict[str, Any]]:
                 curve.setdefault(int(row["epoch"]), []).append(float(row["value"]))
         for (setting, space, term), curve in values.items():
             epochs = sorted(curve)
-            kept = np.unique(np.linspace(0, len(epochs) - 1, min(POINTS, len(epochs))).round().astype(int))
-            for epoch in (epochs[place] for place in kept):
+            for epoch in (epochs[place] for place in drawing.thinned(len(epochs), POINTS)):
                 found.append({
                     "experiment": key,
                     "method": own[0].title,
@@ -80,12 +79,17 @@ def write(runs: Sequence[tables.Run], *, table: Path, picture: Path) -> None:
     """
     found = rows(runs)
     tables.write_csv(table, COLUMNS, found)
+    drawing.drawn(picture, _draw, found)
+
+
+def _draw(found: Sequence[dict[str, Any]], out: Path) -> None:
+    """Draw one panel per experiment and term."""
     by_panel: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in found:
         by_panel.setdefault((row["experiment"], row["term"]), []).append(row)
     n_columns = min(max(len(by_panel), 1), 4)
     n_rows = max(-(-len(by_panel) // n_columns), 1)
-    with drawing.canvas(picture, width=max(2.9 * n_columns, 6), height=2.2 * n_rows + 0.8) as figure:
+    with drawing.canvas(out, width=max(2.9 * n_columns, 6), height=2.2 * n_rows + 0.8) as figure:
         figure.suptitle("Training losses by epoch: mean over folds and seeds, band of one standard deviation")
         panels = figure.subplots(n_rows, n_columns, squeeze=False)
         for panel in panels.flat[len(by_panel) :]:

@@ -11,6 +11,7 @@ References
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from unisono.datasets.loading import Dataset, load_folder
 from unisono.errors import DataError
 from unisono.models.base import average
 from unisono.report import drawing, embeddings, tables
+from unisono.store import pieces
 
 COLUMNS = ("panel", "id", "label", "fold", "view", "x", "y")
 #: Ten classes, told apart; beyond ten, colours repeat and the names alone tell.
@@ -90,7 +92,9 @@ def write(data: Path, experiments: Mapping[str, Experiment], looks: Report, fold
     labels = _pick(first.ids, chosen, first.labels)
     found = []
     for panel, matrices in panels.items():
-        places = np.split(project(np.concatenate(list(matrices.values()))), len(matrices))
+        rows = np.concatenate(list(matrices.values()))
+        content = pieces.made(partial(_projected, rows), pieces.code(__name__), rows)
+        places = np.split(np.frombuffer(content, dtype=np.float32).reshape(-1, 2), len(matrices))
         for view, points in zip(matrices, places, strict=True):
             found += [
                 {"panel": panel, "id": item, "label": label, "fold": first.fold, "view": view,
@@ -99,7 +103,11 @@ def write(data: Path, experiments: Mapping[str, Experiment], looks: Report, fold
             ]  # fmt: skip
     tables.write_csv(out.with_name(out.name + ".csv"), COLUMNS, found)
     title = f"Figure 5.6: features and learned spaces by t-SNE\n{data.name}, source {first.source}, "
-    _draw(f"{title}{len(chosen)} test items of fold {first.fold}", found, out)
+    drawing.drawn(out, _draw, f"{title}{len(chosen)} test items of fold {first.fold}", found)
+
+
+def _projected(rows: np.ndarray) -> bytes:
+    return project(rows).tobytes()
 
 
 def _features(dataset: Dataset, ids: np.ndarray) -> dict[str, dict[str, np.ndarray]]:

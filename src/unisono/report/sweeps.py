@@ -77,7 +77,7 @@ def write(runs: Sequence[tables.Run], *, tables_folder: Path, figures: Path) -> 
         name = f"figure_{number.replace('.', '_')}"
         found = rows(number, runs)
         tables.write_csv(tables_folder / f"{name}.csv", tables.COLUMNS, found)
-        _draw(f"Figure {number}: {title}", panels, found, figures / name)
+        drawing.drawn(figures / name, _draw, f"Figure {number}: {title}", panels, found)
 
 
 def rows(number: str, runs: Sequence[tables.Run]) -> list[dict[str, Any]]:

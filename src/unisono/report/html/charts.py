@@ -1,7 +1,7 @@
 """Curves that the page's script draws, from ``results/plots`` and ``results/tables``.
 
 **Conventions.** A chart is a dict for the script: ``panels`` of ``series`` with numbers ``x`` and ``y``, of four
-significant digits. A curve has at most `POINTS` points, those of a logarithmic axis evenly apart on it.
+significant digits; curves were thinned out when they were written.
 """
 
 from __future__ import annotations
@@ -14,9 +14,6 @@ import numpy as np
 
 from unisono.report import curves, drawing, layouts, losses, sweeps, tables
 from unisono.report.html.result_tables import read
-
-#: Points of a curve, at most.
-POINTS = 60
 
 Chart = dict[str, Any]
 
@@ -69,7 +66,7 @@ def _recall(rows: Sequence[Mapping[str, str]]) -> Chart:
     for direction, own in _groups(rows, "direction").items():
         pool = max(int(row["k"]) for row in own)
         series = [
-            _series(method, [(float(row["k"]), 100 * float(row["recall"])) for row in curve], log=True)
+            _series(method, [(float(row["k"]), 100 * float(row["recall"])) for row in curve])
             for method, curve in _groups(own, "method").items()
         ]
         steps = np.unique(np.geomspace(1, pool, min(20, pool)).round())
@@ -141,14 +138,8 @@ def _groups(rows: Iterable[Mapping[str, str]], *names: str) -> dict[Any, list[Ma
     return found
 
 
-def _series(name: str, points: Sequence[tuple[float, float]], *, log: bool = False) -> dict[str, Any]:
-    """Thin a curve out; its first and last point stay."""
-    places = np.arange(len(points))
-    if len(points) > POINTS:
-        spaced = np.geomspace(1, len(points), POINTS) - 1 if log else np.linspace(0, len(points) - 1, POINTS)
-        places = np.unique(spaced.round().astype(int))
-    kept = [points[int(place)] for place in places]
-    return {"name": name, "x": [_short(x) for x, _ in kept], "y": [_short(y) for _, y in kept]}
+def _series(name: str, points: Sequence[tuple[float, float]]) -> dict[str, Any]:
+    return {"name": name, "x": [_short(x) for x, _ in points], "y": [_short(y) for _, y in points]}
 
 
 def _short(value: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from unisono.report import curves, layouts, sweeps
 from unisono.report.html import media
 from unisono.report.html.charts import file_name
 from unisono.report.html.markup import Markup, missing, tag
+from unisono.store import pieces
 
 
 def titles() -> dict[str, tuple[str, str]]:
@@ -69,7 +71,9 @@ def picture(path: Path, alt: str) -> Markup:
     if not path.is_file():
         return missing(f"{path} is not there", "Run `dvc repro`.")
     try:
-        uri, (width, height) = media.figure(path)
+        content = path.read_bytes()
+        kept = pieces.made(lambda: json.dumps(media.figure(path)).encode(), pieces.code(media.__name__), content)
+        uri, (width, height) = json.loads(kept)
     except DataError as error:
         return missing(str(error), "")
     return tag("img", src=uri, alt=alt, width=width, height=height, class_="drawn", loading="lazy")

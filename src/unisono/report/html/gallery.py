@@ -7,8 +7,10 @@ turn or, without classes, items evenly apart. Right is an item of the query's cl
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from unisono.config.report import Report
 from unisono.errors import UnisonoError
 from unisono.report import embeddings, layouts
 from unisono.report.html import items
+from unisono.store import pieces
 
 #: Results shown of every query.
 TOP = 10
@@ -171,13 +174,20 @@ _Answers = dict[str, dict[str, dict[str, dict[str, Any] | None]]]
 
 def _answers(spaces: Mapping[str, embeddings.Space], queries: Sequence[str]) -> _Answers:
     """Rank for every query (outermost), method and direction."""
-    return {
-        query: {
-            key: {direction: answer(space, direction, query) for direction in space.directions()}
-            for key, space in spaces.items()
-        }
-        for query in queries
+    found: _Answers = {query: {} for query in queries}
+    for key, space in spaces.items():
+        kept = pieces.made(partial(_answered, space, queries), pieces.code(__name__), space, queries)
+        for query, by_direction in json.loads(kept).items():
+            found[query][key] = by_direction
+    return found
+
+
+def _answered(space: embeddings.Space, queries: Sequence[str]) -> bytes:
+    """Rank for every query and direction in one space; as JSON."""
+    found = {
+        query: {direction: answer(space, direction, query) for direction in space.directions()} for query in queries
     }
+    return json.dumps(found).encode()
 
 
 def _needed(answers: Mapping[str, Mapping[str, dict[str, Any] | None]]) -> set[str]:

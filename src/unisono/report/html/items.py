@@ -6,6 +6,7 @@ or "text": ..., "alt": ...}``. What cannot be read is left out: an item without 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,6 +20,7 @@ from unisono.io import parquet
 from unisono.media import audio, video
 from unisono.report import items
 from unisono.report.html import media
+from unisono.store import pieces
 
 Part = dict[str, str]
 
@@ -123,10 +125,12 @@ _READERS: Mapping[str, Callable[[Path, Mapping[str, Shown], float], None]] = {
 }
 
 
-def _add(shown: Shown, view: str, make: Callable[[], Part]) -> None:
-    """Add a part, unless its file is damaged."""
+def _add(shown: Shown, view: str, make: partial[Part]) -> None:
+    """Add a part, unless its file is damaged; kept, since decoding and encoding take time."""
+    facts = (pieces.code(__name__), make.func.__qualname__, make.args)
     try:
-        shown.parts.setdefault(view, []).append(make())
+        part = json.loads(pieces.made(lambda: json.dumps(make()).encode(), *facts))
+        shown.parts.setdefault(view, []).append(part)
     except DataError:
         shown.parts.pop(view, None)
 

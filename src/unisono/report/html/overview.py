@@ -1,15 +1,14 @@
-"""What was run: data sets with their sources, experiments, versions, times, and whether numbers may be compared.
+"""What was run: data sets with their sources, experiments, versions, and whether numbers may be compared.
 
-**Conventions.** Versions and times are the two facts that no stage declares: they stand in the page alone, never in
-the Markdown that is in Git.
+**Conventions.** Versions are what no stage declares: they stand in the page alone, never in the Markdown that is in
+Git. Times, which differ from run to run, are in neither: ``results/timing`` has them.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -159,42 +158,3 @@ def versions() -> dict[str, str]:
             except importlib.metadata.PackageNotFoundError:
                 continue
     return found
-
-
-def seconds(keys: Sequence[str], folder: Path) -> dict[str, float]:
-    """Read how long experiments took, of those that say so.
-
-    Parameters
-    ----------
-    keys : sequence of str
-        Of experiments.
-    folder : Path
-        Holds ``<key>.json``, which no stage tracks.
-
-    Returns
-    -------
-    dict of str to float
-        By key, the time of the whole run or, where that is not noted, of all its fits.
-    """
-    found = {}
-    for key in keys:
-        try:
-            times = json.loads((folder / f"{key}.json").read_text(encoding="utf-8"))
-            found[key] = float(times["wall_s"] if "wall_s" in times else sum(times.values()))
-        except (OSError, ValueError, TypeError, AttributeError):
-            continue
-    return found
-
-
-def duration(value: float) -> str:
-    """Write a time for a reader.
-
-    Examples
-    --------
-    >>> duration(0.31), duration(75), duration(7400)
-    ('0.3 s', '1 min 15 s', '2 h 3 min')
-    """
-    if value < 60:
-        return f"{value:.1f} s"
-    minutes, rest = divmod(round(value), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -22,7 +22,7 @@ SUBTITLE = "Cross-modal music retrieval: every table and figure of the dissertat
 
 @dataclass(frozen=True)
 class Inputs:
-    """Where the report finds what it shows; all of it but `data` made by earlier stages.
+    """Where the report finds what it shows, made by earlier stages.
 
     Attributes
     ----------
@@ -32,8 +32,6 @@ class Inputs:
         Tables, drawn figures, curves as tables, data cards.
     data : Path
         Holds the built data sets.
-    times : Path
-        Holds ``<experiment>.json``, which no stage tracks.
     """
 
     experiments: Path
@@ -42,7 +40,6 @@ class Inputs:
     plots: Path
     cards: Path
     data: Path
-    times: Path
 
 
 def write(experiments: Mapping[str, Experiment], looks: Report, inputs: Inputs, out: Path) -> None:
@@ -89,7 +86,7 @@ def to_html(
     drawn = charts.collect(inputs.plots, inputs.tables)
     seen = overview.collect(experiments, looks, inputs.experiments, inputs.data)
     sections = [
-        ("run", "What was run", "", _run(seen, inputs.times), []),
+        ("run", "What was run", "", _run(seen), []),
         ("tables", "Tables", _TABLES_INTRODUCTION, None, list(_tables(looks, inputs.tables))),
         ("figures", "Figures", _FIGURES_INTRODUCTION, None, [
             (name, f"{called}: {title}", figures.section(name, inputs.figures, drawn))
@@ -167,15 +164,12 @@ def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def _run(seen: overview.Overview, times: Path) -> Markup:
+def _run(seen: overview.Overview) -> Markup:
     """Say what was run, and whether its numbers may be compared."""
     headline, reasons = seen.verdict()
     answers = {one.comparable()[0] for one in seen.data_sets}
     kind = next(iter(answers)) if len(answers) == 1 else "perhaps"
-    keys = list(dict.fromkeys(run.key for run in seen.runs))
-    taken = overview.seconds(keys, times)
     versions = ", ".join(f"{name} {version}" for name, version in overview.versions().items())
-    total = f"{overview.duration(sum(taken.values()))} for {len(taken)} experiments" if taken else "not noted"
     return join(
         tag("div", tag("strong", headline), reasons, class_=f"verdict {kind}", role="note"),
         _table("Data sets", ("Data set", "Source", "Items", "Features and their weights", "Comparable"), [
@@ -184,17 +178,15 @@ def _run(seen: overview.Overview, times: Path) -> Markup:
             for one in seen.data_sets
         ], numbers=(2,)),
         tag("p", tag("strong", "Versions: "), versions, "."),
-        tag("p", tag("strong", "Duration: "), total, ", as this machine noted it; several fits run at once. It differs "
-            "from run to run, and no stage tracks it."),
         tag("details", tag("summary", f"All {len({run.key for run in seen.runs})} experiments"),
             _table("Experiments", ("Experiment", "Method", "Data set", "Source", "Items", "Training", "Folds", "Seeds",
-                                   "Settings", "Seconds"), list(_experiments(seen.runs, taken)),
-                   numbers=(4, 5, 6, 7, 8, 9)), class_="notes") if seen.runs else None,
+                                   "Settings"), list(_experiments(seen.runs)),
+                   numbers=(4, 5, 6, 7, 8)), class_="notes") if seen.runs else None,
         missing(f"results of {', '.join(seen.absent)}", "Run `dvc repro`.") if seen.absent else None,
     )  # fmt: skip
 
 
-def _experiments(runs: Sequence[tables.Run], taken: Mapping[str, float]) -> Any:
+def _experiments(runs: Sequence[tables.Run]) -> Any:
     """List the experiments: one line each, from the first of its settings."""
     by_key: dict[str, list[tables.Run]] = {}
     for run in runs:
@@ -204,8 +196,7 @@ def _experiments(runs: Sequence[tables.Run], taken: Mapping[str, float]) -> Any:
         first = result["seed"]
         seeds = f"{result['n_seeds']} from {first}" if result["n_seeds"] > 1 else f"1 ({first})"
         yield (key, own[0].title, layouts.DATASETS[result["dataset"]], result["source"], result["n_items"],
-               result["n_train"], result["n_folds"], seeds, len(own),
-               f"{taken[key]:.1f}" if key in taken else "")  # fmt: skip
+               result["n_train"], result["n_folds"], seeds, len(own))  # fmt: skip
 
 
 def _table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[Any]], *, numbers: Sequence[int]) -> Markup:

@@ -125,7 +125,8 @@ def _figures(inputs: page.Inputs) -> Iterator[list[str]]:
     yield ["Figure", "Title", "Numbers"]
     for stem, (name, title) in figures.titles().items():
         folders = [folder for folder in (inputs.plots, inputs.tables) if (folder / f"{stem}.csv").is_file()]
-        link = f"[CSV]({folders[0].name}/{stem}.csv)" if folders else ""
+        # The losses are too long for Git.
+        link = f"[CSV]({folders[0].name}/{stem}.csv)" if folders and stem != "losses" else ""
         drawn = (inputs.figures / f"{stem}.png").is_file()
         yield [f"`{inputs.figures.name}/{stem}.png`" if drawn else f"{name}: missing", f"{name}: {title}", link]
     for name in data_cards.TITLES:
