@@ -15,9 +15,10 @@ from tests.report.fabricated import Looks
 from unisono.config.experiments import Experiment
 from unisono.config.report import Report
 from unisono.errors import ConfigError, DataError
+from unisono.evaluation import embeddings
 from unisono.io import parquet
 from unisono.media import mp4
-from unisono.report import drawing, embeddings, example
+from unisono.report import drawing, example
 
 TEXT = pa.string()
 IDS = [f"c{i}" for i in range(8)]

@@ -25,7 +25,8 @@ from unisono.config import validate
 from unisono.config.experiments import Experiment
 from unisono.config.report import Report
 from unisono.errors import ConfigError, DataError
-from unisono.report import curves, embeddings, layouts, tables
+from unisono.evaluation import embeddings
+from unisono.report import curves, layouts, tables
 from unisono.report.html import charts, figures, gallery, items, markup, media, overview, page, prose, result_tables
 from unisono.report.html import summary as summaries
 from unisono.report.html.page import Inputs

@@ -14,8 +14,9 @@ from tests.report.fabricated import Looks
 from unisono.config.experiments import Experiment
 from unisono.config.report import Report
 from unisono.errors import ConfigError, DataError
+from unisono.evaluation import embeddings
 from unisono.io import parquet
-from unisono.report import embeddings, spaces
+from unisono.report import spaces
 
 TEXT = pa.string()
 N = 24

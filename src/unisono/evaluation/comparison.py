@@ -31,8 +31,9 @@ import numpy as np
 from unisono import evaluation, metrics, models
 from unisono.datasets.loading import Dataset
 from unisono.errors import DataError, UnisonoError
+from unisono.evaluation.embeddings import Space
 from unisono.io.files import replacing
-from unisono.report.embeddings import Space
+from unisono.io.text_tables import markdown, plain
 
 #: Times that queries are drawn.
 N_RESAMPLES = 2000
@@ -378,17 +379,15 @@ def to_text(comparison: Comparison) -> str:
     str
     """
     rows = _cells(comparison)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(
-            cell.rjust(width) if 0 < column < len(row) - 2 else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+    lines = plain(rows, _alignment(rows))
     left_out = [f"not run: {name}: {reason}" for name, reason in comparison.skipped.items()]
     notes = [f"note: {name}: {note}" for name, own in comparison.notes.items() for note in own]
     return "\n".join([_head(comparison), *lines, _legend(), *notes, *left_out])
+
+
+def _alignment(rows: Sequence[Sequence[str]]) -> str:
+    """Numbers stand between the method's name and the last two columns."""
+    return "l" + "r" * (len(rows[0]) - 3) + "ll"
 
 
 def to_markdown(comparison: Comparison) -> str:
@@ -402,13 +401,9 @@ def to_markdown(comparison: Comparison) -> str:
     -------
     str
     """
-
-    def line(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(cell.replace("|", "\\|").replace("*", "\\*") for cell in cells) + " |"
-
-    head, *rows = _cells(comparison)
-    table = [line(head), line(["---", *["---:"] * (len(head) - 3), "---", "---"]), *map(line, rows)]
-    page = ["# Comparison of methods", "", f"{_head(comparison)}.", "", *table, "", _legend().replace("*", "\\*") + "."]
+    rows = [[cell.replace("|", "\\|").replace("*", "\\*") for cell in row] for row in _cells(comparison)]
+    table = markdown(rows, _alignment(rows))
+    page = ["# Comparison of methods", "", f"{_head(comparison)}.", "", table, "", _legend().replace("*", "\\*") + "."]
     page += [
         "",
         "The interval says what other queries of this kind would change, in the spaces that were learned; it does not "

@@ -18,6 +18,7 @@ import numpy as np
 from unisono.config import nearest
 from unisono.config.experiments import VIEWS, Experiment, load_experiments
 from unisono.errors import ConfigError, DataError
+from unisono.io.text_tables import plain
 
 if TYPE_CHECKING:
     from unisono.datasets.loading import Dataset
@@ -432,11 +433,7 @@ def to_text(answer: Answer) -> str:
             [str(hit.rank), hit.id, f"{hit.similarity:.3f}", hit.about + ("  <- own pair" if hit.own else "")]
             for hit in ranking.hits
         ]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines += ["", direction(answer, ranking)]
-        for place, name, score, about in rows:
-            cells = [place.rjust(widths[0]), name.ljust(widths[1]), score.rjust(widths[2]), about]
-            lines.append("  ".join(cells).rstrip())
+        lines += ["", direction(answer, ranking), *plain(rows, "rlrl")]
     return "\n".join(lines)
 
 

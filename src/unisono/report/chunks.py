@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from unisono.io.files import replacing
+from unisono.io.text_tables import markdown
 from unisono.report import orderings, tables
 
 COLUMNS = (
@@ -126,7 +127,7 @@ def to_markdown(found: Iterable[Mapping[str, Any]]) -> str:
     ]
     return (
         "# Selected chunks of audio against the whole, and against chunks chosen at random\n\n"
-        + tables.markdown(lines, "llrrrrrlr")
+        + markdown(lines, "llrrrrrlr")
         + "\n\n"
         + "\n".join(f"- {remark}" for remark in remarks)
         + "\n"

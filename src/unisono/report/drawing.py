@@ -79,7 +79,7 @@ def thinned(n: int, points: int, *, log: bool = False) -> list[int]:
     Examples
     --------
     >>> thinned(100, 14)
-    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 32, 54, 77, 99]
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 32, 54, 76, 99]
     """
     if n <= points:
         return list(range(n))

@@ -18,7 +18,8 @@ from unisono import metrics
 from unisono.config.experiments import Experiment
 from unisono.config.report import Report
 from unisono.errors import DataError
-from unisono.report import drawing, embeddings, items, tables
+from unisono.evaluation import embeddings
+from unisono.report import drawing, items, tables
 
 COLUMNS = ("method", "direction", "query", "query_label", "ap", "published_ap", "rank", "id", "label", "right", "score")
 #: Results shown of every method.

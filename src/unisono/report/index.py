@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from unisono.io.files import replacing
+from unisono.io.text_tables import markdown
 from unisono.report import layouts, tables
 
 #: Tables that other stages write.
@@ -46,7 +47,7 @@ def write(runs: Iterable[tables.Run], folder: Path) -> None:
     lines += [[f"[{name}]({stem}.md)", title, f"[CSV]({stem}.csv)"] for name, title, stem in entries]
     text = (
         "# Tables\n\nOf the dissertation, by its numbers, ours beside the published values; then our own. Written by "
-        "`dvc repro`.\n\n" + tables.markdown(lines, "lll") + "\n"
+        "`dvc repro`.\n\n" + markdown(lines, "lll") + "\n"
     )
     with replacing(folder / "README.md") as temporary:
         temporary.write_text(text, encoding="utf-8")

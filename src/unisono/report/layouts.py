@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from unisono.io.files import replacing
+from unisono.io.text_tables import markdown
 from unisono.report import notes, tables
 
 #: How a reader knows the data sets.
@@ -199,7 +200,7 @@ def _grid(number: str, layout: Layout, found: Sequence[Row], reference: Sequence
         hours = {row["setting"]: row["value"] for row in reference if row["metric"] == "train_hours"}
         if hours:
             printed.append(["*D: hours of training*", *(hours.get(column[0], "") for column in columns)])
-    return tables.markdown(printed, "l" + "r" * (len(printed[0]) - 1))
+    return markdown(printed, "l" + "r" * (len(printed[0]) - 1))
 
 
 def _blocks(number: str, found: Sequence[Row], reference: Sequence[Row]) -> str:
@@ -229,7 +230,7 @@ def _blocks(number: str, found: Sequence[Row], reference: Sequence[Row]) -> str:
             values = [_joined(layout, published.get((line, (name,)), {}), set(), line, (name,)) for name in measures]
             block.append([f"*D: {_method(number, line[2], line[3])}*", *values])
         printed += [[f"**{query} → {target}**" if at == 0 else "", *line] for at, line in enumerate(block)]
-    return tables.markdown(printed, "ll" + "r" * len(measures))
+    return markdown(printed, "ll" + "r" * len(measures))
 
 
 def _cells(layout: Layout, rows: Iterable[Row]) -> dict[tuple[Key, Key], dict[str, Row]]:

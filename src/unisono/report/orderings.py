@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from unisono.io.files import replacing
+from unisono.io.text_tables import markdown
 from unisono.report import layouts, tables
 
 COLUMNS = (
@@ -256,7 +257,7 @@ def to_markdown(found: Sequence[Mapping[str, Any]]) -> str:
                 _points(row["published_difference"]),
             ])  # fmt: skip
             group = row["group"]
-        pieces.append(tables.markdown(lines, "lllrrrllr"))
+        pieces.append(markdown(lines, "lllrrrllr"))
     pieces.append("\n".join([
         "- MAP in per cent, mean of both directions; on the musical data set R@1, mean of the directions. Differences "
         "in points, in pairs of the same test fold; on the musical data set in pairs of the same held-out songs, which "

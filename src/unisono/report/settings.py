@@ -9,6 +9,7 @@ from typing import Any
 from unisono.errors import DataError
 from unisono.io import parquet
 from unisono.io.files import replacing
+from unisono.io.text_tables import markdown
 from unisono.report import clip_tables, tables
 
 NETWORK_COLUMNS = (
@@ -168,13 +169,13 @@ def write(vegas: Path, mv10k: Path, mtm: Path, models: Mapping[str, Mapping[str,
     sources = ", ".join(dict.fromkeys(f"{row['dataset']}: {row['source']}" for row in networks))
     _write(
         folder / "table_5_1.csv", NETWORK_COLUMNS, networks, "Table 5.1: Inputs and networks of the triplet methods",
-        tables.markdown(lines, "llllllrlllrl"), [f"Source: {sources}.", *NETWORK_NOTES],
+        markdown(lines, "llllllrlllrl"), [f"Source: {sources}.", *NETWORK_NOTES],
     )  # fmt: skip
     settings = setting_rows(mtm, models.get("darlearning", {}))
     lines = [["Setting", "Ours", "D"], *([row["setting"], row["value"], row["published"]] for row in settings)]
     _write(
         folder / "table_6_1.csv", SETTING_COLUMNS, settings, "Table 6.1: Settings of DARLearning",
-        tables.markdown(lines, "lll"), [f"Source: {settings[0]['source']}.", *SETTING_NOTES],
+        markdown(lines, "lll"), [f"Source: {settings[0]['source']}.", *SETTING_NOTES],
     )  # fmt: skip
 
 

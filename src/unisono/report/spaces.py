@@ -21,8 +21,9 @@ from unisono.config.experiments import Experiment
 from unisono.config.report import Report
 from unisono.datasets.loading import Dataset, load_folder
 from unisono.errors import DataError
+from unisono.evaluation import embeddings
 from unisono.models.base import average
-from unisono.report import drawing, embeddings, tables
+from unisono.report import drawing, tables
 from unisono.store import pieces
 
 COLUMNS = ("panel", "id", "label", "fold", "view", "x", "y")

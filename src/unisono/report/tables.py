@@ -344,25 +344,6 @@ def rounded(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in row.items()}
 
 
-def markdown(lines: Sequence[Sequence[str]], align: str) -> str:
-    """Lay cells out as a Markdown table.
-
-    Parameters
-    ----------
-    lines : sequence of sequence of str
-        The header, then the rows.
-    align : str
-        A letter per column: ``l`` left, ``r`` right.
-
-    Returns
-    -------
-    str
-        Without a newline at its end.
-    """
-    rule = [":--" if letter == "l" else "--:" for letter in align]
-    return "\n".join("| " + " | ".join(line) + " |" for line in (lines[0], rule, *lines[1:]))
-
-
 def _read_parts(path: Path) -> list[dict[str, str]]:
     try:
         with path.open(encoding="utf-8", newline="") as file:

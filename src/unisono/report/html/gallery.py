@@ -20,7 +20,8 @@ from unisono import metrics
 from unisono.config.experiments import Experiment
 from unisono.config.report import Report
 from unisono.errors import UnisonoError
-from unisono.report import embeddings, layouts
+from unisono.evaluation import embeddings
+from unisono.report import layouts
 from unisono.report.html import items
 from unisono.store import pieces
 

@@ -13,6 +13,7 @@ from typing import Any
 from unisono.config.experiments import Experiment
 from unisono.config.report import Report
 from unisono.io.files import replacing
+from unisono.io.text_tables import markdown
 from unisono.report import data_cards, index, layouts, tables
 from unisono.report.html import figures, overview, page
 
@@ -49,15 +50,15 @@ def to_markdown(experiments: Mapping[str, Experiment], looks: Report, inputs: pa
         "`results/report.html`: not in Git, made by the same command.",
         f"**{headline}** {reasons}".rstrip(),
         "## Data",
-        tables.markdown(list(_data(seen, inputs.cards)), "llrll"),
+        markdown(list(_data(seen, inputs.cards)), "llrll"),
         "## Headline numbers",
         "The best of ours in each direction, beside that method's published number (*D*) and the best published one.",
-        tables.markdown(list(_best(seen)), "lllrrrl"),
+        markdown(list(_best(seen)), "lllrrrl"),
         "## Tables",
-        tables.markdown(list(_tables(looks, inputs.tables)), "lll"),
+        markdown(list(_tables(looks, inputs.tables)), "lll"),
         "## Figures",
         "Drawn into `results/figures/` (PNG and SVG; not in Git) by `dvc repro`; the numbers of curves are in Git.",
-        tables.markdown(list(_figures(inputs)), "lll"),
+        markdown(list(_figures(inputs)), "lll"),
     ]
     if seen.absent:
         pieces.append(f"Without results: {', '.join(f'`{key}`' for key in seen.absent)}.")
