@@ -6,11 +6,18 @@ A message names the file, key or row, says what was got and what was expected, a
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import sys
+import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
+from pathlib import Path
+
+#: What stages took when they last ran, a file for each.
+TIMES = Path(".unisono/times")
 
 #: Modules that `pip install unisono` does not bring, and the extra of pyproject.toml that does.
 EXTRAS = {
@@ -96,7 +103,7 @@ def require(module: str) -> ModuleSpec:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a command's ``main`` and end it as a command ends.
+    """Run a command's ``main`` and end it as a command ends; what a stage took is noted in `TIMES`.
 
     Parameters
     ----------
@@ -110,9 +117,12 @@ def run(main: Callable[[], None]) -> None:
     """
     status: int | str | None = None
     read = True
+    start_s = time.perf_counter()
     try:
         with naming_extras():
             main()
+        if Path(sys.argv[0]).parent.name == "stages":
+            _note(f"{Path(sys.argv[0]).stem} {' '.join(sys.argv[1:])}", time.perf_counter() - start_s)
     except UnisonoError as error:
         print("error: " + " ".join(str(error).split()), file=sys.stderr)
         status = 2
@@ -133,3 +143,17 @@ def run(main: Callable[[], None]) -> None:
         status = status or 141
     if status is not None:
         raise SystemExit(status)
+
+
+def time_file(command: str) -> Path:
+    """Name the file with what a command took: ``extract_vggish --audio ...``, a stage and its arguments."""
+    return TIMES / f"{command.split()[0]}-{zlib.crc32(command.encode()):08x}.json"
+
+
+def _note(command: str, seconds: float) -> None:
+    path = time_file(command)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"command": command, "seconds": round(seconds, 1)}) + "\n", encoding="utf-8")
+    except OSError:
+        pass  # a time that is not known is no reason to fail

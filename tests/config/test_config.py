@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 import yaml
+from unisono.config.whole import SECTIONS
 
 from unisono import config
 from unisono.config.compute import Compute
 from unisono.config.experiments import Experiment
 from unisono.config.mtm import Mtm
 from unisono.config.report import Report
-from unisono.config.whole import SECTIONS
 from unisono.errors import ConfigError
 from unisono.evaluation.params_file import check_params_file
 from unisono.store.code import import_closure

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from unisono.config.whole import SECTIONS
 
 from unisono import cli, models
 from unisono.config.compute import Compute
 from unisono.config.experiments import Experiment
-from unisono.config.whole import SECTIONS
 from unisono.evaluation.checks import check_experiment
 from unisono.planning import dag
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,10 @@ from unisono.features.query import mtm, reading, vegas
 from unisono.features.vggish import extraction as vggish_extraction
 from unisono.io import parquet
 from unisono.media import audio, midi, mp4, video
+from unisono.report.html import items
 
 ROOT = Path(__file__).parents[2]
+SHOW = partial(items.read, sound_s=20.0)
 TEXT = pa.string()
 N = 12
 IDS = [f"bach-bwv{i}-w00" for i in range(N)]
@@ -166,7 +169,7 @@ def test_a_sound_is_cut_into_twenty_equal_parts(project: Path, monkeypatch: pyte
         shard(out, {"id": [query.ID], "audio": values}, {"id": TEXT, "audio": parquet.matrix(20, 128)})
 
     monkeypatch.setattr(vggish_extraction, "extract_folder", extract_folder)
-    found = search.search(str(wav(project / "q.wav", 4.0)), "mtm", "cca", target="lyrics", with_media=True)
+    found = search.search(str(wav(project / "q.wav", 4.0)), "mtm", "cca", target="lyrics", show=SHOW)
     np.testing.assert_allclose(seen["onsets"], np.arange(20) * 0.2, atol=1e-6)
     np.testing.assert_allclose(seen["offsets"], np.arange(1, 21) * 0.2, atol=1e-6)
     assert len(audio.decode(seen["audio"]["bytes"])[0]) == 32_000
@@ -186,7 +189,7 @@ def test_a_picture_goes_through_the_encoder_of_sheets(project: Path, monkeypatch
         )
 
     monkeypatch.setattr(asmcmr_extraction, "extract", extract)
-    found = search.search(str(staff(project / "q.png")), "mtm", "cca", target="audio", with_media=True)
+    found = search.search(str(staff(project / "q.png")), "mtm", "cca", target="audio", show=SHOW)
     assert (found.view, len(found.rankings[0].hits)) == ("sheet", 10)
     assert found.query_shown is not None
     assert found.query_shown.parts["sheet"][0]["src"].startswith("data:image/webp")

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from tests.divided import divide
+from unisono.datasets.base import dataset_of
 from unisono.errors import DataError
 from unisono.io import parquet
 from unisono.media import mp4
@@ -125,7 +126,7 @@ def test_card_of_clips(vegas: Path, tmp_path: Path) -> None:
 
 
 def test_contact_sheet_shows_a_clip_of_each_class_inside_the_folds(vegas: Path) -> None:
-    panels = list(data_cards._vegas_panels(vegas))
+    panels = list(data_cards.panels(dataset_of("vegas"), vegas))
     assert [panel.title for panel in panels] == ["dog: c0", "drum: c2"]
     # The frame in the middle: clip 2 is grey 40 + 10 at 1 s.
     assert abs(float(panels[1].upper.mean()) - 50) < 6
@@ -143,7 +144,7 @@ def test_card_of_music_videos(mv10k: Path, tmp_path: Path) -> None:
     assert "| too short | 6 |" in text
     assert "| frames | 3.00 | 4.00 | 4.00 | 5.00 |" in text
     assert "| calm | 1 | 1 | 2 |" in text
-    assert [panel.upper.shape for panel in data_cards._mv10k_panels(mv10k)] == [(128, 3), (128, 4)]
+    assert [panel.upper.shape for panel in data_cards.panels(dataset_of("mv10k"), mv10k)] == [(128, 3), (128, 4)]
 
 
 def test_card_of_published_features_has_an_empty_sheet(tmp_path: Path) -> None:

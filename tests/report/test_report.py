@@ -460,10 +460,6 @@ def test_pictures_are_small_and_whole() -> None:
         media.sheet(b"no picture")
 
 
-def test_lyrics_are_divided_as_sung() -> None:
-    assert media.lyrics(["Mei", "ne", "Seel"], [0, 0, 1]) == "Mei-ne Seel"
-
-
 def test_a_figure_keeps_its_shape(tmp_path: Path) -> None:
     Image.new("RGB", (3200, 100), "white").save(tmp_path / "wide.png")
     uri, size = media.figure(tmp_path / "wide.png")

@@ -23,7 +23,7 @@ def add(commands: Any) -> None:
 
 
 def _apply(args: argparse.Namespace) -> None:
-    from unisono.planning import recipe
+    from unisono.evaluation import recipe
 
     changed = recipe.apply(args.recipe, args.params)
     for line in changed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ def add(commands: Any) -> None:
         "mv10k: an id only. Run it in the project's folder.",
     )
     search.add_argument("query", metavar="QUERY")
-    search.add_argument("--dataset", required=True, help="mtm, vegas or mv10k")
+    search.add_argument("--dataset", required=True, help="mtm, vegas, mv10k or one of your own")
     search.add_argument(
         "--method", required=True, help="key of an experiment in params.yaml, or a method that has one on the data set"
     )
@@ -31,6 +32,7 @@ def add(commands: Any) -> None:
 
 def _search(args: argparse.Namespace) -> None:
     from unisono.evaluation import search
+    from unisono.report.html import answers, items
 
     answer = search.search(
         args.query,
@@ -39,11 +41,9 @@ def _search(args: argparse.Namespace) -> None:
         view=args.view,
         target=args.target,
         top=args.top,
-        with_media=args.html is not None,
+        show=partial(items.read, sound_s=answers.SOUND_S) if args.html is not None else None,
     )
     print(search.to_text(answer))
     if args.html is not None:
-        from unisono.report.html import answers
-
         answers.write(answer, args.html)
         print(f"\nwritten: {args.html}")

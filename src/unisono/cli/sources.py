@@ -12,9 +12,9 @@ def add(commands: Any) -> None:
     listing = commands.add_parser(
         "sources",
         help="list where each data set can come from, with licence, size, home and whether it is at hand",
-        description="List the values that mtm.source, vegas.source and mv10k.source may have; * marks the chosen one.",
+        description="List the values that the source of a data set may have in params.yaml; * marks the chosen one.",
     )
-    listing.add_argument("--dataset", choices=("mtm", "vegas", "mv10k"), help="of this data set only")
+    listing.add_argument("--dataset", help="of this data set only")
     listing.add_argument(
         "--params", type=Path, default=Path("params.yaml"), metavar="FILE", help="parameters (default: %(default)s)"
     )
@@ -22,24 +22,19 @@ def add(commands: Any) -> None:
 
 
 def _sources(args: argparse.Namespace) -> None:
-    from unisono import config
-    from unisono.datasets import sources
-    from unisono.evaluation.params_file import check_params_file
+    from unisono.datasets.base import dataset_of, names
 
-    check_params_file(args.params)
-    params = config.read_yaml(args.params)
-    for dataset in [args.dataset] if args.dataset else sources.SOURCES:
+    for dataset in [dataset_of(args.dataset, "--dataset").name] if args.dataset else names():
+        section = dataset_of(dataset).settings.load(args.params)
         print(f"{dataset}.source")
-        for name, source in sources.SOURCES[dataset].items():
-            mark = "*" if params[dataset]["source"] == name else " "
-            where = sources.location(dataset, name, params)
-            print(f"{mark} {name:10s} {source.about}")
+        for name, source in section.sources().items():
+            print(f"{'*' if section.source == name else ' '} {name:10s} {source.about}")
             facts = {
                 "licence": source.licence,
                 "size": source.size,
                 "home": source.home,
-                "here": f"{dataset}.{source.location}: {where}" if source.location else "",
-                "at hand": sources.at_hand(dataset, name, params),
+                "here": f"{dataset}.{section.block}.{name}.{source.lies_at}: {source.place}" if source.lies_at else "",
+                "at hand": source.at_hand(),
             }
             print("".join(f"      {key + ':':9s}{value}\n" for key, value in facts.items() if value), end="")
         print()

@@ -2,7 +2,7 @@
 
 **Conventions.** The file's top-level keys are sections. Each section is a pydantic model in the module of its
 name (``unisono.config.mtm.Mtm`` for ``mtm``) and loads itself (``Mtm.load()``), so that a stage depends on its own
-section's schema alone. `unisono.config.whole` validates the file as a whole, `unisono.evaluation.checks` compares it
+section's schema alone. `unisono.evaluation.params_file` validates the file as a whole, and compares it
 with the methods that there are: the pipeline's first stage does both, so that a misspelt key anywhere fails there, with
 its full name and the nearest legal one.
 """

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
 from unisono.config import PARAMS_FILE, Section, section, validate
 from unisono.errors import ConfigError
-
-#: Views of each data set, in the dissertation's order; it may have more feature sets than views.
-VIEWS = {"mtm": ("audio", "sheet", "lyrics"), "vegas": ("audio", "visual"), "mv10k": ("audio", "visual")}
 
 
 class Variant(Section):
@@ -30,7 +27,7 @@ class Variant(Section):
 class Experiment(Section):
     """One entry: a method on a data set."""
 
-    dataset: Literal["mtm", "vegas", "mv10k"]
+    dataset: str
     model: str
     views: dict[str, str] = Field(default_factory=dict)
     seeds: int = Field(default=1, ge=1)

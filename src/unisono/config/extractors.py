@@ -7,8 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from unisono.config import Section
-
-Sha256 = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+from unisono.config.sources import Sha256
 
 
 class Whitening(Section):

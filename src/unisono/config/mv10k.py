@@ -7,22 +7,36 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from unisono.config import Section, TopLevel
+from unisono.config import Section
+from unisono.config.sources import STAND_IN, DataSetSection, Sha256, Source
 
-Sha256 = Field(default="", pattern=r"^([0-9a-f]{64})?$")
 
-
-class Simulated(Section):
+class Simulated(Source):
     """Videos drawn from a documented random model."""
+
+    about = f"YouTube-8M files written from a documented random model; {STAND_IN}"
+    licence = "made here"
+    size = "made here, 0.3 MB a video"
 
     videos: int = Field(ge=10)
     rejected: int = Field(ge=0)
     tagged: int = Field(ge=10)
     seed: int = Field(ge=0)
 
+    def n_items(self) -> int:
+        """Count the videos that pass."""
+        return self.videos
 
-class YouTube8M(Section):
+
+class YouTube8M(Source):
     """The public frame-level shards."""
+
+    about = "YouTube-8M's public frame-level shards"
+    licence = "CC BY 4.0 (Google)"
+    size = "2 x 3,844 shards of 133 MB, streamed; 0.25 MB is kept of each accepted video"
+    home = "https://research.google.com/youtube8m/"
+    lies_at = "plan"
+    megabytes = 3844 * 133 * 2
 
     plan: str
     mirrors: tuple[str, ...] = Field(min_length=1)
@@ -30,16 +44,33 @@ class YouTube8M(Section):
     max_videos: int = Field(ge=10)
     shards_per_group: int = Field(ge=1)
 
+    def n_items(self) -> int:
+        """Count the videos with which reading ends."""
+        return self.max_videos
 
-class Published(Section):
+
+class Published(Source):
     """The authors' published feature files."""
+
+    about = "The authors' published features"
+    licence = "none stated; used, never redistributed"
+    size = "10,000 videos; by hand from Google Drive, linked from its home"
+    home = "https://github.com/ZenzenDatabase/CMR"
+    lies_at = "location"
+    usual = "data/raw/mv10k"
+    stated = 10000
 
     location: str
     sha256: str = Sha256
 
 
-class ReadyMade(Section):
+class ReadyMade(Source):
     """Ready-made shards in unisono's own schema."""
+
+    about = "Ready-made shards of your own"
+    licence = "as their makers state"
+    lies_at = "location"
+    usual = "data/raw/mv10k"
 
     location: Path
 
@@ -126,10 +157,10 @@ class Folds(Section):
     seed: int = Field(ge=0)
 
 
-class Mv10k(TopLevel):
+class Mv10k(DataSetSection):
     """The whole section."""
 
-    source: Literal["simulated", "youtube8m", "features", "parquet"]
+    block = "videos"
     videos: Videos
     emotion: Emotion
     moods: Moods

@@ -2,35 +2,56 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field, model_validator
 
-from unisono.config import Section, TopLevel
+from unisono.config import Section
 from unisono.config.extractors import Extractors
+from unisono.config.sources import STAND_IN, DataSetSection, Sha256, Source
 
-Sha256 = Field(default="", pattern=r"^([0-9a-f]{64})?$")
 
-
-class Digits(Section):
+class Digits(Source):
     """Handwritten digits in a video, spoken by espeak-ng."""
+
+    about = f"Handwritten digits that drift through a video, spoken by espeak-ng; {STAND_IN}"
+    licence = "digits: UCI Optical Recognition of Handwritten Digits, CC BY 4.0; the speech is made here"
+    size = "made here, 0.05 MB a clip"
+    home = "https://archive.ics.uci.edu/dataset/80"
+    needs = "espeak-ng"
 
     clips_per_class: int = Field(ge=2)
     outside_per_class: int = Field(ge=0)
     groups: int = Field(ge=2)
     seed: int = Field(ge=0)
 
+    def n_items(self) -> int:
+        """Count the clips inside and outside the folds, of ten digits."""
+        return 10 * (self.clips_per_class + self.outside_per_class)
 
-class Archive(Section):
+
+class Archive(Source):
     """A folder or archive of video files, one folder per class."""
+
+    about = "Video files of your own, one folder per class"
+    licence = "as their makers state"
+    lies_at = "location"
+    usual = "data/raw/vegas"
+    stated = 28103
 
     location: str
     sha256: str = Sha256
     classes: tuple[str, ...]
 
 
-class YouTube(Section):
+class YouTube(Source):
     """A list of pieces of YouTube videos."""
+
+    about = "Pieces of YouTube videos"
+    licence = "of their uploaders; for research under YouTube's terms, never redistribute"
+    size = "whole videos, up to vegas.clips.youtube.max_height"
+    home = "https://www.youtube.com"
+    lies_at = "list"
+    usual = "data/raw/vegas/clips.csv"
+    needs = "yt_dlp"
 
     list: str
     min_available: float = Field(ge=0, le=1)
@@ -38,15 +59,28 @@ class YouTube(Section):
     max_height: int = Field(ge=144)
 
 
-class Published(Section):
+class Published(Source):
     """The authors' published feature files."""
+
+    about = "The authors' published features"
+    licence = "none stated; used, never redistributed"
+    size = "28,103 clips, 0.13 GB as one vector each; by hand from Google Drive, linked from its home"
+    home = "https://github.com/ZenzenDatabase/CMR"
+    lies_at = "location"
+    usual = "data/raw/vegas"
+    stated = 28103
 
     location: str
     sha256: str = Sha256
 
 
-class ReadyMade(Section):
+class ReadyMade(Source):
     """Ready-made shards in unisono's own schema."""
+
+    about = "Ready-made shards of your own"
+    licence = "as their makers state"
+    lies_at = "location"
+    usual = "data/raw/vegas"
 
     location: str
 
@@ -78,10 +112,10 @@ class Folds(Section):
     seed: int = Field(ge=0)
 
 
-class Vegas(TopLevel):
+class Vegas(DataSetSection):
     """The whole section."""
 
-    source: Literal["digits", "archive", "youtube", "features", "parquet"]
+    block = "clips"
     clips: Clips
     features: Extractors
     folds: Folds

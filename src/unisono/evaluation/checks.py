@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from unisono import models
 from unisono.config import nearest
-from unisono.config.experiments import VIEWS, Experiment
+from unisono.config.experiments import Experiment
+from unisono.datasets.base import dataset_of
 from unisono.errors import ConfigError
 
 
@@ -22,16 +23,17 @@ def check_experiment(key: str, entry: Experiment) -> None:
     Raises
     ------
     ConfigError
-        The data set has no such view, there is no such method, or a hyper-parameter is not its own or out of range;
-        with the nearest legal name.
+        There is no such data set, view or method, or a hyper-parameter is not the method's own or out of range; with
+        the nearest legal name.
     """
     where = f"experiments.{key}"
+    views = dataset_of(entry.dataset, f"{where}.dataset").views
     models.method(entry.model, where=f"{where}.model")
-    _check_views(entry.views, VIEWS[entry.dataset], where=f"{where}.views")
+    _check_views(entry.views, views, where=f"{where}.views")
     models.check_params(entry.model, entry.params, where=f"{where}.params")
     for position, variant in enumerate(entry.variants):
         own = f"{where}.variants.{position}"
-        _check_views(variant.views, VIEWS[entry.dataset], where=f"{own}.views")
+        _check_views(variant.views, views, where=f"{own}.views")
         models.check_params(entry.model, {**entry.params, **variant.params}, where=f"{own}.params")
 
 

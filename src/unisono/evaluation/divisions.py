@@ -10,7 +10,7 @@ import numpy as np
 
 from unisono import models
 from unisono.config import nearest
-from unisono.config.experiments import VIEWS
+from unisono.datasets.base import dataset_of
 from unisono.datasets.folds import assign_folds, redeal
 from unisono.datasets.loading import Dataset
 from unisono.errors import ConfigError, DataError
@@ -40,7 +40,7 @@ def feature_sets(dataset: str, overrides: Mapping[str, str]) -> dict[str, str]:
     Parameters
     ----------
     dataset : str
-        mtm, vegas or mv10k.
+        Its name.
     overrides : mapping of str to str
         ``experiments.<key>.views``.
 
@@ -54,7 +54,7 @@ def feature_sets(dataset: str, overrides: Mapping[str, str]) -> dict[str, str]:
     ConfigError
         An override names no view of the data set.
     """
-    views = VIEWS[dataset]
+    views = dataset_of(dataset).views
     for view in overrides:
         if view not in views:
             raise ConfigError(f"experiments: {view!r} is no view of {dataset}; {nearest(view, views)}")

@@ -6,14 +6,52 @@ every other section's form, by reading its own section. The pipeline's first sta
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from unisono import models
-from unisono.config import PARAMS_FILE, nearest
-from unisono.config.whole import load_all
+from unisono.config import PARAMS_FILE, nearest, read_yaml
+from unisono.config.compute import Compute
+from unisono.config.experiments import load_experiments
+from unisono.config.models import load_models
+from unisono.config.report import Report
+from unisono.datasets.base import dataset_of, names
 from unisono.errors import ConfigError
 from unisono.evaluation.checks import check_experiment
+
+#: What reads each section but those of the data sets.
+SECTIONS: dict[str, Callable[[Path], Any]] = {
+    "compute": Compute.load,
+    "experiments": load_experiments,
+    "models": load_models,
+    "report": Report.load,
+}
+
+
+def load_all(path: Path = PARAMS_FILE) -> dict[str, Any]:
+    """Read and validate every section.
+
+    Parameters
+    ----------
+    path : Path
+        The file, ``params.yaml`` in the current folder by default.
+
+    Returns
+    -------
+    dict of str to object
+        By name of the section.
+
+    Raises
+    ------
+    ConfigError
+        The file is missing or not YAML; a key is unknown (with the nearest legal one), missing or out of range.
+    """
+    sections = SECTIONS | {name: dataset_of(name).settings.load for name in names()}
+    for key in read_yaml(path):
+        if key not in sections:
+            raise ConfigError(f"{key}: unknown section of {path}; {nearest(str(key), sections)}")
+    return {name: load(path) for name, load in sorted(sections.items())}
 
 
 def check_params_file(path: Path = PARAMS_FILE) -> dict[str, Any]:
@@ -27,12 +65,12 @@ def check_params_file(path: Path = PARAMS_FILE) -> dict[str, Any]:
     Returns
     -------
     dict of str to object
-        By name of the section, as `unisono.config.whole.load_all`.
+        By name of the section, as `load_all`.
 
     Raises
     ------
     ConfigError
-        As `unisono.config.whole.load_all` and `check_experiment`; section ``models`` or a title names no method, a
+        As `load_all` and `check_experiment`; section ``models`` or a title names no method, a
         parameter is not one of its method's, or a table or figure names no experiment.
     """
     found = load_all(path)

@@ -8,24 +8,23 @@ A query that is an item has an *own pair* among them, which is marked.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unisono import metrics
 from unisono.config import nearest
-from unisono.config.experiments import VIEWS, Experiment, load_experiments
+from unisono.config.experiments import Experiment, load_experiments
+from unisono.datasets.base import dataset_of
 from unisono.errors import ConfigError, DataError
 from unisono.io.text_tables import plain
 
 if TYPE_CHECKING:
     from unisono.datasets.loading import Dataset
-    from unisono.report.html.items import Shown
 
-#: Seconds of a sound that a page plays.
-SOUND_S = 20.0
 #: Ids named when one is unknown.
 N_NEAREST = 3
 
@@ -88,10 +87,10 @@ class Answer:
     rankings : list of Ranking
     notes : list of str
         What there is to know about the query.
-    query_shown : Shown or None
-        The query's media, if asked for.
-    shown : dict of str to Shown
-        Media of all hits by id, if asked for.
+    query_shown : object or None
+        What `search` was given to show, of the query.
+    shown : dict of str to object
+        The same of all hits by id.
     sets : dict of str to str
         Feature set by view.
     """
@@ -106,8 +105,8 @@ class Answer:
     n_fitted: int
     rankings: list[Ranking]
     notes: list[str] = field(default_factory=list)
-    query_shown: Shown | None = None
-    shown: dict[str, Shown] = field(default_factory=dict)
+    query_shown: Any = None
+    shown: dict[str, Any] = field(default_factory=dict)
     sets: dict[str, str] = field(default_factory=dict)
 
 
@@ -121,7 +120,7 @@ def search(
     top: int = 10,
     data: Path = Path("data"),
     results: Path = Path("results/experiments"),
-    with_media: bool = False,
+    show: Callable[[str, Path, Iterable[str]], Mapping[str, Any]] | None = None,
 ) -> Answer:
     """Rank the items of a data set for a query.
 
@@ -129,7 +128,7 @@ def search(
     ----------
     query : str
         Id of an item, path of a file, or a line of lyrics; see `unisono.features.query`.
-    dataset : {"mtm", "vegas", "mv10k"}
+    dataset : str
     method : str
         Key of an experiment in params.yaml, or a method that one on this data set is of.
     view : str, optional
@@ -142,8 +141,8 @@ def search(
         Holds the built data sets.
     results : Path
         Holds the experiments' results.
-    with_media : bool
-        Whether to bring what the query and its results look and sound like.
+    show : callable, optional
+        ``show(dataset, folder, ids)`` gives what items look and sound like, by id; kept with the answer.
 
     Returns
     -------
@@ -166,11 +165,10 @@ def search(
 
     if top < 1:
         raise ConfigError(f"--top: got {top}, expected 1 or more")
-    if dataset not in VIEWS:
-        raise ConfigError(f"--dataset: got {dataset!r}; {nearest(dataset, VIEWS)}")
+    known = dataset_of(dataset, "--dataset").views
     for option, value in (("--view", view), ("--target", target)):
-        if value is not None and value not in VIEWS[dataset]:
-            raise ConfigError(f"{option}: {dataset} has no view {value!r}; {nearest(value, VIEWS[dataset])}")
+        if value is not None and value not in known:
+            raise ConfigError(f"{option}: {dataset} has no view {value!r}; {nearest(value, known)}")
     if view is not None and view == target:
         raise ConfigError(f"--target: got {target!r}, which is the query's own view; name another")
     entries = load_experiments()
@@ -179,7 +177,7 @@ def search(
     sets = feature_sets(dataset, entries[key].settings[0].views)
     loaded = load_folder(data / dataset, views=sets)
     about = _about(loaded, data / dataset)
-    shown: Shown | None = None
+    shown: Any = None
     notes: list[str] = []
     own = query if query in loaded.ids else None
     if own:
@@ -190,8 +188,8 @@ def search(
         with tempfile.TemporaryDirectory(prefix="unisono-query-") as name:
             found = queries.extract(source, dataset, view=view, sets=sets, built=data / dataset, folder=Path(name))
             view, vectors, notes = found.view, found.vectors, found.notes
-            if with_media:
-                shown = _shown(dataset, Path(name), [queries.ID])[queries.ID]
+            if show:
+                shown = show(dataset, Path(name), [queries.ID])[queries.ID]
         if view == target:
             raise ConfigError(f"--target: got {target!r}, which is the query's own view; name another")
     rankings = []
@@ -205,9 +203,9 @@ def search(
         n_items=len(loaded), n_fitted=_n_fitted(loaded, models.method(entries[key].model).trained),
         rankings=rankings, notes=notes, query_shown=shown, sets=sets,
     )  # fmt: skip
-    if with_media:
+    if show:
         wanted = {hit.id for ranking in rankings for hit in ranking.hits} | ({own} if own else set())
-        answer.shown = _shown(dataset, data / dataset, wanted)
+        answer.shown = dict(show(dataset, data / dataset, wanted))
         if own:
             answer.query_shown = answer.shown[own]
     return answer
@@ -244,9 +242,7 @@ def rank(
     Ranking
         Of equal items the first by row comes first. A zero vector has cosine 0 with everything.
     """
-    units = [np.asarray(array, dtype=np.float64) for array in (query[None], gallery)]
-    units = [array / np.maximum(np.linalg.norm(array, axis=1, keepdims=True), np.finfo(float).tiny) for array in units]
-    scores = (units[1] @ units[0].T)[:, 0]
+    scores = metrics.similarities(query[None], gallery)[0]
     order = np.argsort(-scores, kind="stable")[:top]
     hits = [
         Hit(place, str(ids[row]), about.get(str(ids[row]), ""), float(scores[row]), str(ids[row]) == own)
@@ -254,8 +250,7 @@ def rank(
     ]
     own_rank = None
     if own is not None:
-        mine = scores[int(np.flatnonzero(ids == own)[0])]
-        own_rank = 1 + float((scores > mine).sum()) + (float((scores == mine).sum()) - 1) / 2
+        own_rank = metrics.rank_among(scores, int(np.flatnonzero(ids == own)[0]))
     return Ranking(target, hits, own_rank)
 
 
@@ -344,7 +339,7 @@ def source_of(query: str, dataset: str, ids: Sequence[str] | np.ndarray, view: s
     Returns
     -------
     Path or str
-        A file, or a line of lyrics: several words, or any with the view ``lyrics``.
+        A file, or a line of text: several words, or any with a view that a text can be a query in.
 
     Raises
     ------
@@ -359,17 +354,15 @@ def source_of(query: str, dataset: str, ids: Sequence[str] | np.ndarray, view: s
     except (OSError, ValueError):  # too long for a name: a text
         exists = False
     named = path.suffix.lower() in KINDS
-    if dataset == "mv10k":
+    if not dataset_of(dataset).queries:
         what = "no query" if exists or named else "no item"
-        raise DataError(
-            f"{query}: {what} of mv10k: its features are YouTube-8M's (simulated by default) and no file can be taken "
-            f"through that extractor, so give the id of an item; {_nearest_ids(query, ids)}"
-        )
+        raise DataError(f"{query}: {what} of {dataset}: {dataset_of(dataset).no_query}; {_nearest_ids(query, ids)}")
     if exists:
         return path
     if named:
         raise DataError(f"{query}: no such file")
-    if dataset == "mtm" and (view == "lyrics" or len(query.split()) > 1):
+    written = dataset_of(dataset).queries.get("text", ())
+    if written and (view in written or len(query.split()) > 1):
         return query
     raise DataError(f"{query!r}: neither an item of {dataset} nor a file; {_nearest_ids(query, ids)}")
 
@@ -407,12 +400,6 @@ def _n_fitted(loaded: Dataset, learns: bool) -> int:
     if not learns:
         return 0
     return len(loaded) if loaded.splits is None else int(np.count_nonzero(loaded.splits == "train"))
-
-
-def _shown(dataset: str, folder: Path, wanted: Iterable[str]) -> dict[str, Shown]:
-    from unisono.report.html import items
-
-    return items.read(dataset, folder, wanted, sound_s=SOUND_S)
 
 
 def to_text(answer: Answer) -> str:

@@ -10,9 +10,10 @@ in bounded memory. Values are fractions, not per cents.
 
 from __future__ import annotations
 
+from unisono.metrics._similarity import similarities
 from unisono.metrics.chance import chance_map, chance_rank, chance_recall
 from unisono.metrics.precision import average_precisions, mean_average_precision, precision_recall_curve
-from unisono.metrics.ranks import mean_rank, median_rank, ranks, recall_at_k, recall_curve
+from unisono.metrics.ranks import mean_rank, median_rank, rank_among, ranks, recall_at_k, recall_curve
 
 __all__ = [
     "average_precisions",
@@ -23,7 +24,9 @@ __all__ = [
     "mean_rank",
     "median_rank",
     "precision_recall_curve",
+    "rank_among",
     "ranks",
     "recall_at_k",
     "recall_curve",
+    "similarities",
 ]

@@ -67,6 +67,32 @@ def check_pair(queries: np.ndarray, gallery: np.ndarray) -> tuple[np.ndarray, np
     return q, g
 
 
+def similarities(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
+    """Cosine of every query with every item of the gallery, on which ties can be trusted.
+
+    Parameters
+    ----------
+    queries : np.ndarray [shape=(n_queries, d), dtype=any real]
+    gallery : np.ndarray [shape=(n_gallery, d), dtype=any real]
+
+    Returns
+    -------
+    np.ndarray [shape=(n_queries, n_gallery), dtype=float64]
+
+    Raises
+    ------
+    DataError
+        NaN or infinity, or embeddings of different widths.
+
+    Examples
+    --------
+    >>> similarities([[2.0, 0.0]], [[1.0, 0.0], [0.0, 3.0], [0.0, 0.0]]).tolist()
+    [[1.0, 0.0, 0.0]]
+    """
+    q, g = check_pair(queries, gallery)
+    return q @ g.T
+
+
 def score_blocks(queries: np.ndarray, gallery: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
     """Yield scores a block of queries at a time.
 

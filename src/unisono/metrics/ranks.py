@@ -38,6 +38,29 @@ def ranks(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
     return 1 + better + (tied - 1) / 2
 
 
+def rank_among(scores: np.ndarray, own: int) -> float:
+    """Rank of one item among all: 1 + number better + half the other ties.
+
+    Parameters
+    ----------
+    scores : np.ndarray [shape=(n,), dtype=float64]
+        Of all items for a query, as `similarities` gives them.
+    own : int
+        Row of the item.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> rank_among(np.array([0.5, 0.9, 0.5]), 0)
+    2.5
+    """
+    better, tied = np.count_nonzero(scores > scores[own]), np.count_nonzero(scores == scores[own])
+    return 1 + better + (tied - 1) / 2
+
+
 def recall_curve(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
     """Recall at 1, 2, ..., n: see `recall_at_k`.
 

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from unisono.datasets.sources import at_hand
 from unisono.errors import UnisonoError
 
 #: Longest silence of a server, in s.
 TIMEOUT_S = 20.0
-#: Programs by stage, and the Debian package of each.
-PROGRAMS = {
-    "render_audio": (("timidity", "timidity"),),
-    "engrave_sheet": (("lilypond", "lilypond"),),
-    "engrave_notes": (("lilypond", "lilypond"),),
-}
-#: Files of the user's that a parameter names, by data set and section: empty where none is asked for.
-FILES = (("mv10k", "emotion", "tags"), ("mv10k", "emotion", "audio"), ("mv10k", "moods", "seeds"))
+#: Programs by stage; their Debian packages have the same names.
+PROGRAMS = {"render_audio": "timidity", "engrave_sheet": "lilypond", "engrave_notes": "lilypond"}
+#: Files of the user's that a parameter of ``mv10k`` names: empty where none is asked for.
+FILES = (("emotion", "tags"), ("emotion", "audio"), ("moods", "seeds"))
 
 
 class Check(NamedTuple):
@@ -39,53 +33,46 @@ class Check(NamedTuple):
     detail: str
 
 
-def tools(params: Mapping[str, Any], stages: set[str]) -> Iterator[Check]:
-    """Look for the programs, the sound font and the packages that these stages call.
+def tools(sections: Mapping[str, Any], stages: set[str]) -> Iterator[Check]:
+    """Look for the programs and the sound font that these stages call.
 
     Parameters
     ----------
-    params : mapping
-        params.yaml as plain data.
+    sections : mapping
+        params.yaml, validated.
     stages : set of str
         Without what follows ``@``.
     """
-    wanted = dict(pair for stage in sorted(stages) for pair in PROGRAMS.get(stage, ()))
-    if "build_vegas" in stages and params["vegas"]["source"] == "digits":
-        wanted["espeak-ng"] = "espeak-ng"
-    for program, package in wanted.items():
+    for program in sorted({PROGRAMS[stage] for stage in stages & PROGRAMS.keys()}):
         path = shutil.which(program)
-        yield Check(program, path is not None, path or f"not installed; `apt-get install {package}`")
+        yield Check(program, path is not None, path or f"not installed; `apt-get install {program}`")
     if "render_audio" in stages:
         from unisono.media.timidity import find_soundfont
 
         try:
-            yield Check("sound font", True, str(find_soundfont(params["mtm"]["audio"]["soundfont"])))
+            yield Check("sound font", True, str(find_soundfont(sections["mtm"].audio.soundfont)))
         except UnisonoError as error:
             yield Check("sound font", False, str(error))
-    if "build_vegas" in stages and params["vegas"]["source"] == "youtube":
-        found = importlib.util.find_spec("yt_dlp") is not None
-        yield Check("yt-dlp", found, "installed" if found else 'not installed; `pip install "unisono[youtube]"`')
 
 
-def files(params: Mapping[str, Any], stages: set[str]) -> Iterator[Check]:
-    """Look for the sources and other files of the user's that these stages read.
+def files(sections: Mapping[str, Any], datasets: Iterable[str]) -> Iterator[Check]:
+    """Look for the sources of data sets, for what these need, and for other files of the user's.
 
     Parameters
     ----------
-    params, stages
+    sections
         As for `tools`.
+    datasets : iterable of str
+        Those that are built.
     """
-    for dataset, build in (("mtm", "build_songs"), ("vegas", "build_vegas"), ("mv10k", "build_mv10k")):
-        source = params[dataset]["source"]
-        if build in stages:
-            found = at_hand(dataset, source, params)
-            yield Check(f"{dataset}.source {source}", not found.startswith("no"), found)
-    if "build_mv10k" in stages:
-        for dataset, section, key in FILES:
-            where = params[dataset][section][key]
-            if where:
-                there = Path(where).exists()
-                yield Check(f"{dataset}.{section}.{key}", there, where if there else f"{where} does not exist")
+    for dataset in datasets:
+        found = sections[dataset].chosen.at_hand()
+        yield Check(f"{dataset}.source {sections[dataset].source}", not found.startswith("no"), found)
+    for block, key in FILES if "mv10k" in datasets else ():
+        where = str(getattr(getattr(sections["mv10k"], block), key))
+        if where:
+            there = Path(where).exists()
+            yield Check(f"mv10k.{block}.{key}", there, where if there else f"{where} does not exist")
 
 
 def disk(megabytes: float, folder: Path) -> Check:

@@ -14,25 +14,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from unisono.datasets import dealing, sources
+from unisono.datasets import dealing, items
+from unisono.datasets.base import DataSet, dataset_of
 from unisono.datasets.folds import PARTS
 from unisono.errors import DataError
-from unisono.features import logmel
 from unisono.io import parquet
 from unisono.io.files import replacing
-from unisono.report import items, separability
+from unisono.report import separability
+from unisono.report.panels import picture
 
-TITLES = {
-    "mtm": "MTM: songs as piano audio, sheet music and lyrics",
-    "vegas": "VEGAS: clips of one class each, seen and heard",
-    "mv10k": "MV-10K: music videos, labelled by mood",
-}
-#: What a contact sheet shows.
-CAPTIONS = {
-    "mtm": "A few samples: printed music and log-mel spectrogram",
-    "vegas": "A clip of each class: the frame in its middle and its log-mel spectrogram",
-    "mv10k": "A video of each mood: the first 128 visual and the 128 audio features over time, 8 bits each",
-}
 #: Stands for the part of an item outside every fold.
 OUTSIDE = -1
 #: Items on a contact sheet, at most.
@@ -54,7 +44,7 @@ def write(name: str, folder: Path, skipped: Sequence[Path], *, out: Path, figure
 
     Parameters
     ----------
-    name : {"mtm", "vegas", "mv10k"}
+    name : str
     folder : Path
         The built data set.
     skipped : sequence of Path
@@ -72,7 +62,8 @@ def write(name: str, folder: Path, skipped: Sequence[Path], *, out: Path, figure
     samples = folder / "samples"
     facts = parquet.metadata(samples)
     source = str(facts.get("source", "unknown"))
-    known = sources.SOURCES[name].get(source)
+    dataset = dataset_of(name)
+    known = dataset.settings.kinds().get(source)
     about, licence = (known.about, known.licence) if known else ("", "")
     licences = facts.get("licences", {source: facts.get("licence", licence)})
     present = items.columns_of(samples)
@@ -80,11 +71,11 @@ def write(name: str, folder: Path, skipped: Sequence[Path], *, out: Path, figure
     ids = table.column("id").to_pylist()
     labels = [str(label) for label in table.column("label").to_pylist()] if "label" in present else ["all"] * len(ids)
     part_of = dealing.read(folder / "divisions")
-    panels = list(_PANELS[name](folder))
-    lines = [f"# {TITLES[name]}", "", f"Source: `{source}`. {about}".rstrip(" .") + ".", ""]
+    sheet = list(panels(dataset, folder))
+    lines = [f"# {dataset.title}: {dataset.about}", "", f"Source: `{source}`. {about}".rstrip(" .") + ".", ""]
     lines += ["## Licence", "", *(f"- {key}: {value}" for key, value in sorted(licences.items())), ""]
     lines += ["## Items", "", *_counts(labels, [part_of.get(item, OUTSIDE) for item in ids]), *_divided(folder), ""]
-    lengths = _lengths(name, folder, present)
+    lengths = dataset.lengths(folder)
     if lengths is not None:
         unit, values = lengths
         numbers = (values.min(), values.mean(), np.median(values), values.max())
@@ -94,16 +85,16 @@ def write(name: str, folder: Path, skipped: Sequence[Path], *, out: Path, figure
     if separable:
         lines += ["## What a linear classifier makes of the features", "", *separable, ""]
     lines += ["## Left out", "", *_left_out(skipped), ""]
-    if panels:
+    if sheet:
         lines += [
             "## Contact sheet",
             "",
-            f"![{CAPTIONS[name]}](../figures/{figure.name})",
+            f"![{dataset.caption}](../figures/{figure.name})",
             "",
-            f"{CAPTIONS[name]}.",
+            f"{dataset.caption}.",
             "",
         ]
-    draw(panels, figure, title=f"{name} ({source})")
+    draw(sheet, figure, title=f"{name} ({source})")
     with replacing(out) as temporary:
         temporary.write_text("\n".join(lines), encoding="utf-8")
 
@@ -135,18 +126,6 @@ def _divided(folder: Path) -> Iterator[str]:
             f"There are more folds than the {facts['divided_groups']} groups of items that share something: what a "
             "tested item shows was then partly seen in training."
         )
-
-
-def _lengths(name: str, folder: Path, present: Sequence[str]) -> tuple[str, np.ndarray] | None:
-    """Length of every item, with its unit."""
-    if "duration_s" in present:
-        return "seconds", parquet.to_numpy(parquet.read(folder / "samples", ["duration_s"]).column("duration_s"))
-    if name == "mv10k" and "n_frames" in items.columns_of(folder / "videos"):
-        return "frames", parquet.to_numpy(parquet.read(folder / "videos", ["n_frames"]).column("n_frames"))
-    if name == "mtm":
-        notes = parquet.to_numpy(parquet.read(folder / "samples", ["notes"]).column("notes"))
-        return "beats", notes[:, :, 1:].sum(axis=(1, 2))
-    return None
 
 
 def _left_out(skipped: Sequence[Path]) -> Iterator[str]:
@@ -193,66 +172,41 @@ def _read_csv(path: Path) -> list[dict[str, str]]:
         raise DataError(f"{path}: expected a column reason; run the stage that writes it") from None
 
 
-def _first_of_each(folder: Path) -> dict[str, str]:
-    """Id of the first item of each class inside the folds, by class."""
-    table = parquet.read(folder / "samples", ["id", "label"])
+def _chosen(folder: Path) -> dict[str, str]:
+    """Choose items for the contact sheet: the first inside the folds of each class, or some; gives titles by id."""
+    samples = folder / "samples"
+    labelled = "label" in items.columns_of(samples)
+    table = parquet.read(samples, ["id", "label"] if labelled else ["id"])
+    ids = table.column("id").to_pylist()
+    if not labelled:
+        return {item: item for item in ids[:: max(len(ids) // PANELS, 1)][:PANELS]}
     inside = dealing.read(folder / "divisions")
     first: dict[str, str] = {}
-    for item, label in zip(table.column("id").to_pylist(), table.column("label").to_pylist(), strict=True):
+    for item, label in zip(ids, table.column("label").to_pylist(), strict=True):
         if item in inside:
             first.setdefault(str(label), item)
-    return dict(sorted(first.items())[:PANELS])
+    return {item: f"{label}: {item}" for label, item in sorted(first.items())[:PANELS]}
 
 
-def _vegas_panels(folder: Path) -> Iterator[Panel]:
-    """Show the frame in the middle of a clip of each class, and its log-mel spectrogram."""
-    if "video" not in items.columns_of(folder / "samples"):
-        return
-    first = _first_of_each(folder)
-    rows = items.rows_of(folder / "samples", ["video"], first.values())
-    for label, item in first.items():
-        clip = rows[item][0]["bytes"].as_py()
-        yield Panel(f"{label}: {item}", items.middle_frame(clip), items.spectrogram(clip))
+def panels(dataset: DataSet, folder: Path) -> Iterator[Panel]:
+    """Yield what the contact sheet shows: an item of each class, or a few of items without classes.
 
-
-def _mv10k_panels(folder: Path) -> Iterator[Panel]:
-    """Show the 8-bit visual (first 128) and audio features of a video of each mood, over time."""
-    present = items.columns_of(folder / "videos")
-    if "rgb" not in present:
-        return
-    first = _first_of_each(folder)
-    rows = items.rows_of(folder / "videos", ["rgb", "audio"], first.values())
-    for label, item in first.items():
-        visual, audio = (np.stack(list(parquet.to_numpy(column.values))) for column in rows[item])
-        yield Panel(f"{label}: {item}", visual.T[:128].astype(float), audio.T.astype(float))
-
-
-def _mtm_panels(folder: Path) -> Iterator[Panel]:
-    """Show the printed music of a few samples, and the log-mel spectrogram of their sound."""
-    import io
-
-    from PIL import Image
-
-    from unisono.media import audio
-
-    # Lyrics stay out of the card: those of some sources may not be passed on.
-    engravings = sorted((folder / "engraved").glob("*"))
-    engraved = next((path for path in engravings if not parquet.metadata(path).get("engrave_lyrics", True)), None)
-    if engraved is None:
-        return
-    ids = parquet.read(engraved, ["id"]).column("id").to_pylist()
-    chosen = ids[:: max(len(ids) // PANELS, 1)][:PANELS]
-    pictures = items.rows_of(engraved, ["picture"], chosen)
-    sounds = items.rows_of(folder / "audio", ["audio"], chosen)
-    for item in chosen:
-        if item in pictures and item in sounds:
-            with Image.open(io.BytesIO(pictures[item][0]["bytes"].as_py())) as picture:
-                sheet = np.asarray(picture.convert("RGB"))
-            samples, rate = audio.decode(sounds[item][0]["bytes"].as_py())
-            yield Panel(item, sheet, logmel.log_mel(logmel.resample(samples, rate)).T[::-1])
-
-
-_PANELS = {"vegas": _vegas_panels, "mv10k": _mv10k_panels, "mtm": _mtm_panels}
+    Parameters
+    ----------
+    dataset : DataSet
+    folder : Path
+        The built data set.
+    """
+    chosen = _chosen(folder)
+    upper, lower = dataset.on_sheet
+    looks = {
+        (part.item, part.place): picture(part)
+        for part in dataset.show(folder, chosen)
+        if part.place in dataset.on_sheet
+    }
+    for item, title in chosen.items():
+        if (item, upper) in looks and (item, lower) in looks:
+            yield Panel(title, looks[item, upper], looks[item, lower])
 
 
 def draw(panels: Sequence[Panel], out: Path, *, title: str) -> None:

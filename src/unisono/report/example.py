@@ -17,9 +17,10 @@ import numpy as np
 from unisono import metrics
 from unisono.config.experiments import Experiment
 from unisono.config.report import Report
+from unisono.datasets.base import dataset_of
 from unisono.errors import DataError
 from unisono.evaluation import embeddings
-from unisono.report import drawing, items, tables
+from unisono.report import drawing, panels, tables
 
 COLUMNS = ("method", "direction", "query", "query_label", "ap", "published_ap", "rank", "id", "label", "right", "score")
 #: Results shown of every method.
@@ -147,22 +148,19 @@ def write(
     ]  # fmt: skip
     tables.write_csv(out.with_name(out.name + ".csv"), COLUMNS, found)
     shown = {query, *(str(item) for one in answers for item in one.ids)}
-    clips = {}
-    if "video" in items.columns_of(data / "samples"):
-        rows = items.rows_of(data / "samples", ["video"], shown)
-        clips = {item: values[0]["bytes"].as_py() for item, values in rows.items()}
+    shown_as = {(part.item, part.place): panels.picture(part) for part in dataset_of(data.name).show(data, shown)}
     title = (
         f"Figure 5.7: one query and its first {TOP} results, {drawing.arrow(direction)}\n{data.name}, source "
         f"{last.source}, fold {last.fold}; the query whose AP under {titles[keys[-1]]} is the median of {len(last.ids)}"
     )
-    drawing.drawn(out, _draw, title, (query, label), answers, clips, direction.split("->"))
+    drawing.drawn(out, _draw, title, (query, label), answers, shown_as, direction.split("->"))
 
 
 def _draw(
     title: str,
     query: tuple[str, str],
     answers: Sequence[Answer],
-    clips: Mapping[str, bytes],
+    looks: Mapping[tuple[str, str], np.ndarray],
     sides: Sequence[str],
     out: Path,
 ) -> None:
@@ -171,23 +169,23 @@ def _draw(
     n_rows = len(answers) + 1
     with drawing.canvas(out, width=1.65 * TOP + 1.7, height=1.75 * n_rows + 0.6) as figure:
         figure.suptitle(title)
-        panels = figure.subplots(n_rows, TOP + 1, width_ratios=[1.0, *[1.0] * TOP])
-        for panel in panels.flat:
+        cells = figure.subplots(n_rows, TOP + 1, width_ratios=[1.0, *[1.0] * TOP])
+        for panel in cells.flat:
             panel.set_xticks([])
             panel.set_yticks([])
             panel.set_frame_on(False)
-        _say(panels[0, 0], f"query ({sides[0]})\n{label}\n{item}")
-        _show(panels[0, 1], sides[0], item, clips)
-        panels[0, 1].set_title(f"query: {sides[0]}", fontsize="small")
+        _say(cells[0, 0], f"query ({sides[0]})\n{label}\n{item}")
+        _show(cells[0, 1], sides[0], item, looks)
+        cells[0, 1].set_title(f"query: {sides[0]}", fontsize="small")
         other = sides[1] if sides[1] != sides[0] else sides[0]
-        _show(panels[0, 2], other, item, clips)
-        panels[0, 2].set_title(f"its own {other} (not given)", fontsize="small")
-        for row, one in zip(panels[1:], answers, strict=True):
+        _show(cells[0, 2], other, item, looks)
+        cells[0, 2].set_title(f"its own {other} (not given)", fontsize="small")
+        for row, one in zip(cells[1:], answers, strict=True):
             published = f"\n(D, its own query: {100 * PUBLISHED[one.title]:.2f} %)" if one.title in PUBLISHED else ""
             _say(row[0], f"{one.title}\nAP {100 * one.ap:.2f} %{published}")
             for place, (panel, found, own) in enumerate(zip(row[1:], one.ids, one.labels, strict=False), start=1):
                 right = own == label
-                _show(panel, sides[1], found, clips)
+                _show(panel, sides[1], found, looks)
                 _frame(panel, right)
                 mark = "\u2713" if right else "\u2717"
                 pair = ", its own" if found == item else ""
@@ -207,13 +205,14 @@ def _frame(panel: Any, right: bool) -> None:
         )
 
 
-def _show(panel: Any, view: str, item: str, clips: Mapping[str, bytes]) -> None:
+def _show(panel: Any, view: str, item: str, looks: Mapping[tuple[str, str], np.ndarray]) -> None:
     """Show an item in one view: a frame, a spectrogram, or its name where the source keeps no clips."""
-    if item not in clips:
+    look = looks.get((item, view))
+    if look is None:
         panel.imshow(np.full((3, 4), 0.9), cmap="gray", vmin=0, vmax=1)
         panel.text(0.5, 0.5, item, ha="center", va="center", fontsize=6, wrap=True, transform=panel.transAxes)
-    elif view == "audio":
-        panel.imshow(items.spectrogram(clips[item]), aspect="auto", cmap="magma")
+    elif look.ndim == 2:
+        panel.imshow(look, aspect="auto", cmap="magma")
         panel.set_box_aspect(1)
     else:
-        panel.imshow(items.middle_frame(clips[item]))
+        panel.imshow(look)

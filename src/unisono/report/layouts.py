@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from unisono.datasets.base import dataset_of, names
 from unisono.io.files import replacing
 from unisono.io.text_tables import markdown
 from unisono.report import notes, tables
 
 #: How a reader knows the data sets.
-DATASETS = {"vegas": "VEGAS", "mv10k": "MV-10K", "mtm": "MTM"}
+DATASETS = {name: dataset_of(name).title for name in reversed(names())}
 
 #: Chance MAP of the published pools, from their sizes and ten equal classes: 5,621 clips and 2,000 videos.
 PUBLISHED_CHANCE = {"vegas": 0.1015, "mv10k": 0.1032}

@@ -125,7 +125,9 @@ def fingerprints(stages: Path) -> dict[str, str]:
         for path in folder.iterdir():
             is_module = path.suffix == ".py" and path.stem != "__init__" and kind != "datasets"
             if is_module or (path / "__init__.py").is_file():
-                names[f"{kind}/{path.stem}"] = f"{package}.{path.stem}"
+                # Of a data set the object alone: what builds it is behind its own stage.
+                inner = ".dataset" if kind == "datasets" else ""
+                names[f"{kind}/{path.stem}"] = f"{package}.{path.stem}{inner}"
     return {name: code_version(module) for name, module in sorted(names.items())}
 
 

@@ -14,30 +14,3 @@ parquet   `ready`: samples that someone else made
 that gives no sample is listed with its reason; only broken files count towards `max_skipped_fraction`. The same source
 and parameters give the same bytes.
 """
-
-from __future__ import annotations
-
-from typing import Any
-
-import numpy as np
-import pyarrow as pa
-
-from unisono.config import mtm
-from unisono.datasets.base import DataSet
-
-
-class Mtm(DataSet):
-    """Songs as piano audio, sheet music and lyrics."""
-
-    name = "mtm"
-    settings = mtm.Mtm
-    dealt_by = ("song", "notes", "syllables")
-
-    def deal(self, table: pa.Table, section: Any) -> tuple[np.ndarray, dict[str, Any]]:
-        """Deal samples to the parts of the split."""
-        from unisono.datasets.mtm import build
-
-        return build.deal(table, section)
-
-
-DATASET = Mtm()

@@ -9,9 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-
 from unisono.config.mtm import Mtm
 from unisono.datasets.mtm import corpus, groups, ready, samples
 from unisono.datasets.mtm.samples import Rule
@@ -106,27 +103,6 @@ def _ready_made(params: Mtm) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     location = params.songs.parquet.location
     rows = ready.read(location)
     return rows, {"licences": {str(location): "as its maker states"}}
-
-
-def deal(table: pa.Table, params: Mtm) -> tuple[np.ndarray, dict[str, Any]]:
-    """Deal samples to the parts of the split, song by song or one by one; see `groups.deal`.
-
-    Parameters
-    ----------
-    table : pa.Table
-        id, song, notes and syllables of every sample.
-    params : Mtm
-
-    Returns
-    -------
-    parts : np.ndarray [shape=(n,), dtype=str]
-    facts : dict
-        Samples that are exactly alike, see `groups.duplicates`.
-    """
-    names = table["song" if params.split.by == "song" else "id"].to_pylist()
-    dealt = groups.deal(Counter(names), params.split.fractions, seed=params.split.seed)
-    parts = [dealt[name] for name in names]
-    return np.array(parts), groups.duplicates(table.to_pylist(), parts)
 
 
 def _check_broken(broken: Sequence[Skipped], n_files: int, params: Mtm, skipped: Path) -> None:

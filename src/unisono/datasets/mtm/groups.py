@@ -15,7 +15,9 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
+from unisono.config.mtm import Split
 from unisono.datasets.folds import PARTS
 from unisono.datasets.mtm.song import Song
 
@@ -107,6 +109,28 @@ def deal(sizes: Mapping[str, int], fractions: Sequence[float], *, seed: int) -> 
             crowded = Counter(dealt.values()).most_common(1)[0][0]
             dealt[min((key for key in sorted(dealt) if dealt[key] == crowded), key=sizes.__getitem__)] = name
     return dealt
+
+
+def deal_samples(table: pa.Table, split: Split) -> tuple[np.ndarray, dict[str, Any]]:
+    """Deal samples to the parts of the split, song by song or one by one; see `deal`.
+
+    Parameters
+    ----------
+    table : pa.Table
+        id, song, notes and syllables of every sample.
+    split : Split
+        Section ``mtm.split``.
+
+    Returns
+    -------
+    parts : np.ndarray [shape=(n,), dtype=str]
+    facts : dict
+        Samples that are exactly alike, see `duplicates`.
+    """
+    names = table["song" if split.by == "song" else "id"].to_pylist()
+    dealt = deal(Counter(names), split.fractions, seed=split.seed)
+    parts = [dealt[name] for name in names]
+    return np.array(parts), duplicates(table.to_pylist(), parts)
 
 
 def duplicates(rows: Sequence[Mapping[str, Any]], splits: Sequence[str] | None = None) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """VEGAS, clips of one class each (D 3.1.2): which clips there are, and what they show.
 
 **Conventions.** A source yields clips of known class, as files not yet looked into (`Clip`); `build` in this
-package decodes, selects and stores them. The default source is a plan (`digits`), drawn by `unisono.media.digits`.
+package decodes, selects and stores them. The default source is a plan (`digits`), drawn by `drawing`.
 Sources:
 
 =========  ===========================================================================
@@ -16,9 +16,6 @@ parquet    `ready`: shards that someone else made
 from __future__ import annotations
 
 from typing import NamedTuple
-
-from unisono.config import vegas
-from unisono.datasets.base import DataSet
 
 
 class Clip(NamedTuple):
@@ -48,13 +45,3 @@ class Rejected(NamedTuple):
 
     item: str
     reason: str
-
-
-class Vegas(DataSet):
-    """Clips of one class each, seen and heard."""
-
-    name = "vegas"
-    settings = vegas.Vegas
-
-
-DATASET = Vegas()

@@ -20,11 +20,11 @@ import pyarrow as pa
 
 from unisono.config.compute import Compute
 from unisono.config.vegas import Vegas
-from unisono.datasets.vegas import Clip, Rejected, archive, published, ready, youtube
+from unisono.datasets.vegas import Clip, Rejected, archive, drawing, published, ready, youtube
 from unisono.errors import DataError
 from unisono.io import download, files, parquet
 from unisono.io.skipped import write as write_skipped
-from unisono.media import digits, video
+from unisono.media import video
 from unisono.media.streams import Limits
 from unisono.store.shards import Shard, map_shards
 
@@ -36,7 +36,7 @@ WHOLE = (-1.0, -1.0)
 #: Longest video that a piece is cut from, in seconds, and the longest time for it.
 LONG_S = 2 * 3600.0
 LONG_TIME_S = 600.0
-TYPES = digits.TYPES | {"fold": pa.int32()}
+TYPES = drawing.TYPES | {"fold": pa.int32()}
 STATUS = ("id", "youtube_id", "start_s", "end_s", "label", "status", "reason")
 
 
@@ -78,7 +78,7 @@ def build(
     statuses: list[Mapping[str, Any]] = []
     facts: dict[str, Any] = {"source": config.source}
     if config.source == "digits":
-        planned = digits.build(config, compute, out=out)
+        planned = drawing.build(config, compute, out=out)
         facts |= _facts([clip.label for clip in planned])
     elif config.source == "features":
         data = published.build(config, config.clips.features.location or str(raw), out=out)

@@ -16,7 +16,7 @@ encoders of the built data set. What a file leaves open is settled so:
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,7 @@ from typing import Any
 import numpy as np
 
 from unisono.config.compute import Compute
-from unisono.config.mtm import Mtm
-from unisono.config.vegas import Vegas
+from unisono.datasets.base import dataset_of
 from unisono.errors import ConfigError, DataError
 from unisono.features.query.place import ID, Place
 from unisono.io import parquet
@@ -40,18 +39,6 @@ KINDS: Mapping[str, str] = {
     **dict.fromkeys((".mid", ".midi"), "MIDI file"),
     **dict.fromkeys((".musicxml", ".mxl", ".xml"), "score"),
     ".txt": "text",
-}
-#: Views that a kind of file can be a query in, the usual one first.
-VIEWS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "mtm": {
-        "sound": ("audio",),
-        "picture": ("sheet",),
-        "MIDI file": ("audio", "sheet"),
-        "score": ("audio", "sheet", "lyrics"),
-        "text": ("lyrics",),
-    },
-    "vegas": {"video": ("visual", "audio"), "sound": ("audio",)},
-    "mv10k": {},
 }
 #: Largest file that is read, in bytes; sounds are read in part and may be larger.
 MAX_BYTES = 512 * 2**20
@@ -95,7 +82,7 @@ def view_of(kind: str, dataset: str, view: str | None, name: str) -> str:
     ----------
     kind : str
         Of `KINDS`.
-    dataset : {"mtm", "vegas", "mv10k"}
+    dataset : str
     view : str or None
         What was asked for.
     name : str
@@ -110,9 +97,10 @@ def view_of(kind: str, dataset: str, view: str | None, name: str) -> str:
     DataError
         A file of this kind can be no query on the data set, or not in this view.
     """
-    legal = VIEWS[dataset].get(kind, ())
+    queries = dataset_of(dataset).queries
+    legal = queries.get(kind, ())
     if not legal:
-        others = ", ".join(VIEWS[dataset]) or "none, an id only"
+        others = ", ".join(queries) or "none, an id only"
         raise DataError(f"{name}: a {kind} cannot be a query on {dataset}; kinds that can: {others}")
     if view is not None and view not in legal:
         raise DataError(f"{name}: a {kind} cannot be a query in the view {view!r}; it can in {' or '.join(legal)}")
@@ -157,20 +145,12 @@ def extract(
     else:
         kind = "text"
         view = view_of(kind, dataset, view, "the line of lyrics")
-    place = Place(folder, built, sets, _downloads(dataset), compute)
-    if sets[view] not in _known_sets(dataset):
+    readers = _readers(dataset)
+    place = Place(folder, built, sets, readers.DOWNLOADS, compute)
+    if sets[view] not in readers.feature_sets():
         raise ConfigError(f"{view}: features {sets[view]!r} of {dataset} have no extractor in params.yaml; give an id")
-    notes = _readers(dataset)[kind](source, view, place)
+    notes = readers.READERS[kind](source, view, place)
     return Extracted(view, _vectors(folder / "features" / sets[view], sets[view]), notes)
-
-
-def _downloads(dataset: str) -> Path:
-    """Name the folder in which the stages keep published files."""
-    return Path("data/raw") / {"mtm": "vggish", "vegas": "extractors"}[dataset]
-
-
-def _known_sets(dataset: str) -> set[str]:
-    return {"audio", "lyrics", *Mtm.load().engravings} if dataset == "mtm" else set(Vegas.load().features.sets)
 
 
 def _check_file(path: Path, kind: str) -> None:
@@ -197,8 +177,6 @@ def _vectors(features: Path, name: str) -> np.ndarray:
     return vectors
 
 
-def _readers(dataset: str) -> Mapping[str, Callable[[Any, str, Place], list[str]]]:
-    """Import the functions that turn files into features of a data set, by kind of file."""
-    readers: Mapping[str, Callable[[Any, str, Place], list[str]]]
-    readers = importlib.import_module(f"{__name__}.{dataset}").READERS
-    return readers
+def _readers(dataset: str) -> Any:
+    """Import what turns files into features of a data set: ``READERS`` by kind, ``DOWNLOADS``, ``feature_sets``."""
+    return importlib.import_module(f"{__name__}.{dataset}")

@@ -205,5 +205,12 @@ def _from_notes(notes: Any, title: str, view: str, place: Place, *, with_lyrics:
     return []
 
 
+def feature_sets() -> set[str]:
+    """Name the feature sets that have an extractor here."""
+    return {"audio", "lyrics", *Mtm.load().engravings}
+
+
+#: Folder in which the stages keep published files.
+DOWNLOADS = Path("data/raw/vggish")
 #: By kind of file.
 READERS = {"sound": _sound, "picture": _picture, "text": _text, "MIDI file": _midi, "score": _score}

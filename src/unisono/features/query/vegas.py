@@ -114,5 +114,12 @@ def _columns(folder: Path) -> list[str]:
     return [] if first is None else list(first.schema.names)
 
 
+def feature_sets() -> set[str]:
+    """Name the feature sets that have an extractor here."""
+    return set(Vegas.load().features.sets)
+
+
+#: Folder in which the stages keep published files.
+DOWNLOADS = Path("data/raw/extractors")
 #: By kind of file.
 READERS = {"video": _pictures, "sound": _sound}

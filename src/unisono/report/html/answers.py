@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from unisono.datasets.base import dataset_of
 from unisono.evaluation.search import Answer, Hit, Ranking, direction, head
 from unisono.io.files import replacing
-from unisono.report.html.items import REMARKS, Shown
+from unisono.report.html.items import Shown
 from unisono.report.html.markup import Markup, tag
 
+#: Seconds of a sound that the page plays.
+SOUND_S = 20.0
 #: Nothing but what lies in the page itself.
 POLICY = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'"
 STYLE = """
@@ -41,7 +44,7 @@ def page(answer: Answer) -> str:
         "body",
         tag("h1", title),
         tag("p", head(answer)),
-        *(tag("p", note) for note in [*answer.notes, REMARKS.get(answer.dataset, "")] if note),
+        *(tag("p", note) for note in [*answer.notes, dataset_of(answer.dataset).remark] if note),
         tag("h2", f"Query ({answer.view})"),
         _media(answer.query_shown, answer.view, answer.sets),
         *(_ranking(answer, ranking) for ranking in answer.rankings),

@@ -19,6 +19,7 @@ import numpy as np
 from unisono import metrics
 from unisono.config.experiments import Experiment
 from unisono.config.report import Report
+from unisono.datasets.base import dataset_of
 from unisono.errors import UnisonoError
 from unisono.evaluation import embeddings
 from unisono.report import layouts
@@ -76,7 +77,7 @@ def collect(experiments: Mapping[str, Experiment], looks: Report, folder: Path, 
     found = {}
     for dataset, (spaces, absent, queries) in chosen.items():
         kept = queries[: len(shown[dataset][0])] or queries
-        remarks = [items.REMARKS.get(dataset, "")]
+        remarks = [dataset_of(dataset).remark]
         if len(kept) < len(queries):
             remarks.append(f"{len(kept)} of {len(queries)} queries fit into report.gallery_mb.")
         elif not shown[dataset][0]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -190,26 +189,6 @@ def figure(path: Path) -> tuple[str, tuple[int, int]]:
         plain.thumbnail(FIGURE_PIXELS)
         drawn = _webp(plain, lossless=True)
         return data_uri("image/webp", drawn if len(drawn) <= LOSSLESS_BYTES else _webp(plain)), plain.size
-
-
-def lyrics(syllables: Sequence[str], words: Sequence[int]) -> str:
-    """Write syllables as words, divided by hyphens.
-
-    Parameters
-    ----------
-    syllables : sequence of str
-    words : sequence of int
-        Number of the word that each belongs to.
-
-    Returns
-    -------
-    str
-        ``"Mei-ne Seel’ er-hebt"``.
-    """
-    groups: dict[int, list[str]] = {}
-    for syllable, word in zip(syllables, words, strict=True):
-        groups.setdefault(word, []).append(syllable)
-    return " ".join("-".join(group) for group in groups.values())
 
 
 def _opened(content: bytes, what: str) -> Any:

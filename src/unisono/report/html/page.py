@@ -11,8 +11,9 @@ from typing import Any
 
 from unisono.config.experiments import Experiment
 from unisono.config.report import Report
+from unisono.datasets.base import dataset_of
 from unisono.io.files import replacing
-from unisono.report import data_cards, index, layouts, tables
+from unisono.report import index, layouts, tables
 from unisono.report.html import charts, figures, gallery, overview, prose, result_tables
 from unisono.report.html.markup import Markup, join, missing, tag, to_json
 
@@ -238,10 +239,10 @@ def _cards(seen: overview.Overview, inputs: Inputs) -> Any:
     for one in seen.data_sets:
         path, sheet = inputs.cards / f"{one.name}.md", f"{one.name}_contact_sheet.png"
         if not path.is_file():
-            yield f"card-{one.name}", data_cards.TITLES[one.name], missing(f"{path} is not there", "Run `dvc repro`.")
+            yield f"card-{one.name}", dataset_of(one.name).title, missing(f"{path} is not there", "Run `dvc repro`.")
             continue
         text = path.read_text(encoding="utf-8")
-        pictures = {sheet: figures.picture(inputs.figures / sheet, data_cards.CAPTIONS[one.name])}
+        pictures = {sheet: figures.picture(inputs.figures / sheet, dataset_of(one.name).caption)}
         card = prose.render(prose.body(text), pictures=pictures, shift=2)
         yield f"card-{one.name}", prose.title(text) or one.name, card
 

@@ -12,9 +12,10 @@ from typing import Any
 
 from unisono.config.experiments import Experiment
 from unisono.config.report import Report
+from unisono.datasets.base import dataset_of
 from unisono.io.files import replacing
 from unisono.io.text_tables import markdown
-from unisono.report import data_cards, index, layouts, tables
+from unisono.report import index, layouts, tables
 from unisono.report.html import figures, overview, page
 
 
@@ -130,7 +131,7 @@ def _figures(inputs: page.Inputs) -> Iterator[list[str]]:
         link = f"[CSV]({folders[0].name}/{stem}.csv)" if folders and stem != "losses" else ""
         drawn = (inputs.figures / f"{stem}.png").is_file()
         yield [f"`{inputs.figures.name}/{stem}.png`" if drawn else f"{name}: missing", f"{name}: {title}", link]
-    for name in data_cards.TITLES:
+    for name in layouts.DATASETS:
         stem = f"{name}_contact_sheet"
         if (inputs.figures / f"{stem}.png").is_file():
-            yield [f"`{inputs.figures.name}/{stem}.png`", data_cards.CAPTIONS[name], ""]
+            yield [f"`{inputs.figures.name}/{stem}.png`", dataset_of(name).caption, ""]

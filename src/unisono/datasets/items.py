@@ -1,17 +1,14 @@
-"""Items of a data set by id, and what a clip looks and sounds like."""
+"""Items of a data set by id."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from unisono.datasets.base import Part
 from unisono.errors import DataError
-from unisono.features import logmel
 from unisono.io import parquet
-from unisono.media import video
 
 
 def columns_of(source: Path) -> list[str]:
@@ -57,24 +54,19 @@ def rows_of(source: Path, columns: Sequence[str], wanted: Iterable[str]) -> dict
     return found
 
 
-def middle_frame(clip: bytes) -> np.ndarray:
-    """Decode the picture in the middle of a video file.
-
-    Returns
-    -------
-    np.ndarray [shape=(height, width, 3), dtype=uint8]
-    """
-    frames = video.frames(clip)
-    return np.asarray(frames[len(frames) // 2])
+def readable(source: Path, columns: Sequence[str], wanted: Iterable[str]) -> Iterator[tuple[str, list[Any]]]:
+    """Yield id and row as `rows_of`; nothing where the folder or a column is missing or damaged."""
+    try:
+        found = rows_of(source, columns, wanted) if set(columns) <= set(columns_of(source)) else {}
+    except DataError:
+        found = {}
+    yield from found.items()
 
 
-def spectrogram(clip: bytes) -> np.ndarray:
-    """Compute the log-mel spectrogram of a video file's sound, as a picture: low bands at the bottom.
-
-    Returns
-    -------
-    np.ndarray [shape=(64, n_frames), dtype=float32]
-    """
-    sound = video.sound(clip, logmel.SAMPLE_RATE)
-    # At least one frame of the spectrogram, whatever the length.
-    return logmel.log_mel(np.pad(sound, (0, max(0, logmel.WINDOW - len(sound))))).T[::-1]
+def attempt(item: str, place: str, kind: str, make: Callable[..., Any], *content: Any) -> Iterator[Part]:
+    """Yield a part of an item, what `make` gives for `content`, unless its file is damaged."""
+    try:
+        made = make(*content)
+    except DataError:
+        return
+    yield Part(item, place, kind, made)

@@ -11,8 +11,9 @@ import pytest
 from unisono.config.compute import Compute
 from unisono.config.vegas import Vegas
 from unisono.datasets.vegas import digits as plan
+from unisono.datasets.vegas import drawing as digits
 from unisono.io import parquet
-from unisono.media import digits, speech, video
+from unisono.media import speech, video
 
 ROOT = Path(__file__).resolve().parents[2]
 needs_espeak = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")

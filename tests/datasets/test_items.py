@@ -7,9 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from unisono.datasets import items
 from unisono.errors import DataError
 from unisono.io import parquet
-from unisono.report import items
 
 
 @pytest.fixture

@@ -84,7 +84,7 @@ def _flow(value: Any) -> str:
     return text.removesuffix("\n").removesuffix("\n...")
 
 
-def merged(recipe: Path, params: Path = config.PARAMS_FILE) -> str:
+def merged(recipe: Path, params: Path = config.PARAMS_FILE) -> tuple[str, dict[str, Any]]:
     """Merge a recipe into a parameter file, and validate the whole.
 
     Parameters
@@ -94,8 +94,10 @@ def merged(recipe: Path, params: Path = config.PARAMS_FILE) -> str:
 
     Returns
     -------
-    str
-        The new text of `params`, which is not changed.
+    text : str
+        The new one of `params`, which is not changed.
+    sections : dict of str to object
+        The same, validated.
 
     Raises
     ------
@@ -108,8 +110,7 @@ def merged(recipe: Path, params: Path = config.PARAMS_FILE) -> str:
     with tempfile.TemporaryDirectory(prefix="unisono-") as folder:
         trial = Path(folder) / "params.yaml"
         trial.write_text(text, encoding="utf-8")
-        check_params_file(trial)
-    return text
+        return text, check_params_file(trial)
 
 
 def apply(recipe: Path, params: Path = config.PARAMS_FILE) -> list[str]:
@@ -131,7 +132,7 @@ def apply(recipe: Path, params: Path = config.PARAMS_FILE) -> list[str]:
         As `merged`.
     """
     before = config.read_yaml(params)
-    text = merged(recipe, params)
+    text, _ = merged(recipe, params)
     with replacing(params) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return [f"{key}: {_flow(old)} -> {_flow(new)}" for key, old, new in differences(before, yaml.safe_load(text))]

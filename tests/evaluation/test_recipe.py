@@ -10,7 +10,7 @@ import yaml
 
 from unisono.config.mtm import Mtm
 from unisono.errors import ConfigError
-from unisono.planning import recipe
+from unisono.evaluation import recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "params.yaml").read_text(encoding="utf-8")

@@ -1,0 +1,118 @@
+"""What a source of a data set is: its settings in params.yaml, and what there is to know about it.
+
+**Conventions.** The section of a data set names the chosen source (``source``) and holds the settings of all of them in
+one block (``songs.lmd``, ``clips.digits``). A source is a subclass of `Source`, and its name is its key in that block.
+How it is read is registered for its class, where the data set is built.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import Field, field_validator
+
+from unisono.config import Section, TopLevel, nearest
+
+#: A SHA-256, or nothing: not checked.
+Sha256 = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+#: Stand-ins cannot be compared with the dissertation.
+STAND_IN = "a stand-in: nothing computed from it compares with the dissertation's numbers"
+
+
+class Source(Section):
+    """One place where the items of a data set come from; fields are its settings.
+
+    Attributes
+    ----------
+    about : str
+        What it is.
+    licence : str
+    size : str
+        For a reader: what is read or fetched.
+    home : str
+        Where it comes from.
+    lies_at : str
+        The setting that says where it lies; empty for what needs no file.
+    usual : str
+        Where it lies when that setting is empty.
+    stated : int or None
+        Items that it gives with the dissertation's settings, where that is known.
+    needs : str
+        What must be installed: a Python package (``"music21"``) or a program (``"espeak-ng"``); empty for nothing.
+    megabytes : float
+        Of its download, at most; 0 where that is not known.
+    """
+
+    about: ClassVar[str]
+    licence: ClassVar[str] = "as its maker states"
+    size: ClassVar[str] = "yours"
+    home: ClassVar[str] = ""
+    lies_at: ClassVar[str] = ""
+    usual: ClassVar[str] = ""
+    stated: ClassVar[int | None] = None
+    needs: ClassVar[str] = ""
+    megabytes: ClassVar[float] = 0
+
+    @property
+    def place(self) -> str:
+        """Where it lies: a path or URL, empty for one that needs no file."""
+        return str(getattr(self, self.lies_at)) or self.usual if self.lies_at else ""
+
+    def n_items(self) -> int | None:
+        """Say how many items it gives; None where nobody knows beforehand."""
+        return self.stated
+
+    def at_hand(self) -> str:
+        """Say whether it can be read here and now: ``yes``, ``to be fetched``, or ``no:`` and what is missing."""
+        if self.needs and not (shutil.which(self.needs) or importlib.util.find_spec(self.needs)):
+            return f"no: {self.needs} is not installed"
+        if not self.place:
+            return "yes"
+        if self.place.startswith(("http://", "https://")):
+            return "to be fetched"
+        path = Path(self.place.removeprefix("file://"))
+        if not path.exists():
+            return f"no: {self.place} does not exist"
+        if path.is_dir() and not any(entry.name != ".gitkeep" for entry in path.iterdir()):
+            return f"no: {self.place} is empty"
+        return "yes"
+
+
+class DataSetSection(TopLevel):
+    """Section of a data set.
+
+    Attributes
+    ----------
+    block : str
+        The field that holds the settings of its sources.
+    """
+
+    block: ClassVar[str]
+    source: str
+
+    @classmethod
+    def kinds(cls) -> dict[str, type[Source]]:
+        """Give its sources by name, the default first."""
+        settings: Any = cls.model_fields[cls.block].annotation
+        found = {name: field.annotation for name, field in settings.model_fields.items()}
+        return {name: kind for name, kind in found.items() if isinstance(kind, type) and issubclass(kind, Source)}
+
+    @field_validator("source")
+    @classmethod
+    def _exists(cls, value: str) -> str:
+        if value not in cls.kinds():
+            raise ValueError(f"there is no such source; {nearest(value, cls.kinds())}")
+        return value
+
+    def sources(self) -> dict[str, Source]:
+        """Give the settings of its sources by name."""
+        block = getattr(self, self.block)
+        return {name: getattr(block, name) for name in self.kinds()}
+
+    @property
+    def chosen(self) -> Source:
+        """The source that `source` names."""
+        return self.sources()[self.source]

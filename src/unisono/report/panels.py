@@ -1,0 +1,45 @@
+"""Parts of items as pictures for figures: a frame, a line of music, a spectrogram."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from unisono.datasets.base import Part
+from unisono.features import logmel
+
+
+def picture(part: Part) -> np.ndarray:
+    """Turn what an item looks or sounds like into one picture.
+
+    Parameters
+    ----------
+    part : Part
+        Of any kind but ``text``.
+
+    Returns
+    -------
+    np.ndarray [shape=(h, w) of numbers or (h, w, 3) of uint8]
+        The frame in the middle; the line of music; of a sound the log-mel spectrogram (64, n), low bands at the bottom;
+        of features (d, n).
+    """
+    if part.kind == "sound":
+        samples, rate = part.content
+        sound = logmel.resample(samples, rate)
+        # At least one frame of the spectrogram, whatever the length.
+        return logmel.log_mel(np.pad(sound, (0, max(0, logmel.WINDOW - len(sound))))).T[::-1]
+    if part.kind == "pictures":
+        return np.asarray(part.content[len(part.content) // 2])
+    if part.kind == "features":
+        return np.asarray(part.content, dtype=float).T
+    return _opened(part.content)
+
+
+def _opened(content: Any) -> np.ndarray:
+    import io
+
+    from PIL import Image
+
+    with Image.open(io.BytesIO(content)) as image:
+        return np.asarray(image.convert("RGB"))
