@@ -17,22 +17,9 @@ def main() -> None:
     parser.add_argument("--shards", type=Path, required=True, help="CSV of what was read, accepted and rejected")
     args = parser.parse_args()
     params, compute = Mv10k.load(), Compute.load()
-    from unisono.datasets.mv10k import build, ready, tagged
+    from unisono.datasets.mv10k import build, tagged
 
-    videos = params.videos
-    if params.source == "features":
-        count = ready.from_published(
-            videos.features.location,
-            sha256=videos.features.sha256,
-            out=args.out,
-            shard_size=videos.shard_size,
-        )
-        build.write_table(args.shards, [{"shard": "published", "seen": count, "accepted": count}])
-    elif params.source == "parquet":
-        count = ready.from_parquet(videos.parquet.location, compute, out=args.out)
-        build.write_table(args.shards, [{"shard": "ready-made", "seen": count, "accepted": count}])
-    else:
-        build.from_records(params, compute, out=args.out, table=args.shards)
+    build.build(params, compute, out=args.out, table=args.shards)
     tagged.build(params, compute, videos=args.out, out=args.tagged)
 
 

@@ -176,7 +176,7 @@ def test_real_lyrics(real: Callable[[str], Path]) -> None:
 
 def test_openewld_counts(real: Callable[[str], Path]) -> None:
     location = str(real(OPENEWLD))
-    songs, skipped = read_songs(open_source(settings("musicxml", location)))
+    songs, skipped = read_songs(open_source(settings("musicxml", location).chosen))
     assert len(songs) + len(skipped) == 502
     assert Counter(skip.kind for skip in skipped) == {"no lyrics": 38, "labels": 1}
     assert Counter(len(samples.cut(song, FREE)) for song in songs) == {2: 453, 1: 10}
@@ -186,7 +186,7 @@ def test_openewld_counts(real: Callable[[str], Path]) -> None:
 
 def test_lyrics_melody_counts(real: Callable[[str], Path]) -> None:
     location = str(real(LYRICS_MELODY))
-    source = open_source(settings("lmd", location))
+    source = open_source(settings("lmd", location).chosen)
     counts: Counter[str] = Counter()
 
     def read(data: bytes, name: str) -> Skipped:

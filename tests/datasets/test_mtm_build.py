@@ -88,7 +88,7 @@ def listed(tmp_path: Path) -> dict[str, tuple[str, str]]:
 @pytest.fixture(scope="session")
 def music21() -> tuple[list[Song], list[Skipped]]:
     """The default source, read once."""
-    return read_songs(open_source(params({"source": "music21"})))
+    return read_songs(open_source(params({"source": "music21"}).chosen))
 
 
 def test_music21_counts(music21: tuple[list[Song], list[Skipped]]) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -13,20 +14,20 @@ from typing import Any
 import pytest
 import yaml
 
-from unisono import cli
-from unisono.datasets import sources
-from unisono.errors import ProgramError
-from unisono.planning import checks, costs, dag, recipe
+from unisono import cli, config, errors
+from unisono.config import recipe
+from unisono.errors import ConfigError, ProgramError
+from unisono.planning import checks, costs, dag
 
 ROOT = Path(__file__).resolve().parents[2]
-PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-STAGES = dag.read(ROOT / "dvc.yaml", PARAMS)
+SECTIONS = config.load_all(ROOT / "params.yaml")
+STAGES = dag.read(ROOT / "dvc.yaml", (ROOT / "params.yaml").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
-def full() -> dict[str, Any]:
+def full() -> Mapping[str, Any]:
     """The parameters with the full recipe's values."""
-    return yaml.safe_load(recipe.merged(ROOT / "full.yaml", ROOT / "params.yaml"))
+    return config.validate_all(yaml.safe_load(recipe.merged(ROOT / "full.yaml", ROOT / "params.yaml")))
 
 
 @pytest.fixture
@@ -65,51 +66,68 @@ def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 def test_stages_are_unrolled_and_an_edit_reaches_what_follows() -> None:
     assert STAGES["extract_video@audio"].outs[0] == "data/vegas/features/audio"
+    assert STAGES["deal@vegas"].command.startswith("deal --dataset vegas --samples data/vegas/samples")
     start = dag.touched(STAGES, ["mtm.engravings.sheet_plain.engrave_lyrics"])
     assert start == {"engrave_sheet@sheet_plain"}
     reached = dag.downstream(STAGES, start)
-    assert {"extract_asmcmr@sheet_plain", "run_experiment@mtm_cca", "tabulate"} <= set(reached)
-    assert not [name for name in reached if name.startswith(("run_experiment@vegas", "render_audio"))]
+    assert {"extract_asmcmr@sheet_plain", "run_experiments", "tabulate"} <= set(reached)
+    assert not [name for name in reached if name.startswith(("extract_video", "render_audio"))]
     assert dag.touched(STAGES, ["compute.workers"]) == set()
 
 
-def test_every_rate_is_of_a_stage_that_exists() -> None:
-    assert set(costs.RATES) <= {name.partition("@")[0] for name in STAGES}
-
-
-def test_the_full_recipe_costs_more_and_names_its_downloads(full: dict[str, Any], tmp_path: Path) -> None:
-    kinds = {name.partition("@")[0] for name in STAGES}
-    small = {name: costs.n_items(name, PARAMS, tmp_path) for name in sources.SOURCES}
-    large = {name: costs.n_items(name, full, tmp_path) for name in sources.SOURCES}
-    assert small == {"mtm": 902, "vegas": 600, "mv10k": 300}
-    assert large == {"mtm": 14454, "vegas": 28103, "mv10k": 10000}
-    for name in STAGES:
-        before = costs.stage_seconds(name, PARAMS, PARAMS, small, tmp_path)
-        after = costs.stage_seconds(name, full, PARAMS, large, tmp_path)
-        assert before is not None
-        assert after is not None
-        assert 0 < before < 2 * 3600, name
-        if name == "run_experiment@vegas_tnn_c_cca":
-            assert after > 2 * before
-    assert list(costs.downloads(PARAMS, kinds)) == []
-    found = {each.key for each in costs.downloads(full, kinds)}
-    assert {"mtm.source lmd", "mtm.features.vggish.checkpoint", "mv10k.videos.youtube8m.mirrors"} <= found
+def test_the_full_recipe_names_its_items_and_downloads(full: Mapping[str, Any], tmp_path: Path) -> None:
+    read = {key for stage in STAGES.values() for key in stage.params}
+    small, large = (
+        {name: costs.growth(name, sections[name], tmp_path) for name in config.DATASETS}
+        for sections in (SECTIONS, full)
+    )
+    assert small == {"mtm": (902, 1.0), "vegas": (600, 1.0), "mv10k": (300, 1.0)}
+    assert large == {"mtm": (14454, 1.0), "vegas": (28103, 1.0), "mv10k": (10000, 1.0)}
+    assert list(costs.downloads(SECTIONS, read)) == []
+    found = {each.key: each for each in costs.downloads(full, read)}
+    assert {"mtm.songs.lmd", "mtm.features.vggish.checkpoint", "mv10k.videos.youtube8m"} <= set(found)
+    assert found["mv10k.videos.youtube8m"].megabytes > 1e6
     # Published features need no network.
     assert not [key for key in found if key.startswith("vegas")]
+    assert list(costs.downloads(full, {"mtm.split"})) == []
 
 
-def test_a_measured_time_is_scaled(tmp_path: Path) -> None:
-    for name, content in (
-        ("timing/mtm_cca.json", {"wall_s": 7.0}),
-        ("experiments/mtm_cca/metrics.json", {"n_items": 902}),
-    ):
-        path = tmp_path / "results" / name
-        path.parent.mkdir(parents=True)
-        path.write_text(json.dumps(content))
-    items = {"mtm": 902, "vegas": 1, "mv10k": 1}
-    assert costs.stage_seconds("run_experiment@mtm_cca", PARAMS, PARAMS, items, tmp_path) == pytest.approx(7.0)
-    items["mtm"] = 14454
-    assert (costs.stage_seconds("run_experiment@mtm_cca", PARAMS, PARAMS, items, tmp_path) or 0) > 14
+def test_extractors_fetch_what_their_settings_ask_for() -> None:
+    features = SECTIONS["vegas"].features
+    inception = features.inception.model_copy(update={"weights": "pretrained"})
+    i3d = features.i3d.model_copy(update={"weights": "pretrained"})
+    chosen = features.model_copy(update={"inception": inception, "i3d": i3d})
+    sections = {**SECTIONS, "vegas": SECTIONS["vegas"].model_copy(update={"features": chosen})}
+    found = [each.key for each in costs.downloads(sections, {"vegas.features.inception", "vegas.features.i3d"})]
+    # Not the other variant's, not the fitted whitening's, and nothing of a network that no feature set is made by.
+    assert found == ["vegas.features.inception.keras"]
+
+
+def test_what_was_measured_grows_with_the_data_and_nothing_else_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = STAGES["deal@vegas"]
+    assert costs.seconds(stage, {}, {}, tmp_path) is None
+    assert costs.megabytes(stage, {}, tmp_path) is None
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["/x/stages/deal.py", *stage.command.split()[1:]])
+    errors.run(lambda: None)
+    measured = json.loads(errors.time_file(stage.command).read_text(encoding="utf-8"))
+    assert measured["command"] == stage.command
+    errors.time_file(stage.command).write_text(json.dumps(measured | {"seconds": 7.0}), encoding="utf-8")
+    assert costs.seconds(stage, {}, {"vegas": 2.0, "mtm": 9.0}, tmp_path) == 14
+    for out in stage.outs:
+        (tmp_path / out).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / out).write_bytes(bytes(500_000))
+    assert costs.megabytes(stage, {"vegas": 3.0}, tmp_path) == pytest.approx(3)
+
+
+def test_experiments_took_what_their_fits_took(tmp_path: Path) -> None:
+    stage, entry = STAGES["run_experiments"], SECTIONS["experiments"]["mtm_cca"]
+    (tmp_path / "results" / "timing").mkdir(parents=True)
+    assert costs.seconds(stage, {"mtm_cca": entry}, {}, tmp_path) is None
+    (tmp_path / "results" / "timing" / "mtm_cca.json").write_text(json.dumps({"wall_s": 7.0}))
+    assert costs.seconds(stage, {"mtm_cca": entry}, {"mtm": 3.0}, tmp_path) == 21
 
 
 def test_addresses_are_asked(address: str) -> None:
@@ -121,12 +139,14 @@ def test_addresses_are_asked(address: str) -> None:
     assert not checks.url("http://127.0.0.1:1/x").ok
 
 
-def test_what_is_missing_is_named(full: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_missing_is_named(full: Mapping[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
-    failed = {check.what for check in checks.tools(PARAMS, {"render_audio", "engrave_sheet", "build_vegas"})}
-    assert {"timidity", "lilypond", "espeak-ng"} <= failed
-    found = {check.what: check for check in checks.files(full, {"build_vegas", "build_mv10k"})}
+    failed = {check.what for check in checks.tools(SECTIONS, {"render_audio", "engrave_sheet"}) if not check.ok}
+    assert {"timidity", "lilypond"} <= failed
+    (digits,) = checks.files(SECTIONS, ["vegas"])
+    assert digits == ("vegas.source digits", False, "no: espeak-ng is not installed")
+    found = {check.what: check for check in checks.files(full, ["vegas", "mv10k"])}
     assert not found["vegas.source features"].ok
     assert "data/raw/vegas does not exist" in found["vegas.source features"].detail
     assert not found["mv10k.emotion.tags"].ok
@@ -157,7 +177,7 @@ def test_plan_ends_with_status_2_when_something_is_missing(
     said = capsys.readouterr()
     assert "build_mv10k" in said.out
     assert "MISSING vegas.source features" in said.out
-    assert "TB" in said.out
+    assert "stages not measured" in said.out
     assert said.err.startswith("error: ")
     assert "nothing was started" in said.err
     assert (tmp_path / "params.yaml").read_bytes() == (ROOT / "params.yaml").read_bytes()
@@ -175,12 +195,16 @@ def test_sources_are_listed_and_the_chosen_one_is_marked(
     assert "vegas" not in said
 
 
-@pytest.mark.parametrize("dataset", sources.SOURCES)
-def test_the_list_of_sources_is_the_legal_one(dataset: str) -> None:
-    import importlib
-    from typing import get_args
+@pytest.mark.parametrize("dataset", config.DATASETS)
+def test_sources_say_what_they_are(dataset: str) -> None:
+    for name, source in SECTIONS[dataset].sources().items():
+        assert source.about, name
+        assert source.licence, name
+        assert not source.lies_at or source.place, name
 
-    section = getattr(importlib.import_module(f"unisono.config.{dataset}"), dataset.capitalize())
-    assert tuple(sources.SOURCES[dataset]) == get_args(section.model_fields["source"].annotation)
-    for name in sources.SOURCES[dataset]:
-        sources.location(dataset, name, PARAMS)
+
+def test_an_unknown_source_is_named() -> None:
+    raw = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    raw["vegas"]["source"] = "digit"
+    with pytest.raises(ConfigError, match=r"vegas\.source: .*no such source; did you mean 'digits'"):
+        config.validate_all(raw)

@@ -31,7 +31,6 @@ BY_NAME: Mapping[str, str | None] = {
     "unisono": None,
     "unisono.datasets": None,
     "unisono.models": "models",
-    "unisono.datasets.base": "datasets",
     "unisono.features.clips": "extractors",
     # Readers of queries, which no stage runs.
     "unisono.features.query": None,
@@ -77,7 +76,7 @@ def import_closure(module: str | Path) -> set[Path]:
     while todo:
         path = todo.pop()
         found.add(path)
-        todo |= {file for name in _imported(path) for file in _files(name)} - found
+        todo |= {file for name in imported(path) for file in _files(name)} - found
     return {path for path in found if _name(path) not in _WITHOUT_RESULT}
 
 
@@ -260,7 +259,7 @@ def _is_data(path: Path) -> bool:
     return path.suffix not in {".py", ".pyc"}
 
 
-def _imported(path: Path) -> Iterator[str]:
+def imported(path: Path) -> Iterator[str]:
     """Yield the dotted names of ``unisono`` modules that a file imports."""
     for name in _facts(path).imports:
         # `from unisono.media import timidity` names a module, `from unisono.errors import run` does not.

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from unisono.config.mtm import Mtm
+from unisono.config.mtm import Mtm, Music21, ReadyMade
 from unisono.datasets.mtm import corpus, groups, ready, samples
 from unisono.datasets.mtm.samples import Rule
 from unisono.datasets.mtm.song import Skipped
@@ -45,7 +45,7 @@ def build(params: Mtm, *, out: Path, skipped: Path, summary: Path) -> dict[str, 
     DownloadError
         The source cannot be fetched.
     """
-    if params.source == "parquet":
+    if isinstance(params.chosen, ReadyMade):
         rows, facts = _ready_made(params)
         _write_skipped([], skipped)
     else:
@@ -69,7 +69,7 @@ def build(params: Mtm, *, out: Path, skipped: Path, summary: Path) -> dict[str, 
 
 def _from_songs(params: Mtm, skipped: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Read songs, cut and group them."""
-    source = open_source(params)
+    source = open_source(params.chosen)
     songs, skips = read_songs(source)
     n_files = len(songs) + len(skips)
     rule = Rule(params.songs.windows, params.songs.max_duration, params.songs.max_rest, params.songs.grid)
@@ -93,7 +93,7 @@ def _from_songs(params: Mtm, skipped: Path) -> tuple[list[dict[str, Any]], dict[
         },
         "off_grid": samples.off_grid(chosen),
     }
-    if params.source == "music21":
+    if isinstance(params.chosen, Music21):
         facts["collections"] = dict(sorted(Counter(corpus.collection(row["file"]) for row in rows).items()))
     return rows, {**facts, "licences": dict(source.licences)}
 

@@ -1,4 +1,4 @@
-"""Opening the configured source and reading its songs, file by file."""
+"""Opening a source and reading its songs, file by file."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from unisono.config.mtm import Mtm
+from unisono.config.mtm import LMD, Music21, MusicXML
+from unisono.config.sources import Source
 from unisono.datasets.mtm import corpus, lmd, musicxml, samples
 from unisono.datasets.mtm.song import Skipped, Song
 from unisono.errors import DataError
 from unisono.io import archive
 
 
-class Source(NamedTuple):
+class Opened(NamedTuple):
     """An open source: its files, how to read one, and what is known of the licences."""
 
     members: Iterator[tuple[str, bytes]]
@@ -26,17 +27,18 @@ class Source(NamedTuple):
     licences: Mapping[str, str]
 
 
-def open_source(params: Mtm) -> Source:
-    """Open ``music21``, ``musicxml`` or ``lmd``.
+@functools.singledispatch
+def open_source(source: Source) -> Opened:
+    """Open a source; what does so is registered for its class.
 
     Parameters
     ----------
-    params : Mtm
-        Section ``mtm`` of params.yaml.
+    source : Source
+        Of section ``mtm`` of params.yaml.
 
     Returns
     -------
-    Source
+    Opened
 
     Raises
     ------
@@ -44,20 +46,26 @@ def open_source(params: Mtm) -> Source:
         The source is missing or cannot be fetched; mostly known only while it is read, and a wrong checksum only
         at the end.
     """
-    songs = params.songs
-    if params.source == "music21":
-        names: Sequence[str] = songs.music21.collections
-        licences = {name: corpus.COLLECTIONS[name].licence for name in names}
-        return Source(corpus.members(names), read_score, licences)
-    if params.source == "musicxml":
-        location = songs.musicxml.location
-        members = archive.members(location, suffixes=musicxml.SUFFIXES, sha256=songs.musicxml.sha256)
-        return Source(members, read_score, {location: "as its publisher states"})
-    members = archive.members(
-        songs.lmd.location, suffixes=lmd.SUFFIXES, under=songs.lmd.folder, sha256=songs.lmd.sha256
-    )
-    reader = functools.partial(lmd.read, rule=songs.lmd.rule, limit=songs.lmd.limit)
-    return Source(members, reader, {"lmd": lmd.LICENCE})
+    raise NotImplementedError(f"no way to open {type(source).__name__} is registered")
+
+
+@open_source.register
+def _music21(source: Music21) -> Opened:
+    names: Sequence[str] = source.collections
+    licences = {name: corpus.COLLECTIONS[name].licence for name in names}
+    return Opened(corpus.members(names), read_score, licences)
+
+
+@open_source.register
+def _musicxml(source: MusicXML) -> Opened:
+    members = archive.members(source.location, suffixes=musicxml.SUFFIXES, sha256=source.sha256)
+    return Opened(members, read_score, {source.location: "as its publisher states"})
+
+
+@open_source.register
+def _lmd(source: LMD) -> Opened:
+    members = archive.members(source.location, suffixes=lmd.SUFFIXES, under=source.folder, sha256=source.sha256)
+    return Opened(members, functools.partial(lmd.read, rule=source.rule, limit=source.limit), {"lmd": lmd.LICENCE})
 
 
 def read_score(data: bytes, file: str) -> Song | Skipped:
@@ -66,12 +74,12 @@ def read_score(data: bytes, file: str) -> Song | Skipped:
     return samples.sung_line(score.lines, file, score.title or PurePosixPath(file).stem)
 
 
-def read_songs(source: Source) -> tuple[list[Song], list[Skipped]]:
+def read_songs(source: Opened) -> tuple[list[Song], list[Skipped]]:
     """Read every song of a source.
 
     Parameters
     ----------
-    source : Source
+    source : Opened
 
     Returns
     -------

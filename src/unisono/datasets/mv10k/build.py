@@ -9,6 +9,7 @@ at the shard where it stopped, and ends with the same bytes.
 from __future__ import annotations
 
 import csv
+import functools
 import hashlib
 import json
 import shutil
@@ -19,8 +20,9 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from unisono.config.compute import Compute
-from unisono.config.mv10k import Mv10k
-from unisono.datasets.mv10k import filtering, simulated, youtube8m
+from unisono.config.mv10k import Mv10k, Published, ReadyMade, Simulated, YouTube8M
+from unisono.config.sources import Source
+from unisono.datasets.mv10k import filtering, ready, simulated, youtube8m
 from unisono.datasets.mv10k.rules import REASONS, Rule, read_vocabulary
 from unisono.errors import DataError, DownloadError
 from unisono.io import parquet, tfrecord
@@ -41,6 +43,44 @@ class _Filtered(NamedTuple):
     path: Path
     ids: list[str]
     counts: dict[str, int]
+
+
+def build(config: Mv10k, compute: Compute, *, out: Path, table: Path) -> None:
+    """Build the videos of the configured source; see `from_records` and `ready`.
+
+    Parameters
+    ----------
+    config, compute, out, table
+        As for `from_records`.
+    """
+    _fill(config.chosen, config, compute, out, table)
+
+
+@functools.singledispatch
+def _fill(source: Source, config: Mv10k, compute: Compute, out: Path, table: Path) -> None:
+    """Write the videos of a source; what does so is registered for its class."""
+    raise NotImplementedError(f"no way to build from {type(source).__name__} is registered")
+
+
+@_fill.register(Simulated)
+@_fill.register(YouTube8M)
+def _records(source: Source, config: Mv10k, compute: Compute, out: Path, table: Path) -> None:
+    del source
+    from_records(config, compute, out=out, table=table)
+
+
+@_fill.register
+def _published(source: Published, config: Mv10k, compute: Compute, out: Path, table: Path) -> None:
+    del compute
+    count = ready.from_published(source.location, sha256=source.sha256, out=out, shard_size=config.videos.shard_size)
+    write_table(table, [{"shard": "published", "seen": count, "accepted": count}])
+
+
+@_fill.register
+def _ready_made(source: ReadyMade, config: Mv10k, compute: Compute, out: Path, table: Path) -> None:
+    del config
+    count = ready.from_parquet(source.location, compute, out=out)
+    write_table(table, [{"shard": "ready-made", "seen": count, "accepted": count}])
 
 
 def from_records(config: Mv10k, compute: Compute, *, out: Path, table: Path) -> None:
@@ -70,12 +110,12 @@ def from_records(config: Mv10k, compute: Compute, *, out: Path, table: Path) -> 
         "scratch": str(scratch / "shards"),
         "seed": config.videos.simulated.seed,
     }
-    if config.source == "simulated":
+    if isinstance(config.chosen, YouTube8M):
+        shards, limit = _public_shards(config, scratch), config.chosen.max_videos
+        group_size = config.chosen.shards_per_group
+    else:
         shards, limit = _simulated_shards(config), None
         group_size = max(len(shards), 1)
-    else:
-        shards, limit = _public_shards(config, scratch), config.videos.youtube8m.max_videos
-        group_size = config.videos.youtube8m.shards_per_group
     rows: list[tuple[Path, int]] = []
     read: list[_Filtered] = []
     known: set[str] = set()

@@ -8,6 +8,7 @@ unfinished work, where all that follows works on them in parallel.
 from __future__ import annotations
 
 import csv
+import functools
 import hashlib
 import json
 import shutil
@@ -19,7 +20,9 @@ from typing import Any
 import pyarrow as pa
 
 from unisono.config.compute import Compute
-from unisono.config.vegas import Vegas
+from unisono.config.sources import Source
+from unisono.config.vegas import Archive, Digits, Published, ReadyMade, Vegas, YouTube
+from unisono.datasets import items
 from unisono.datasets.vegas import Clip, Rejected, archive, drawing, published, ready, youtube
 from unisono.errors import DataError
 from unisono.io import download, files, parquet
@@ -74,28 +77,18 @@ def build(
     ConfigError, DownloadError, ProgramError
         As the sources raise them.
     """
-    rejected: list[Rejected] = []
-    statuses: list[Mapping[str, Any]] = []
-    facts: dict[str, Any] = {"source": config.source}
-    if config.source == "digits":
-        planned = drawing.build(config, compute, out=out)
-        facts |= _facts([clip.label for clip in planned])
-    elif config.source == "features":
-        data = published.build(config, config.clips.features.location or str(raw), out=out)
-        facts |= {"layout": data["layout"], "scales": data["scales"]}
-        facts |= _facts(data["labels"])
-    else:
-        facts |= _Selection(config, compute, out).run(raw, rejected, statuses, status)
-    if config.source != "features":
+    made = _Building(config, compute, raw, out, status)
+    facts = {"source": config.source, **_fill(config.chosen, made)}
+    if "duration_s" in items.columns_of(out):
         lengths = sorted(parquet.to_numpy(parquet.read(out, ["duration_s"])["duration_s"]).tolist())
         facts["duration_s"] = {
             "min": round(lengths[0], 3),
             "mean": round(sum(lengths) / len(lengths), 3),
             "max": round(lengths[-1], 3),
         }
-    facts["n_skipped"] = len(rejected)
-    write_status(status, statuses)
-    write_skipped(skipped, rejected)
+    facts["n_skipped"] = len(made.rejected)
+    write_status(status, made.statuses)
+    write_skipped(skipped, made.rejected)
     with files.replacing(summary) as temporary:
         temporary.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return facts
@@ -114,65 +107,17 @@ def write_status(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
         writer.writerows(rows)
 
 
-class _Selection:
-    """Sources of video files: stage, check, store."""
+class _Building:
+    """Clips on their way from a source to the samples: staged, checked, stored."""
 
-    def __init__(self, config: Vegas, compute: Compute, out: Path) -> None:
-        self.config, self.compute, self.out = config, compute, out
+    def __init__(self, config: Vegas, compute: Compute, raw: Path, out: Path, status: Path) -> None:
+        self.config, self.compute, self.raw, self.out, self.status = config, compute, raw, out, status
+        self.rejected: list[Rejected] = []
+        self.statuses: list[Mapping[str, Any]] = []
         digest = hashlib.sha256(str(out.resolve()).encode()).hexdigest()[:12]
         self.scratch = compute.scratch.absolute() / f"vegas-{digest}"
 
-    def run(
-        self, raw: Path, rejected: list[Rejected], statuses: list[Mapping[str, Any]], status: Path
-    ) -> dict[str, Any]:
-        clips, source = self.config.clips, self.config.source
-        columns = ["id", "label", "duration_s", "video"]
-        if source == "parquet":
-            found = ready.look(Path(clips.parquet.location or raw))
-            columns += ["fold"] if found.folds else []
-            staged = [
-                Shard(parquet.shard_name(i), (path,), n)
-                for i, (path, n) in enumerate(zip(found.files, found.sizes, strict=True))
-            ]
-        elif source == "archive":
-            settings = clips.archive
-            location = settings.location or str(raw)
-            if download.local_path(location) is None:
-                kept = self.compute.scratch.absolute() / "vegas-downloads" / location.rsplit("/", 1)[-1]
-                location = str(download.fetch(location, kept, sha256=settings.sha256, description="clips"))
-            offered = archive.clips(location, sha256=settings.sha256, classes=settings.classes)
-            staged = self._stage(offered, rejected)
-        else:
-            staged = self._stage(self._pieces(raw, statuses, status), rejected)
-        return self._select(staged, columns, rejected)
-
-    def _pieces(self, raw: Path, statuses: list[Mapping[str, Any]], status: Path) -> Iterator[Clip | Rejected]:
-        """Fetch YouTube's videos and note what became of each; too few of them are an error."""
-        settings = self.config.clips.youtube
-        pieces = youtube.read_list(Path(settings.list) if settings.list else raw / "clips.csv")
-        folder = self.compute.scratch.absolute() / f"vegas-youtube-{settings.max_height}"
-        found = youtube.fetch(pieces, settings, folder)
-        for piece in pieces:
-            state = found[piece.youtube_id]
-            values = (piece.id, *piece, state.status, state.reason)
-            statuses.append(dict(zip(STATUS, values, strict=True)))
-        available = sum(row["status"] == "available" for row in statuses)
-        if available < settings.min_available * len(pieces):
-            write_status(status, statuses)
-            raise DataError(
-                f"vegas: {available} of {len(pieces)} pieces are available, fewer than "
-                f"vegas.clips.youtube.min_available = {settings.min_available:g} of them; {status} says why: run "
-                "again later, or lower it"
-            )
-        for piece in pieces:
-            state = found[piece.youtube_id]
-            if state.path is None:
-                yield Rejected(piece.id, f"{state.status}: {state.reason}")
-            else:
-                part = (piece.start_s, piece.end_s)
-                yield Clip(piece.id, piece.label, f"{piece.id}.mp4", state.path.read_bytes(), part)
-
-    def _stage(self, offered: Iterable[Clip | Rejected], rejected: list[Rejected]) -> list[Shard]:
+    def stage(self, offered: Iterable[Clip | Rejected]) -> list[Shard]:
         """Write clips as they are to shards of unfinished work."""
         folder = self.scratch / "staged"
         shutil.rmtree(folder, ignore_errors=True)
@@ -196,7 +141,7 @@ class _Selection:
 
         for clip in offered:
             if isinstance(clip, Rejected):
-                rejected.append(clip)
+                self.rejected.append(clip)
                 continue
             if clip.id in names:
                 raise DataError(f"vegas: {names[clip.id]} and {clip.name} both have the id {clip.id!r}; rename one")
@@ -208,19 +153,19 @@ class _Selection:
         flush()
         return shards
 
-    def _select(self, staged: Sequence[Shard], columns: Sequence[str], rejected: list[Rejected]) -> dict[str, Any]:
-        """Decode all clips, and store those that pass."""
+    def select(self, staged: Sequence[Shard], more: Sequence[str] = ()) -> dict[str, Any]:
+        """Decode all clips, and store those that pass, with the columns `more` that they bring."""
         params = {
             "min_duration_s": self.config.clips.min_duration_s,
             "max_duration_s": self.config.clips.max_duration_s,
-            "columns": list(columns),
+            "columns": ["id", "label", "duration_s", "video", *more],
             "metadata": {"dataset": "vegas", "source": self.config.source},
         }
         answers = map_shards(
             check_shard, staged, self.out, params=params, compute=self.compute, description="check clips"
         )
         shutil.rmtree(self.scratch, ignore_errors=True)
-        rejected += [Rejected(*row) for answer in answers for row in answer["rejected"]]
+        self.rejected += [Rejected(*row) for answer in answers for row in answer["rejected"]]
         labels = [label for answer in answers for label in answer["labels"]]
         if not labels:
             shutil.rmtree(self.out, ignore_errors=True)
@@ -234,6 +179,72 @@ class _Selection:
             else:
                 path.unlink()
         return _facts(labels)
+
+
+@functools.singledispatch
+def _fill(source: Source, made: _Building) -> dict[str, Any]:
+    """Write the samples of a source and count them; what does so is registered for its class."""
+    raise NotImplementedError(f"no way to build from {type(source).__name__} is registered")
+
+
+@_fill.register
+def _digits(source: Digits, made: _Building) -> dict[str, Any]:
+    del source
+    return _facts([clip.label for clip in drawing.build(made.config, made.compute, out=made.out)])
+
+
+@_fill.register
+def _published(source: Published, made: _Building) -> dict[str, Any]:
+    data = published.build(made.config, source.location or str(made.raw), out=made.out)
+    return {"layout": data["layout"], "scales": data["scales"], **_facts(data["labels"])}
+
+
+@_fill.register
+def _ready_made(source: ReadyMade, made: _Building) -> dict[str, Any]:
+    found = ready.look(Path(source.location or made.raw))
+    files_and_sizes = zip(found.files, found.sizes, strict=True)
+    staged = [Shard(parquet.shard_name(i), (path,), n) for i, (path, n) in enumerate(files_and_sizes)]
+    return made.select(staged, ["fold"] if found.folds else [])
+
+
+@_fill.register
+def _archive(source: Archive, made: _Building) -> dict[str, Any]:
+    location = source.location or str(made.raw)
+    if download.local_path(location) is None:
+        kept = made.compute.scratch.absolute() / "vegas-downloads" / location.rsplit("/", 1)[-1]
+        location = str(download.fetch(location, kept, sha256=source.sha256, description="clips"))
+    return made.select(made.stage(archive.clips(location, sha256=source.sha256, classes=source.classes)))
+
+
+@_fill.register
+def _youtube(source: YouTube, made: _Building) -> dict[str, Any]:
+    return made.select(made.stage(_pieces(source, made)))
+
+
+def _pieces(source: YouTube, made: _Building) -> Iterator[Clip | Rejected]:
+    """Fetch YouTube's videos and note what became of each; too few of them are an error."""
+    pieces = youtube.read_list(Path(source.list) if source.list else made.raw / "clips.csv")
+    folder = made.compute.scratch.absolute() / f"vegas-youtube-{source.max_height}"
+    found = youtube.fetch(pieces, source, folder)
+    for piece in pieces:
+        state = found[piece.youtube_id]
+        values = (piece.id, *piece, state.status, state.reason)
+        made.statuses.append(dict(zip(STATUS, values, strict=True)))
+    available = sum(row["status"] == "available" for row in made.statuses)
+    if available < source.min_available * len(pieces):
+        write_status(made.status, made.statuses)
+        raise DataError(
+            f"vegas: {available} of {len(pieces)} pieces are available, fewer than "
+            f"vegas.clips.youtube.min_available = {source.min_available:g} of them; {made.status} says why: run "
+            "again later, or lower it"
+        )
+    for piece in pieces:
+        state = found[piece.youtube_id]
+        if state.path is None:
+            yield Rejected(piece.id, f"{state.status}: {state.reason}")
+        else:
+            part = (piece.start_s, piece.end_s)
+            yield Clip(piece.id, piece.label, f"{piece.id}.mp4", state.path.read_bytes(), part)
 
 
 def check_shard(shard: Shard, destination: Path, params: Mapping[str, Any]) -> dict[str, Any]:
