@@ -123,7 +123,7 @@ def test_the_default_folds_of_music_videos_and_parts_of_songs_are_dealt_evenly(t
 
 
 def test_an_unknown_data_set_is_named() -> None:
-    with pytest.raises(ConfigError, match=r"there is no 'vega'; did you mean 'vegas'"):
+    with pytest.raises(ConfigError, match=r"there is no data set 'vega'; did you mean 'vegas'"):
         dataset_of("vega")
 
 

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from unisono.config.whole import SECTIONS
 
 from unisono import cli, models
 from unisono.config.compute import Compute
 from unisono.config.experiments import Experiment
 from unisono.evaluation.checks import check_experiment
+from unisono.evaluation.params_file import readers
 from unisono.planning import dag
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -248,7 +248,7 @@ def _known(key: str) -> bool:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_parameters_exist(page: Path) -> None:
-    sections = "|".join(SECTIONS)
+    sections = "|".join(readers())
     text = PIECE.sub("", page.read_text(encoding="utf-8"))
     # In backquotes alone; `key: value` and `key=value` count for their key.
     named = re.findall(rf"`(?:{sections})\.[a-z0-9_.]+[:=`]", text)

@@ -29,7 +29,8 @@ def leaves(changes: dict, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], o
 
 
 def test_the_full_recipe_fits_the_committed_parameters() -> None:
-    text = recipe.merged(FULL, ROOT / "params.yaml")
+    text, sections = recipe.merged(FULL, ROOT / "params.yaml")
+    assert sections["mtm"].source == "lmd"
     after = yaml.safe_load(text)
     for path, value in leaves(yaml.safe_load(FULL.read_text(encoding="utf-8"))).items():
         here = after

@@ -55,7 +55,7 @@ STAGES = resolved()
 
 
 #: Stages that import a package whose modules are imported by name, and import none by name themselves.
-NOT_RUN = {("models", "plot_spaces"), ("models", "write_data_card"), ("models", "write_report")}
+NOT_RUN = {("models", stage) for stage in ("plot_example", "plot_spaces", "write_data_card", "write_report")}
 
 FINGERPRINTS = code.fingerprints(ROOT / "stages")
 

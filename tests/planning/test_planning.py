@@ -14,20 +14,22 @@ from typing import Any
 import pytest
 import yaml
 
-from unisono import cli, config, errors
-from unisono.config import recipe
+from unisono import cli, errors
+from unisono.datasets.base import names
 from unisono.errors import ConfigError, ProgramError
+from unisono.evaluation import recipe
+from unisono.evaluation.params_file import check_params_file
 from unisono.planning import checks, costs, dag
 
 ROOT = Path(__file__).resolve().parents[2]
-SECTIONS = config.load_all(ROOT / "params.yaml")
+SECTIONS = check_params_file(ROOT / "params.yaml")
 STAGES = dag.read(ROOT / "dvc.yaml", (ROOT / "params.yaml").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
 def full() -> Mapping[str, Any]:
     """The parameters with the full recipe's values."""
-    return config.validate_all(yaml.safe_load(recipe.merged(ROOT / "full.yaml", ROOT / "params.yaml")))
+    return recipe.merged(ROOT / "full.yaml", ROOT / "params.yaml")[1]
 
 
 @pytest.fixture
@@ -78,8 +80,7 @@ def test_stages_are_unrolled_and_an_edit_reaches_what_follows() -> None:
 def test_the_full_recipe_names_its_items_and_downloads(full: Mapping[str, Any], tmp_path: Path) -> None:
     read = {key for stage in STAGES.values() for key in stage.params}
     small, large = (
-        {name: costs.growth(name, sections[name], tmp_path) for name in config.DATASETS}
-        for sections in (SECTIONS, full)
+        {name: costs.growth(name, sections[name], tmp_path) for name in names()} for sections in (SECTIONS, full)
     )
     assert small == {"mtm": (902, 1.0), "vegas": (600, 1.0), "mv10k": (300, 1.0)}
     assert large == {"mtm": (14454, 1.0), "vegas": (28103, 1.0), "mv10k": (10000, 1.0)}
@@ -195,7 +196,7 @@ def test_sources_are_listed_and_the_chosen_one_is_marked(
     assert "vegas" not in said
 
 
-@pytest.mark.parametrize("dataset", config.DATASETS)
+@pytest.mark.parametrize("dataset", names())
 def test_sources_say_what_they_are(dataset: str) -> None:
     for name, source in SECTIONS[dataset].sources().items():
         assert source.about, name
@@ -203,8 +204,9 @@ def test_sources_say_what_they_are(dataset: str) -> None:
         assert not source.lies_at or source.place, name
 
 
-def test_an_unknown_source_is_named() -> None:
+def test_an_unknown_source_is_named(tmp_path: Path) -> None:
     raw = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     raw["vegas"]["source"] = "digit"
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(raw), encoding="utf-8")
     with pytest.raises(ConfigError, match=r"vegas\.source: .*no such source; did you mean 'digits'"):
-        config.validate_all(raw)
+        check_params_file(tmp_path / "params.yaml")

@@ -20,13 +20,11 @@ from unisono.datasets.base import dataset_of, names
 from unisono.errors import ConfigError
 from unisono.evaluation.checks import check_experiment
 
-#: What reads each section but those of the data sets.
-SECTIONS: dict[str, Callable[[Path], Any]] = {
-    "compute": Compute.load,
-    "experiments": load_experiments,
-    "models": load_models,
-    "report": Report.load,
-}
+
+def readers() -> dict[str, Callable[[Path], Any]]:
+    """Say what reads each section: those of the data sets are theirs."""
+    own = {"compute": Compute.load, "experiments": load_experiments, "models": load_models, "report": Report.load}
+    return dict(sorted({**own, **{name: dataset_of(name).settings.load for name in names()}}.items()))
 
 
 def load_all(path: Path = PARAMS_FILE) -> dict[str, Any]:
@@ -47,11 +45,11 @@ def load_all(path: Path = PARAMS_FILE) -> dict[str, Any]:
     ConfigError
         The file is missing or not YAML; a key is unknown (with the nearest legal one), missing or out of range.
     """
-    sections = SECTIONS | {name: dataset_of(name).settings.load for name in names()}
+    sections = readers()
     for key in read_yaml(path):
         if key not in sections:
             raise ConfigError(f"{key}: unknown section of {path}; {nearest(str(key), sections)}")
-    return {name: load(path) for name, load in sorted(sections.items())}
+    return {name: load(path) for name, load in sections.items()}
 
 
 def check_params_file(path: Path = PARAMS_FILE) -> dict[str, Any]:

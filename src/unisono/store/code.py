@@ -30,6 +30,8 @@ BY_NAME: Mapping[str, str | None] = {
     # What a user finds in the package, loaded when asked for.
     "unisono": None,
     "unisono.datasets": None,
+    # What each data set is.
+    "unisono.datasets.base": "datasets",
     "unisono.models": "models",
     "unisono.features.clips": "extractors",
     # Readers of queries, which no stage runs.
