@@ -69,7 +69,7 @@ def test_a_misspelt_key_is_named_with_the_nearest_legal_one(
 @pytest.mark.parametrize(
     ("place", "value", "message"),
     [
-        (("mtm", "source"), "midi", r"mtm.source: .*no such source; legal names: lmd, music21.*got 'midi'"),
+        (("mtm", "source"), "midi", r"mtm.source: .*no such source; did you mean 'lmd'.*got 'midi'"),
         (("mtm", "audio", "sample_rate"), 10, r"mtm.audio.sample_rate: .*8000.*got 10"),
         (("mtm", "split", "fractions"), [0.5, 0.5, 0.5], "mtm.split.fractions: .*sum to 1"),
         (("mtm", "songs", "music21", "collections"), [], "mtm.songs.music21.collections: "),

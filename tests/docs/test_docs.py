@@ -26,7 +26,7 @@ from unisono.planning import dag
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "data" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-STAGES = dag.read(ROOT / "dvc.yaml", PARAMS)
+STAGES = dag.read(ROOT / "dvc.yaml", (ROOT / "params.yaml").read_text(encoding="utf-8"))
 PIECE = re.compile(r"<!-- (file|run|params): (\S+) -->\n```\w+\n(.*?)```", re.DOTALL)
 
 

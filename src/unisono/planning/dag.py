@@ -62,15 +62,15 @@ def read(path: Path, params: str) -> dict[str, Stage]:
         (folder / "params.yaml").write_text(params, encoding="utf-8")
         index = Repo(name).index
         found = {}
-        for stage in sorted(index.stages, key=lambda stage: str(stage.addressing)):
+        for stage in sorted(index.stages, key=lambda stage: str(stage.name)):
             settings = [dep for dep in stage.deps if hasattr(dep, "params")]
-            found[stage.addressing] = Stage(
-                stage.addressing,
+            found[stage.name] = Stage(
+                stage.name,
                 " ".join(stage.cmd.partition("-m stages.")[2].split()),
                 tuple(dep.def_path for dep in stage.deps if dep not in settings),
                 tuple(out.def_path for out in stage.outs),
                 tuple(key for dep in settings for key in dep.params),
-                frozenset(later.addressing for later in ancestors(index.graph, stage)),
+                frozenset(later.name for later in ancestors(index.graph, stage)),
             )
     return found
 
