@@ -31,10 +31,10 @@ class Part(NamedTuple):
         Id.
     place : str
         View, or feature set where a view has several looks; ``title`` and ``group`` are said beside the id.
-    kind : {"text", "pictures", "sheet", "sound", "features"}
+    kind : {"text", "frames", "soundtrack", "sound", "sheet", "features"}
     content : object
-        A text; frames (n, h, w, 3) of uint8, one per second; an encoded picture of a staff; (samples (n,), rate in
-        Hz); numbers over time (n, d).
+        A text; the bytes of a video file (``frames``, ``soundtrack``), of a sound file or of the picture of a staff,
+        decoded by who shows them; numbers over time (n, d).
     """
 
     item: str

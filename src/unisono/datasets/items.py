@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from unisono.datasets.base import Part
 from unisono.errors import DataError
 from unisono.io import parquet
+
+#: Rate to which the sound of a video is decoded, in Hz.
+SOUNDTRACK_HZ = 16_000
 
 
 def columns_of(source: Path) -> list[str]:
@@ -63,10 +68,10 @@ def readable(source: Path, columns: Sequence[str], wanted: Iterable[str]) -> Ite
     yield from found.items()
 
 
-def attempt(item: str, place: str, kind: str, make: Callable[..., Any], *content: Any) -> Iterator[Part]:
-    """Yield a part of an item, what `make` gives for `content`, unless its file is damaged."""
-    try:
-        made = make(*content)
-    except DataError:
-        return
-    yield Part(item, place, kind, made)
+def heard(part: Part) -> tuple[np.ndarray, int]:
+    """Decode a sound or a soundtrack: samples (n,) of float32 and their rate in Hz; `DataError` when damaged."""
+    from unisono.media import audio, video
+
+    if part.kind == "soundtrack":
+        return video.sound(part.content, SOUNDTRACK_HZ), SOUNDTRACK_HZ
+    return audio.decode(part.content)

@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from unisono.datasets import items
 from unisono.datasets.base import Part
 from unisono.features import logmel
+from unisono.media import video
 
 
 def picture(part: Part) -> np.ndarray:
@@ -24,13 +26,14 @@ def picture(part: Part) -> np.ndarray:
         The frame in the middle; the line of music; of a sound the log-mel spectrogram (64, n), low bands at the bottom;
         of features (d, n).
     """
-    if part.kind == "sound":
-        samples, rate = part.content
+    if part.kind in ("sound", "soundtrack"):
+        samples, rate = items.heard(part)
         sound = logmel.resample(samples, rate)
         # At least one frame of the spectrogram, whatever the length.
         return logmel.log_mel(np.pad(sound, (0, max(0, logmel.WINDOW - len(sound))))).T[::-1]
-    if part.kind == "pictures":
-        return np.asarray(part.content[len(part.content) // 2])
+    if part.kind == "frames":
+        frames = video.frames(part.content)
+        return np.asarray(frames[len(frames) // 2])
     if part.kind == "features":
         return np.asarray(part.content, dtype=float).T
     return _opened(part.content)

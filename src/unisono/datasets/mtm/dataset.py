@@ -43,7 +43,6 @@ class Mtm(DataSet):
     def show(self, folder: Path, wanted: Iterable[str]) -> Iterator[Part]:
         """Show lyrics and printed music (once per engraving), and play the piano."""
         from unisono.datasets import items
-        from unisono.media import audio
 
         texts = ["song", "title", "syllables", "word_index"]
         for item, values in items.readable(folder / "samples", texts, wanted):
@@ -55,7 +54,7 @@ class Mtm(DataSet):
                 groups.setdefault(word, []).append(syllable)
             yield Part(item, "lyrics", "text", " ".join("-".join(group) for group in groups.values()))
         for item, (sound,) in items.readable(folder / "audio", ["audio"], wanted):
-            yield from items.attempt(item, "audio", "sound", audio.decode, sound["bytes"].as_py())
+            yield Part(item, "audio", "sound", sound["bytes"].as_py())
         for engraving in sorted((folder / "engraved").glob("*")):
             for item, (printed,) in items.readable(engraving, ["picture"], wanted):
                 yield Part(item, engraving.name, "sheet", printed["bytes"].as_py())

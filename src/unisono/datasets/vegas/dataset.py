@@ -12,9 +12,6 @@ from unisono.datasets.base import DataSet, Part
 if TYPE_CHECKING:
     import numpy as np
 
-#: Of the sound of a clip, in Hz.
-SAMPLE_RATE = 16_000
-
 
 class Vegas(DataSet):
     """Clips, of which each is an item."""
@@ -31,12 +28,11 @@ class Vegas(DataSet):
     def show(self, folder: Path, wanted: Iterable[str]) -> Iterator[Part]:
         """Show the frames and play the sound of clips."""
         from unisono.datasets import items
-        from unisono.media import video
 
         for item, (clip,) in items.readable(folder / "samples", ["video"], wanted):
             content = clip["bytes"].as_py()
-            yield from items.attempt(item, "visual", "pictures", video.frames, content)
-            yield from items.attempt(item, "audio", "sound", _heard, content)
+            yield Part(item, "visual", "frames", content)
+            yield Part(item, "audio", "soundtrack", content)
 
     def lengths(self, folder: Path) -> tuple[str, np.ndarray] | None:
         """Read the lengths of the clips; published features have none."""
@@ -47,13 +43,6 @@ class Vegas(DataSet):
         if "duration_s" not in items.columns_of(samples):
             return None
         return "seconds", parquet.to_numpy(parquet.read(samples, ["duration_s"]).column("duration_s"))
-
-
-def _heard(clip: bytes) -> tuple[np.ndarray, int]:
-    """Decode the sound of a clip; gives its rate, too."""
-    from unisono.media import video
-
-    return video.sound(clip, SAMPLE_RATE), SAMPLE_RATE
 
 
 DATASET = Vegas()

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
+from unisono.datasets import items
 from unisono.datasets.base import Part, dataset_of
 from unisono.errors import DataError
+from unisono.media import video
 from unisono.report.html import media
 from unisono.store import pieces
 
@@ -70,10 +72,17 @@ def read(dataset: str, folder: Path, wanted: Iterable[str], *, sound_s: float) -
             shown.group = part.content
         else:
             try:
-                shown.parts.setdefault(part.place, []).append(_rendered(part, sound_s))
+                shown.parts.setdefault(part.place, []).append(_kept(part, sound_s))
             except DataError:
                 shown.parts.pop(part.place, None)
     return found
+
+
+def _kept(part: Part, sound_s: float) -> dict[str, str]:
+    """Render a part, or take it from an earlier run: decoding and encoding take time."""
+    facts = (pieces.code(__name__), part.place, part.kind, part.content, sound_s)
+    kept: dict[str, str] = json.loads(pieces.made(lambda: json.dumps(_rendered(part, sound_s)).encode(), *facts))
+    return kept
 
 
 def _rendered(part: Part, sound_s: float) -> dict[str, str]:
@@ -81,12 +90,12 @@ def _rendered(part: Part, sound_s: float) -> dict[str, str]:
     content = part.content
     if part.kind == "text":
         return {"kind": "text", "text": content}
-    if part.kind == "sound":
-        samples, rate = content
-        return _sound(samples, rate, sound_s)
-    if part.kind == "pictures":
-        n = min(len(content), media.FRAMES)
-        return {"kind": "picture", "src": media.strip(content), "alt": f"{n} frames of a clip of {len(content)} s"}
+    if part.kind in ("sound", "soundtrack"):
+        return _sound(*items.heard(part), sound_s)
+    if part.kind == "frames":
+        frames = video.frames(content)
+        n = min(len(frames), media.FRAMES)
+        return {"kind": "picture", "src": media.strip(frames), "alt": f"{n} frames of a clip of {len(frames)} s"}
     if part.kind == "features":
         alt = f"{part.place} features over {len(content)} s"
         return {"kind": "picture", "src": media.features(content), "alt": alt}
