@@ -294,11 +294,12 @@ def to_arrays(module: torch.nn.Module, prefix: str) -> dict[str, np.ndarray]:
 
 
 def from_arrays(module: torch.nn.Module, arrays: Mapping[str, np.ndarray], prefix: str) -> Any:
-    """Load the weights that `to_arrays` gave; return the module, on the CPU, for evaluation."""
+    """Load the weights that `to_arrays` gave; return the module, in their precision, on the CPU, for evaluation."""
     import torch
 
     start = f"{prefix}."
     state = {name.removeprefix(start): torch.tensor(a) for name, a in arrays.items() if name.startswith(start)}
+    module.to(next(tensor.dtype for tensor in state.values() if tensor.is_floating_point()))
     module.load_state_dict(state)
     return module.cpu().eval()
 
@@ -314,13 +315,14 @@ def embed(network: torch.nn.Module, array: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    np.ndarray [shape=(n, k), dtype=float32]
+    np.ndarray [shape=(n, k), dtype=that of the network]
     """
     import torch
 
+    dtype = next(network.parameters()).detach().numpy().dtype
     with torch.inference_mode():
         parts = [
-            network(torch.as_tensor(np.asarray(array[start : start + BATCH], dtype=np.float32))).numpy()
+            network(torch.as_tensor(np.asarray(array[start : start + BATCH], dtype=dtype))).numpy()
             for start in range(0, max(len(array), 1), BATCH)
         ]
     return np.concatenate(parts)
