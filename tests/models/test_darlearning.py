@@ -307,4 +307,4 @@ def test_divergence_raises() -> None:
     views = {view: array * np.float32(1e30) for view, array in three_views().items()}
     views["audio"][0] = 3e38
     with pytest.raises(TrainingError, match=r"darlearning: training diverged in epoch \d, .* is nan"):
-        make(learning_rate=1e38).fit(views)
+        make(learning_rate=1e308).fit(views)
