@@ -73,9 +73,8 @@ def downloads(sections: Mapping[str, Any], params: Iterable[str]) -> Iterator[Do
 
 def _published(block: Section, at: str) -> Iterator[tuple[str, str]]:
     """Yield key and value of the texts below a block that its settings ask for."""
-    wanted = (
-        getattr(block, "weights", "pretrained") == "pretrained" and getattr(block, "method", "published") == "published"
-    )
+    asked = {"weights": "pretrained", "method": "published", "rule": "no_other_vertical"}
+    wanted = all(getattr(block, name, value) == value for name, value in asked.items())
     used = set(getattr(block, "sets", {}).values())
     for name, value in block:
         if isinstance(value, Source) or (used and isinstance(value, Section) and name not in used):
