@@ -125,11 +125,12 @@ def run(tree: Path, command: str) -> None:
 HEADLINES = """
 import json, sys
 from pathlib import Path
+from unisono.evaluation.results import read_results
 from unisono.config.experiments import load_experiments
 from unisono.config.report import Report
 from unisono.report import tables
 entries = {key: entry for key, entry in load_experiments().items() if entry.dataset == sys.argv[1]}
-runs = tables.read_results(entries, Report.load(), Path("results/experiments"))
+runs = read_results(entries, Report.load(), Path("results/experiments"))
 Path(sys.argv[2]).write_text(json.dumps(tables.headlines(runs)))
 """
 

@@ -19,10 +19,11 @@ def main() -> None:
     parser.add_argument("--figures", type=Path, required=True, help="folder for the pictures, as PNG and SVG")
     args = parser.parse_args()
 
-    from unisono.report import curves, losses, sweeps, tables
+    from unisono.evaluation.results import read_results
+    from unisono.report import curves, losses, sweeps
     from unisono.store import pieces
 
-    runs = tables.read_results(load_experiments(), Report.load(), args.experiments)
+    runs = read_results(load_experiments(), Report.load(), args.experiments)
     with pieces.opened(Compute.load().scratch, "plot_curves"):
         curves.write_recall(runs, table=args.plots / "recall.csv", picture=args.figures / "recall")
         curves.write_precision(runs, plots=args.plots, figures=args.figures)

@@ -17,10 +17,11 @@ def main() -> None:
     parser.add_argument("--metrics", type=Path, required=True, help="JSON file for the headline numbers")
     args = parser.parse_args()
 
+    from unisono.evaluation.results import read_results
     from unisono.report import above_chance, chunks, index, layouts, orderings, tables
 
     looks = Report.load()
-    runs = tables.read_results(load_experiments(), looks, args.experiments)
+    runs = read_results(load_experiments(), looks, args.experiments)
     layouts.write(runs, args.tables)
     orderings.write(runs, args.tables)
     above_chance.write(runs, looks.above_chance, args.tables)

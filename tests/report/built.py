@@ -15,6 +15,7 @@ from PIL import Image
 from tests.report.fabricated import Fabricated
 from unisono.config.experiments import Experiment, Variant
 from unisono.config.report import Report
+from unisono.evaluation.results import read_results
 from unisono.io import parquet
 from unisono.media import audio, mp4
 from unisono.report import chunks, curves, layouts, losses, orderings, sweeps, tables
@@ -54,7 +55,7 @@ def build(folder: Path) -> tuple[dict[str, Experiment], Inputs]:
         cards=results / "data",
         data=folder / "data",
     )
-    runs = tables.read_results(made.experiments, LOOKS, made.folder)
+    runs = read_results(made.experiments, LOOKS, made.folder)
     layouts.write(runs, inputs.tables)
     orderings.write(runs, inputs.tables)
     chunks.write(runs, inputs.tables)

@@ -12,7 +12,7 @@ import numpy as np
 
 from unisono.config.experiments import Experiment
 from unisono.config.report import Report
-from unisono.report import tables
+from unisono.evaluation.results import Run, read_results
 
 SOURCES = {"vegas": "digits", "mv10k": "simulated", "mtm": "music21"}
 
@@ -46,9 +46,9 @@ class Fabricated:
         self.experiments: dict[str, Experiment] = {}
         self.looks = Looks()
 
-    def runs(self) -> list[tables.Run]:
+    def runs(self) -> list[Run]:
         """Read what was added."""
-        return tables.read_results(self.experiments, self.looks.report(), self.folder)
+        return read_results(self.experiments, self.looks.report(), self.folder)
 
     def add(
         self,

@@ -17,6 +17,7 @@ from unisono.config.compute import Compute
 from unisono.config.experiments import Experiment, Variant
 from unisono.datasets.loading import Dataset
 from unisono.errors import DataError
+from unisono.evaluation.results import Run, read_results
 from unisono.report import curves, tables
 
 Add = Callable[..., None]
@@ -59,8 +60,8 @@ class Results:
         (folder / "recall.csv").write_text("\n".join(recalls) + "\n")
         (folder / "precision_recall.csv").write_text("\n".join(precisions) + "\n")
 
-    def runs(self) -> list[tables.Run]:
-        return tables.read_results(self.entries, self.looks.report(), self.folder)
+    def runs(self) -> list[Run]:
+        return read_results(self.entries, self.looks.report(), self.folder)
 
 
 @pytest.fixture
@@ -184,7 +185,7 @@ def test_precision_of_a_real_experiment_ends_at_chance(tmp_path: Path) -> None:
     evaluation.write(result, tmp_path / "experiments" / "vegas_cca")
     entries, looks = {"vegas_cca": Experiment(dataset="vegas", model="cca")}, Looks()
     looks.put("vegas_cca", "CCA", ["5.2"])
-    runs = tables.read_results(entries, looks.report(), tmp_path / "experiments")
+    runs = read_results(entries, looks.report(), tmp_path / "experiments")
     curves.write_precision(runs, plots=tmp_path / "plots", figures=tmp_path / "figures")
     rows = read(tmp_path / "plots" / "figure_5_3.csv")
     for direction in ("audio->visual", "visual->audio"):

@@ -13,7 +13,8 @@ from scipy import stats
 
 from tests.report.fabricated import Fabricated
 from unisono.config.experiments import Experiment
-from unisono.report import above_chance, chunks, orderings, tables
+from unisono.evaluation.results import Run
+from unisono.report import above_chance, chunks, orderings
 
 FOLDS = np.array([0.30, 0.34, 0.32, 0.36, 0.33])
 
@@ -29,7 +30,7 @@ def method(model: str, **changes: Any) -> Experiment:
     return Experiment(**{"dataset": "vegas", "model": model, **changes})
 
 
-def runs(fabricated: Fabricated) -> list[tables.Run]:
+def runs(fabricated: Fabricated) -> list[Run]:
     """Read what has been made up."""
     return fabricated.runs()
 

@@ -15,6 +15,7 @@ from tests.report.fabricated import Fabricated
 from unisono.config.experiments import Experiment
 from unisono.config.report import Report
 from unisono.errors import DataError
+from unisono.evaluation.results import Run, read_results
 from unisono.report import data_tables, index, layouts, tables
 
 Build = Callable[..., Path]
@@ -61,9 +62,9 @@ def entries(tmp_path: Path) -> dict[str, Experiment]:
     return found
 
 
-def write(entries: dict[str, Experiment], folder: Path, looks: Report = LOOKS) -> list[tables.Run]:
+def write(entries: dict[str, Experiment], folder: Path, looks: Report = LOOKS) -> list[Run]:
     """Write all tables below `folder`, as the stage does."""
-    runs = tables.read_results(entries, looks, folder / "experiments")
+    runs = read_results(entries, looks, folder / "experiments")
     layouts.write(runs, folder / "tables")
     index.write(runs, folder / "tables")
     tables.write_headlines(runs, folder / "metrics.json")
@@ -157,10 +158,10 @@ def test_missing_or_damaged_results_raise(entries: dict[str, Experiment], tmp_pa
     path = tmp_path / "experiments" / "mtm_gcca" / "metrics.json"
     path.write_text("{")
     with pytest.raises(DataError, match=r"mtm_gcca/metrics.json: not JSON .*run experiment 'mtm_gcca' again"):
-        tables.read_results(entries, LOOKS, tmp_path / "experiments")
+        read_results(entries, LOOKS, tmp_path / "experiments")
     path.unlink()
     with pytest.raises(DataError, match=r"mtm_gcca/metrics.json: no such file; run `dvc repro`"):
-        tables.read_results(entries, LOOKS, tmp_path / "experiments")
+        read_results(entries, LOOKS, tmp_path / "experiments")
 
 
 def test_overrides_of_views_are_another_setting_those_of_parameters_are_not(fabricated: Fabricated) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from unisono.evaluation.results import Run, directions
 from unisono.report import orderings, tables
 
 COLUMNS = (
@@ -22,12 +23,12 @@ COLUMNS = (
 ALL = "all"
 
 
-def judge(runs: Iterable[tables.Run], marks: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
+def judge(runs: Iterable[Run], marks: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
     """Compare what is marked with chance.
 
     Parameters
     ----------
-    runs : iterable of unisono.report.tables.Run
+    runs : iterable of unisono.evaluation.results.Run
         Of all experiments.
     marks : mapping of str to sequence of str
         By direction (``"audio->sheet"``, or `ALL`), names of runs: an experiment with all its settings, or one of them
@@ -48,7 +49,7 @@ def judge(runs: Iterable[tables.Run], marks: Mapping[str, Sequence[str]]) -> lis
     found = []
     for run in runs:
         name, measure = tables.headline_name(run.key, run.result), orderings.measure(run)
-        for query, target in tables.directions(run.result):
+        for query, target in directions(run.result):
             direction = f"{query}->{target}"
             here = [(mark, own) for mark in (ALL, direction) for own in (run.key, name) if (mark, own) in marked]
             if here:
@@ -67,6 +68,6 @@ def judge(runs: Iterable[tables.Run], marks: Mapping[str, Sequence[str]]) -> lis
     return found + [blank | {"run": name, "direction": direction} for direction, name in missing]
 
 
-def write(runs: Iterable[tables.Run], marks: Mapping[str, Sequence[str]], folder: Path) -> None:
+def write(runs: Iterable[Run], marks: Mapping[str, Sequence[str]], folder: Path) -> None:
     """Write ``above_chance.csv``; see `judge`."""
     tables.write_csv(folder / "above_chance.csv", COLUMNS, map(tables.rounded, judge(runs, marks)))

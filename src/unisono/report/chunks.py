@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from unisono.evaluation.results import Run
 from unisono.io.files import replacing
 from unisono.io.text_tables import markdown
 from unisono.report import orderings, tables
@@ -24,12 +25,12 @@ TOLERANCE = 0.05
 _SELECTED = "k/chunks="
 
 
-def rows(runs: Sequence[tables.Run]) -> list[dict[str, Any]]:
+def rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """Compare chunks with the whole audio, method by method.
 
     Parameters
     ----------
-    runs : sequence of unisono.report.tables.Run
+    runs : sequence of unisono.evaluation.results.Run
         Of all experiments; those of Table 4.1, and random choices of chunks, count.
 
     Returns
@@ -43,7 +44,7 @@ def rows(runs: Sequence[tables.Run]) -> list[dict[str, Any]]:
     DataError
         The parts of a run are missing.
     """
-    by_method: dict[tuple[str, str], dict[str, tables.Run]] = {}
+    by_method: dict[tuple[str, str], dict[str, Run]] = {}
     labelled = [(run, label) for run, _, label in tables.standing("4.1", runs)]
     labelled += [(run, run.label) for run in runs if run.label.startswith(tables.RANDOM_CHUNKS)]
     for run, label in labelled:
@@ -75,12 +76,12 @@ def rows(runs: Sequence[tables.Run]) -> list[dict[str, Any]]:
     return found
 
 
-def write(runs: Sequence[tables.Run], folder: Path) -> None:
+def write(runs: Sequence[Run], folder: Path) -> None:
     """Write ``chunks.csv`` and ``chunks.md``.
 
     Parameters
     ----------
-    runs : sequence of unisono.report.tables.Run
+    runs : sequence of unisono.evaluation.results.Run
         Of all experiments.
     folder : Path
 
@@ -134,9 +135,9 @@ def to_markdown(found: Iterable[Mapping[str, Any]]) -> str:
     )
 
 
-def _parts(run: tables.Run) -> dict[tuple[int, int], float]:
+def _parts(run: Run) -> dict[tuple[int, int], float]:
     return {part: values[DIRECTION] for part, values in run.parts("map").items()}
 
 
-def _mean(run: tables.Run) -> float:
+def _mean(run: Run) -> float:
     return statistics.fmean(_parts(run).values())

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from unisono.errors import DataError
+from unisono.evaluation.results import Run
 from unisono.report import drawing, layouts, tables
 
 #: Points kept of a curve, at most.
@@ -75,12 +76,12 @@ FIGURES = {
 }  # fmt: skip
 
 
-def read_recall(runs: Iterable[tables.Run], *, dataset: str) -> list[dict[str, Any]]:
+def read_recall(runs: Iterable[Run], *, dataset: str) -> list[dict[str, Any]]:
     """Read the recall curves of all runs on one data set.
 
     Parameters
     ----------
-    runs : iterable of unisono.report.tables.Run
+    runs : iterable of unisono.evaluation.results.Run
     dataset : str
         Only runs on this data set are read.
 
@@ -106,12 +107,12 @@ def read_recall(runs: Iterable[tables.Run], *, dataset: str) -> list[dict[str, A
     return found
 
 
-def write_recall(runs: Sequence[tables.Run], *, table: Path, picture: Path, dataset: str = "mtm") -> None:
+def write_recall(runs: Sequence[Run], *, table: Path, picture: Path, dataset: str = "mtm") -> None:
     """Write the recall curves of a data set as a table and as a picture, one panel per direction.
 
     Parameters
     ----------
-    runs : sequence of unisono.report.tables.Run
+    runs : sequence of unisono.evaluation.results.Run
     table : Path
         CSV file; its columns are `RECALL_COLUMNS`.
     picture : Path
@@ -160,12 +161,12 @@ def _draw_recall(dataset: str, sources: Sequence[str], found: Sequence[dict[str,
         figure.legend(*panels.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
 
 
-def write_precision(runs: Sequence[tables.Run], *, plots: Path, figures: Path) -> None:
+def write_precision(runs: Sequence[Run], *, plots: Path, figures: Path) -> None:
     """Write every figure of precision against recall.
 
     Parameters
     ----------
-    runs : sequence of unisono.report.tables.Run
+    runs : sequence of unisono.evaluation.results.Run
         Of all experiments.
     plots : Path
         Folder for the curves, ``figure_5_3.csv``; columns are `PRECISION_COLUMNS`.
@@ -184,14 +185,14 @@ def write_precision(runs: Sequence[tables.Run], *, plots: Path, figures: Path) -
         drawing.drawn(figures / name, _draw_precision, number, figure, found)
 
 
-def precision_rows(number: str, runs: Iterable[tables.Run]) -> list[dict[str, Any]]:
+def precision_rows(number: str, runs: Iterable[Run]) -> list[dict[str, Any]]:
     """Collect the curves of one figure.
 
     Parameters
     ----------
     number : str
         One of `FIGURES`.
-    runs : iterable of unisono.report.tables.Run
+    runs : iterable of unisono.evaluation.results.Run
 
     Returns
     -------
@@ -229,12 +230,12 @@ def precision_rows(number: str, runs: Iterable[tables.Run]) -> list[dict[str, An
     return found
 
 
-def read_curve(run: tables.Run, name: str, *, log: bool = False) -> list[dict[str, str]]:
+def read_curve(run: Run, name: str, *, log: bool = False) -> list[dict[str, str]]:
     """Read a run's rows of a file of curves, `POINTS` of each direction at most.
 
     Parameters
     ----------
-    run : unisono.report.tables.Run
+    run : unisono.evaluation.results.Run
     name : str
         ``recall.csv`` or ``precision_recall.csv``, in the run's folder.
     log : bool

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from unisono.evaluation.results import Run
 from unisono.io.files import replacing
 from unisono.io.text_tables import markdown
-from unisono.report import layouts, tables
+from unisono.report import layouts
 
 #: Tables that other stages write.
 DESCRIPTIVE = {
@@ -23,12 +24,12 @@ FURTHER = {
 }
 
 
-def write(runs: Iterable[tables.Run], folder: Path) -> None:
+def write(runs: Iterable[Run], folder: Path) -> None:
     """Write ``README.md``: every table with its title and links.
 
     Parameters
     ----------
-    runs : iterable of unisono.report.tables.Run
+    runs : iterable of unisono.evaluation.results.Run
         Of all experiments.
     folder : Path
         Of the tables.

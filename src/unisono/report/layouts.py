@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from unisono.datasets.base import dataset_of, names
+from unisono.evaluation.results import Run, directions
 from unisono.io.files import replacing
 from unisono.io.text_tables import markdown
 from unisono.report import notes, tables
@@ -93,12 +94,12 @@ LAYOUTS = {
 }
 
 
-def write(runs: Sequence[tables.Run], folder: Path) -> None:
+def write(runs: Sequence[Run], folder: Path) -> None:
     """Write every result table as CSV and Markdown.
 
     Parameters
     ----------
-    runs : sequence of unisono.report.tables.Run
+    runs : sequence of unisono.evaluation.results.Run
         Of all experiments; each stands in the tables it names.
     folder : Path
         For ``table_6_2.csv`` and ``table_6_2.md``, likewise for other numbers.
@@ -115,7 +116,7 @@ def write(runs: Sequence[tables.Run], folder: Path) -> None:
             temporary.write_text(to_markdown(number, runs), encoding="utf-8")
 
 
-def numbers(runs: Iterable[tables.Run]) -> list[str]:
+def numbers(runs: Iterable[Run]) -> list[str]:
     """List the tables that are written: the dissertation's, and those that an experiment names beside them."""
     asked = {number for run in runs for number in run.places if not number.startswith("fig")}
     return sorted({*LAYOUTS, *asked})
@@ -126,14 +127,14 @@ def name(number: str) -> str:
     return f"Table {number}" if number[:1].isdigit() else number.capitalize()
 
 
-def to_markdown(number: str, runs: Iterable[tables.Run]) -> str:
+def to_markdown(number: str, runs: Iterable[Run]) -> str:
     """Lay a table out for a reader, with its notes.
 
     Parameters
     ----------
     number : str
         The dissertation's number of the table; of one that it does not have, the lines are methods.
-    runs : iterable of unisono.report.tables.Run
+    runs : iterable of unisono.evaluation.results.Run
 
     Returns
     -------
@@ -352,7 +353,7 @@ def _short(number: str, setting: str) -> str:
     return setting or "default"
 
 
-def _line_settings(standing: Iterable[tuple[tables.Run, str, str]]) -> dict[Key, str]:
+def _line_settings(standing: Iterable[tuple[Run, str, str]]) -> dict[Key, str]:
     """Say on which line a run stands: the published one that it is compared with, if no other run claims it.
 
     An override of hyper-parameters (``"n_components=20"``) then stands in the notes, not in a line of its own.
@@ -367,12 +368,12 @@ def _line_settings(standing: Iterable[tuple[tables.Run, str, str]]) -> dict[Key,
     }
 
 
-def _averages(standing: Iterable[tuple[tables.Run, str, str]], line_of: Mapping[Key, str]) -> list[Row]:
+def _averages(standing: Iterable[tuple[Run, str, str]], line_of: Mapping[Key, str]) -> list[Row]:
     """Compute the mean of both directions, with the deviation of the parts' means."""
     found: list[Row] = []
     for run, shown, _ in standing:
         means = [statistics.fmean(values.values()) for values in run.parts("map").values()]
-        scores = [run.result[f"{query}->{target}"] for query, target in tables.directions(run.result)]
+        scores = [run.result[f"{query}->{target}"] for query, target in directions(run.result)]
         found.append({
             "dataset": run.result["dataset"],
             "method": run.title,

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from unisono.evaluation.results import Run
 from unisono.report import drawing, layouts, tables
 
 COLUMNS = ("experiment", "method", "dataset", "setting", "space", "epoch", "term", "value", "std", "source")
@@ -18,12 +19,12 @@ POINTS = 50
 NAMED = 4
 
 
-def rows(runs: Sequence[tables.Run]) -> list[dict[str, Any]]:
+def rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """Average the history of every run over folds and seeds.
 
     Parameters
     ----------
-    runs : sequence of unisono.report.tables.Run
+    runs : sequence of unisono.evaluation.results.Run
         Those without ``history.csv`` are closed forms.
 
     Returns
@@ -60,12 +61,12 @@ def rows(runs: Sequence[tables.Run]) -> list[dict[str, Any]]:
     return found
 
 
-def write(runs: Sequence[tables.Run], *, table: Path, picture: Path) -> None:
+def write(runs: Sequence[Run], *, table: Path, picture: Path) -> None:
     """Write the loss curves, and draw one panel per experiment and term.
 
     Parameters
     ----------
-    runs : sequence of unisono.report.tables.Run
+    runs : sequence of unisono.evaluation.results.Run
         Of all experiments.
     table : Path
         CSV file; its columns are `COLUMNS`.
@@ -128,8 +129,8 @@ def _draw_panel(panel: Any, own: Sequence[dict[str, Any]]) -> None:
                      title_fontsize=6)  # fmt: skip
 
 
-def _by_experiment(runs: Sequence[tables.Run]) -> dict[str, list[tables.Run]]:
-    found: dict[str, list[tables.Run]] = {}
+def _by_experiment(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    found: dict[str, list[Run]] = {}
     for run in runs:
         found.setdefault(run.key, []).append(run)
     return found

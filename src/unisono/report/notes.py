@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from unisono.report import tables
+from unisono.evaluation.results import Run, directions, measures
 
 _DISAGREE = (
     "The dissertation prints three values for one setting (margin 0.5, 400 to 500 batches): 74.66/73.77 in Table 5.2, "
@@ -95,7 +95,7 @@ NOTES = {
 }
 
 
-def under(number: str, runs: Iterable[tables.Run]) -> list[str]:
+def under(number: str, runs: Iterable[Run]) -> list[str]:
     """Collect the notes of a table.
 
     Parameters
@@ -111,7 +111,7 @@ def under(number: str, runs: Iterable[tables.Run]) -> list[str]:
         How to read it, the sources, what methods say of themselves, the published contradictions.
     """
     runs = list(runs)
-    ranked = any("median_rank" in tables.measures(scores) for run in runs for scores in _scores(run))
+    ranked = any("median_rank" in measures(scores) for run in runs for scores in _scores(run))
     units = "R@k in per cent, MedR and MeanR ranks (1 is best)" if ranked else "MAP in per cent"
     return [
         f"{units}, mean ± standard deviation over folds and seeds; the best of ours in bold. *D*: published in the "
@@ -123,11 +123,11 @@ def under(number: str, runs: Iterable[tables.Run]) -> list[str]:
     ]
 
 
-def _scores(run: tables.Run) -> list[dict[str, object]]:
-    return [run.result[f"{query}->{target}"] for query, target in tables.directions(run.result)]
+def _scores(run: Run) -> list[dict[str, object]]:
+    return [run.result[f"{query}->{target}"] for query, target in directions(run.result)]
 
 
-def _facts(runs: Iterable[tables.Run]) -> list[str]:
+def _facts(runs: Iterable[Run]) -> list[str]:
     """Say what the numbers were computed from, once for all experiments that share it."""
     shared: dict[str, dict[str, None]] = {}
     for run in runs:
@@ -150,7 +150,7 @@ def _facts(runs: Iterable[tables.Run]) -> list[str]:
     return [f"{', '.join(keys)}: {fact}" for fact, keys in shared.items()]
 
 
-def _batches(runs: Iterable[tables.Run]) -> list[str]:
+def _batches(runs: Iterable[Run]) -> list[str]:
     """Say how many items the batches of ours hold."""
     sizes: dict[str, dict[str, None]] = {}
     for run in runs:
@@ -170,7 +170,7 @@ def _listed(settings: Iterable[str]) -> str:
     return ", ".join(f"`{setting}`" for setting in settings)
 
 
-def _remarks(runs: Iterable[tables.Run]) -> list[str]:
+def _remarks(runs: Iterable[Run]) -> list[str]:
     """Collect what methods say of their runs (an approximation, a stand-in), once for those who say the same."""
     shared: dict[str, dict[str, None]] = {}
     for run in runs:

@@ -18,6 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from unisono.evaluation.results import Run, directions, measures
 from unisono.io.files import replacing
 from unisono.io.text_tables import markdown
 from unisono.report import layouts, tables
@@ -112,12 +113,12 @@ PAIR_ORDERINGS = (
 _PUBLISHED_IN = ("5.2", "5.3", "5.4", "4.1", "6.2", "6.3")
 
 
-def judge(runs: Iterable[tables.Run]) -> list[dict[str, Any]]:
+def judge(runs: Iterable[Run]) -> list[dict[str, Any]]:
     """Judge every ordering on every data set.
 
     Parameters
     ----------
-    runs : iterable of unisono.report.tables.Run
+    runs : iterable of unisono.evaluation.results.Run
 
     Returns
     -------
@@ -137,8 +138,8 @@ def judge(runs: Iterable[tables.Run]) -> list[dict[str, Any]]:
         if measure(own[0]) != "map":
             found += [_row(ordering, dataset, source, *_pair(ordering, own)) for ordering in PAIR_ORDERINGS]
             continue
-        supervised: dict[str, tables.Run] = {}
-        unsupervised: dict[str, tables.Run] = {}
+        supervised: dict[str, Run] = {}
+        unsupervised: dict[str, Run] = {}
         for ordering in ORDERINGS:
             first, second = _pair(ordering, own)
             found.append(_row(ordering, dataset, source, first, second))
@@ -194,12 +195,12 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
     return statistics.fmean(values) - half, statistics.fmean(values) + half
 
 
-def write(runs: Sequence[tables.Run], folder: Path) -> None:
+def write(runs: Sequence[Run], folder: Path) -> None:
     """Write ``orderings.csv`` and ``orderings.md``.
 
     Parameters
     ----------
-    runs : sequence of unisono.report.tables.Run
+    runs : sequence of unisono.evaluation.results.Run
         Of all experiments.
     folder : Path
 
@@ -275,7 +276,7 @@ def to_markdown(found: Sequence[Mapping[str, Any]]) -> str:
     return "\n\n".join(pieces) + "\n"
 
 
-def _pair(ordering: Ordering, runs: Sequence[tables.Run]) -> tuple[tables.Run | None, tables.Run | None]:
+def _pair(ordering: Ordering, runs: Sequence[Run]) -> tuple[Run | None, Run | None]:
     """Find the runs of both sides of an ordering."""
     found = [
         (_find(ordering.higher, first, runs, ordering.views[0]), _find(ordering.lower, second, runs, ordering.views[1]))
@@ -284,7 +285,7 @@ def _pair(ordering: Ordering, runs: Sequence[tables.Run]) -> tuple[tables.Run | 
     return next((pair for pair in found if None not in pair), found[0])
 
 
-def _find(model: str, setting: str, runs: Iterable[tables.Run], views: str) -> tables.Run | None:
+def _find(model: str, setting: str, runs: Iterable[Run], views: str) -> Run | None:
     """Find a run by method and published setting, or by the hyper-parameters that the setting stands for."""
     candidates = [
         run
@@ -298,12 +299,12 @@ def _find(model: str, setting: str, runs: Iterable[tables.Run], views: str) -> t
     return candidates[0] if candidates else None
 
 
-def measure(run: tables.Run) -> str:
+def measure(run: Run) -> str:
     """Name the measure on which a run is judged: MAP where items have classes, else R@1."""
-    return tables.measures(next(value for key, value in run.result.items() if "->" in key))[0]
+    return measures(next(value for key, value in run.result.items() if "->" in key))[0]
 
 
-def _parts(run: tables.Run, views: str = "") -> Parts:
+def _parts(run: Run, views: str = "") -> Parts:
     """Average a run's measure over its directions, or over those between two views."""
     name, chosen = measure(run), _between(views, run)
     found = {
@@ -314,19 +315,17 @@ def _parts(run: tables.Run, views: str = "") -> Parts:
     return found if name == "map" else {(0, seed * n_folds + fold): value for (seed, fold), value in found.items()}
 
 
-def _between(views: str, run: tables.Run) -> list[str]:
+def _between(views: str, run: Run) -> list[str]:
     """List a run's directions, or those between two views."""
-    pairs = tables.directions(run.result)
+    pairs = directions(run.result)
     return ["->".join(pair) for pair in pairs if not views or set(pair) == set(views.split("-"))]
 
 
-def _mean(run: tables.Run, views: str = "") -> float:
+def _mean(run: Run, views: str = "") -> float:
     return statistics.fmean(_parts(run, views).values())
 
 
-def _row(
-    ordering: Ordering, dataset: str, source: str, higher: tables.Run | None, lower: tables.Run | None
-) -> dict[str, Any]:
+def _row(ordering: Ordering, dataset: str, source: str, higher: Run | None, lower: Run | None) -> dict[str, Any]:
     required = "yes" if ordering.required and source in REQUIRED_ON else "no"
     row: dict[str, Any] = dict.fromkeys(COLUMNS, "") | {
         "group": ordering.group, "ordering": ordering.name(), "dataset": dataset, "source": source,
@@ -343,7 +342,7 @@ def _row(
 
 
 def _summary(
-    dataset: str, source: str, supervised: Mapping[str, tables.Run], unsupervised: Mapping[str, tables.Run]
+    dataset: str, source: str, supervised: Mapping[str, Run], unsupervised: Mapping[str, Run]
 ) -> dict[str, Any]:
     """Compare the worst method with labels to the best without, each picked by its mean."""
     pairs = [ordering for ordering in ORDERINGS if ordering.group == SUPERVISED]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unisono.evaluation.results import Run
 from unisono.report import drawing, layouts, tables
 
 if TYPE_CHECKING:
@@ -56,12 +57,12 @@ FIGURES: Mapping[str, tuple[str, tuple[Panel, ...]]] = {
 }
 
 
-def write(runs: Sequence[tables.Run], *, tables_folder: Path, figures: Path) -> None:
+def write(runs: Sequence[Run], *, tables_folder: Path, figures: Path) -> None:
     """Write every figure, and its numbers.
 
     Parameters
     ----------
-    runs : sequence of unisono.report.tables.Run
+    runs : sequence of unisono.evaluation.results.Run
         Of all experiments.
     tables_folder : Path
         Folder for the numbers, ``figure_5_9.csv``; columns are `unisono.report.tables.COLUMNS`.
@@ -80,7 +81,7 @@ def write(runs: Sequence[tables.Run], *, tables_folder: Path, figures: Path) -> 
         drawing.drawn(figures / name, _draw, f"Figure {number}: {title}", panels, found)
 
 
-def rows(number: str, runs: Sequence[tables.Run]) -> list[dict[str, Any]]:
+def rows(number: str, runs: Sequence[Run]) -> list[dict[str, Any]]:
     """Collect the numbers of one figure: those of its tables whose setting says where they lie on the axis."""
     axes = {panel.table: panel.axis for panel in FIGURES[number][1]}
     return [

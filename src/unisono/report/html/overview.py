@@ -15,8 +15,9 @@ from pathlib import Path
 from unisono.config.experiments import Experiment
 from unisono.config.report import Report
 from unisono.errors import DataError, UnisonoError
+from unisono.evaluation.results import Run, read_results
 from unisono.io import parquet
-from unisono.report import layouts, tables
+from unisono.report import layouts
 
 #: Sources that stand in for a data set, and those that are the dissertation's own. Others are the user's.
 STAND_INS = {("mtm", "music21"), ("vegas", "digits"), ("mv10k", "simulated")}
@@ -80,13 +81,13 @@ class Overview:
     Attributes
     ----------
     data_sets : list of DataSet
-    runs : list of unisono.report.tables.Run
+    runs : list of unisono.evaluation.results.Run
     absent : list of str
         Experiments without results.
     """
 
     data_sets: list[DataSet]
-    runs: list[tables.Run]
+    runs: list[Run]
     absent: list[str]
 
     def verdict(self) -> tuple[str, str]:
@@ -127,7 +128,7 @@ def collect(experiments: Mapping[str, Experiment], looks: Report, results: Path,
     runs, absent = [], []
     for key, experiment in experiments.items():
         try:
-            runs += tables.read_results({key: experiment}, looks, results)
+            runs += read_results({key: experiment}, looks, results)
         except UnisonoError:
             absent.append(key)
     used = {experiment.dataset for experiment in experiments.values()}

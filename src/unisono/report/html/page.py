@@ -12,8 +12,9 @@ from typing import Any
 from unisono.config.experiments import Experiment
 from unisono.config.report import Report
 from unisono.datasets.base import dataset_of
+from unisono.evaluation.results import Run
 from unisono.io.files import replacing
-from unisono.report import index, layouts, tables
+from unisono.report import index, layouts
 from unisono.report.html import charts, figures, gallery, overview, prose, result_tables
 from unisono.report.html.markup import Markup, join, missing, tag, to_json
 
@@ -187,9 +188,9 @@ def _run(seen: overview.Overview) -> Markup:
     )  # fmt: skip
 
 
-def _experiments(runs: Sequence[tables.Run]) -> Any:
+def _experiments(runs: Sequence[Run]) -> Any:
     """List the experiments: one line each, from the first of its settings."""
-    by_key: dict[str, list[tables.Run]] = {}
+    by_key: dict[str, list[Run]] = {}
     for run in runs:
         by_key.setdefault(run.key, []).append(run)
     for key, own in by_key.items():
