@@ -125,7 +125,7 @@ def run(tree: Path, command: str) -> None:
 HEADLINES = """
 import json, sys
 from pathlib import Path
-from unisono.evaluation.results import read_results
+from unisono.store.results import read_results
 from unisono.config.experiments import load_experiments
 from unisono.config.report import Report
 from unisono.report import tables

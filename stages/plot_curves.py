@@ -19,9 +19,9 @@ def main() -> None:
     parser.add_argument("--figures", type=Path, required=True, help="folder for the pictures, as PNG and SVG")
     args = parser.parse_args()
 
-    from unisono.evaluation.results import read_results
     from unisono.report import curves, losses, sweeps
     from unisono.store import pieces
+    from unisono.store.results import read_results
 
     runs = read_results(load_experiments(), Report.load(), args.experiments)
     with pieces.opened(Compute.load().scratch, "plot_curves"):

@@ -17,8 +17,8 @@ def main() -> None:
     parser.add_argument("--metrics", type=Path, required=True, help="JSON file for the headline numbers")
     args = parser.parse_args()
 
-    from unisono.evaluation.results import read_results
     from unisono.report import above_chance, chunks, index, layouts, orderings, tables
+    from unisono.store.results import read_results
 
     looks = Report.load()
     runs = read_results(load_experiments(), looks, args.experiments)

@@ -15,11 +15,11 @@ from PIL import Image
 from tests.report.fabricated import Fabricated
 from unisono.config.experiments import Experiment, Variant
 from unisono.config.report import Report
-from unisono.evaluation.results import read_results
 from unisono.io import parquet
 from unisono.media import audio, mp4
 from unisono.report import chunks, curves, layouts, losses, orderings, sweeps, tables
 from unisono.report.html.page import Inputs
+from unisono.store.results import read_results
 
 #: What a hostile file may call its items.
 HOSTILE = "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'> & \"'"

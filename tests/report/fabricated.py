@@ -12,7 +12,7 @@ import numpy as np
 
 from unisono.config.experiments import Experiment
 from unisono.config.report import Report
-from unisono.evaluation.results import Run, read_results
+from unisono.store.results import Run, read_results
 
 SOURCES = {"vegas": "digits", "mv10k": "simulated", "mtm": "music21"}
 

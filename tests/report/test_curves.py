@@ -17,8 +17,8 @@ from unisono.config.compute import Compute
 from unisono.config.experiments import Experiment, Variant
 from unisono.datasets.loading import Dataset
 from unisono.errors import DataError
-from unisono.evaluation.results import Run, read_results
 from unisono.report import curves, tables
+from unisono.store.results import Run, read_results
 
 Add = Callable[..., None]
 

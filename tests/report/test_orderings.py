@@ -13,8 +13,8 @@ from scipy import stats
 
 from tests.report.fabricated import Fabricated
 from unisono.config.experiments import Experiment
-from unisono.evaluation.results import Run
 from unisono.report import above_chance, chunks, orderings
+from unisono.store.results import Run
 
 FOLDS = np.array([0.30, 0.34, 0.32, 0.36, 0.33])
 

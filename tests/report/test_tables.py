@@ -15,8 +15,8 @@ from tests.report.fabricated import Fabricated
 from unisono.config.experiments import Experiment
 from unisono.config.report import Report
 from unisono.errors import DataError
-from unisono.evaluation.results import Run, read_results
 from unisono.report import data_tables, index, layouts, tables
+from unisono.store.results import Run, read_results
 
 Build = Callable[..., Path]
 

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from unisono.evaluation.results import Run, directions
 from unisono.report import orderings, tables
+from unisono.store.results import Run, directions
 
 COLUMNS = (
     "run", "direction", "source", "required", "verdict", "measure", "value", "low", "high", "chance", "n_parts",
@@ -28,7 +28,7 @@ def judge(runs: Iterable[Run], marks: Mapping[str, Sequence[str]]) -> list[dict[
 
     Parameters
     ----------
-    runs : iterable of unisono.evaluation.results.Run
+    runs : iterable of unisono.store.results.Run
         Of all experiments.
     marks : mapping of str to sequence of str
         By direction (``"audio->sheet"``, or `ALL`), names of runs: an experiment with all its settings, or one of them

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from unisono.evaluation.results import Run
 from unisono.io.files import replacing
 from unisono.io.text_tables import markdown
 from unisono.report import orderings, tables
+from unisono.store.results import Run
 
 COLUMNS = (
     "dataset", "method", "chunks", "selected", "random", "whole", "chance", "selected_minus_whole", "low", "high",
@@ -30,7 +30,7 @@ def rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
 
     Parameters
     ----------
-    runs : sequence of unisono.evaluation.results.Run
+    runs : sequence of unisono.store.results.Run
         Of all experiments; those of Table 4.1, and random choices of chunks, count.
 
     Returns
@@ -81,7 +81,7 @@ def write(runs: Sequence[Run], folder: Path) -> None:
 
     Parameters
     ----------
-    runs : sequence of unisono.evaluation.results.Run
+    runs : sequence of unisono.store.results.Run
         Of all experiments.
     folder : Path
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from unisono.errors import DataError
-from unisono.evaluation.results import Run
 from unisono.report import drawing, layouts, tables
+from unisono.store.results import Run
 
 #: Points kept of a curve, at most.
 POINTS = 50
@@ -81,7 +81,7 @@ def read_recall(runs: Iterable[Run], *, dataset: str) -> list[dict[str, Any]]:
 
     Parameters
     ----------
-    runs : iterable of unisono.evaluation.results.Run
+    runs : iterable of unisono.store.results.Run
     dataset : str
         Only runs on this data set are read.
 
@@ -112,7 +112,7 @@ def write_recall(runs: Sequence[Run], *, table: Path, picture: Path, dataset: st
 
     Parameters
     ----------
-    runs : sequence of unisono.evaluation.results.Run
+    runs : sequence of unisono.store.results.Run
     table : Path
         CSV file; its columns are `RECALL_COLUMNS`.
     picture : Path
@@ -166,7 +166,7 @@ def write_precision(runs: Sequence[Run], *, plots: Path, figures: Path) -> None:
 
     Parameters
     ----------
-    runs : sequence of unisono.evaluation.results.Run
+    runs : sequence of unisono.store.results.Run
         Of all experiments.
     plots : Path
         Folder for the curves, ``figure_5_3.csv``; columns are `PRECISION_COLUMNS`.
@@ -192,7 +192,7 @@ def precision_rows(number: str, runs: Iterable[Run]) -> list[dict[str, Any]]:
     ----------
     number : str
         One of `FIGURES`.
-    runs : iterable of unisono.evaluation.results.Run
+    runs : iterable of unisono.store.results.Run
 
     Returns
     -------
@@ -235,7 +235,7 @@ def read_curve(run: Run, name: str, *, log: bool = False) -> list[dict[str, str]
 
     Parameters
     ----------
-    run : unisono.evaluation.results.Run
+    run : unisono.store.results.Run
     name : str
         ``recall.csv`` or ``precision_recall.csv``, in the run's folder.
     log : bool

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from unisono.evaluation.results import Run
 from unisono.io.files import replacing
 from unisono.io.text_tables import markdown
 from unisono.report import layouts
+from unisono.store.results import Run
 
 #: Tables that other stages write.
 DESCRIPTIVE = {
@@ -29,7 +29,7 @@ def write(runs: Iterable[Run], folder: Path) -> None:
 
     Parameters
     ----------
-    runs : iterable of unisono.evaluation.results.Run
+    runs : iterable of unisono.store.results.Run
         Of all experiments.
     folder : Path
         Of the tables.

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from unisono.datasets.base import dataset_of, names
-from unisono.evaluation.results import Run, directions
 from unisono.io.files import replacing
 from unisono.io.text_tables import markdown
 from unisono.report import notes, tables
+from unisono.store.results import Run, directions
 
 #: How a reader knows the data sets.
 DATASETS = {name: dataset_of(name).title for name in reversed(names())}
@@ -99,7 +99,7 @@ def write(runs: Sequence[Run], folder: Path) -> None:
 
     Parameters
     ----------
-    runs : sequence of unisono.evaluation.results.Run
+    runs : sequence of unisono.store.results.Run
         Of all experiments; each stands in the tables it names.
     folder : Path
         For ``table_6_2.csv`` and ``table_6_2.md``, likewise for other numbers.
@@ -134,7 +134,7 @@ def to_markdown(number: str, runs: Iterable[Run]) -> str:
     ----------
     number : str
         The dissertation's number of the table; of one that it does not have, the lines are methods.
-    runs : iterable of unisono.evaluation.results.Run
+    runs : iterable of unisono.store.results.Run
 
     Returns
     -------

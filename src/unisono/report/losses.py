@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from unisono.evaluation.results import Run
 from unisono.report import drawing, layouts, tables
+from unisono.store.results import Run
 
 COLUMNS = ("experiment", "method", "dataset", "setting", "space", "epoch", "term", "value", "std", "source")
 #: Epochs kept of a curve, at most.
@@ -24,7 +24,7 @@ def rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
 
     Parameters
     ----------
-    runs : sequence of unisono.evaluation.results.Run
+    runs : sequence of unisono.store.results.Run
         Those without ``history.csv`` are closed forms.
 
     Returns
@@ -66,7 +66,7 @@ def write(runs: Sequence[Run], *, table: Path, picture: Path) -> None:
 
     Parameters
     ----------
-    runs : sequence of unisono.evaluation.results.Run
+    runs : sequence of unisono.store.results.Run
         Of all experiments.
     table : Path
         CSV file; its columns are `COLUMNS`.

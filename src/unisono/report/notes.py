@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from unisono.evaluation.results import Run, directions, measures
+from unisono.store.results import Run, directions, measures
 
 _DISAGREE = (
     "The dissertation prints three values for one setting (margin 0.5, 400 to 500 batches): 74.66/73.77 in Table 5.2, "

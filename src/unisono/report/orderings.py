@@ -18,10 +18,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from unisono.evaluation.results import Run, directions, measures
 from unisono.io.files import replacing
 from unisono.io.text_tables import markdown
 from unisono.report import layouts, tables
+from unisono.store.results import Run, directions, measures
 
 COLUMNS = (
     "group", "ordering", "dataset", "source", "required", "verdict", "higher", "lower", "difference", "low", "high",
@@ -118,7 +118,7 @@ def judge(runs: Iterable[Run]) -> list[dict[str, Any]]:
 
     Parameters
     ----------
-    runs : iterable of unisono.evaluation.results.Run
+    runs : iterable of unisono.store.results.Run
 
     Returns
     -------
@@ -200,7 +200,7 @@ def write(runs: Sequence[Run], folder: Path) -> None:
 
     Parameters
     ----------
-    runs : sequence of unisono.evaluation.results.Run
+    runs : sequence of unisono.store.results.Run
         Of all experiments.
     folder : Path
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unisono.evaluation.results import Run
 from unisono.report import drawing, layouts, tables
+from unisono.store.results import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,7 +62,7 @@ def write(runs: Sequence[Run], *, tables_folder: Path, figures: Path) -> None:
 
     Parameters
     ----------
-    runs : sequence of unisono.evaluation.results.Run
+    runs : sequence of unisono.store.results.Run
         Of all experiments.
     tables_folder : Path
         Folder for the numbers, ``figure_5_9.csv``; columns are `unisono.report.tables.COLUMNS`.

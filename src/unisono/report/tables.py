@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from unisono.evaluation.results import Run, directions, measures
 from unisono.io.files import replacing
+from unisono.store.results import Run, directions, measures
 
 #: Columns of a result table: those of the published numbers, and what ours add.
 COLUMNS = (

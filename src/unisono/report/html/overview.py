@@ -15,9 +15,9 @@ from pathlib import Path
 from unisono.config.experiments import Experiment
 from unisono.config.report import Report
 from unisono.errors import DataError, UnisonoError
-from unisono.evaluation.results import Run, read_results
 from unisono.io import parquet
 from unisono.report import layouts
+from unisono.store.results import Run, read_results
 
 #: Sources that stand in for a data set, and those that are the dissertation's own. Others are the user's.
 STAND_INS = {("mtm", "music21"), ("vegas", "digits"), ("mv10k", "simulated")}
@@ -81,7 +81,7 @@ class Overview:
     Attributes
     ----------
     data_sets : list of DataSet
-    runs : list of unisono.evaluation.results.Run
+    runs : list of unisono.store.results.Run
     absent : list of str
         Experiments without results.
     """

@@ -12,11 +12,11 @@ from typing import Any
 from unisono.config.experiments import Experiment
 from unisono.config.report import Report
 from unisono.datasets.base import dataset_of
-from unisono.evaluation.results import Run
 from unisono.io.files import replacing
 from unisono.report import index, layouts
 from unisono.report.html import charts, figures, gallery, overview, prose, result_tables
 from unisono.report.html.markup import Markup, join, missing, tag, to_json
+from unisono.store.results import Run
 
 TEMPLATES = Path(__file__).with_name("templates")
 SUBTITLE = "Cross-modal music retrieval: every table and figure of the dissertation, from this run."
