@@ -62,7 +62,7 @@ format: setup  ## Put the code in order.
 	ruff check --fix . && ruff format .
 
 # Outputs that Git does not hold, of dvc.yaml (a test compares), and unfinished work. DVC's cache stays: `dvc gc` empties it.
-MADE := .unisono data/mtm data/vegas data/mv10k results/experiments results/figures results/timing
+MADE := .unisono data/code data/mtm data/vegas data/mv10k results/experiments results/figures results/timing
 
 clean:  ## Say what can be made again and how much it takes, then delete it: data, results not in Git, unfinished work.
 	@for path in $(MADE); do if [ -e $$path ]; then du -sh $$path; fi; done; \

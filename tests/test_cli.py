@@ -97,7 +97,7 @@ def test_views_are_chosen_and_seed_and_folds_obeyed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "changes, options, message",
     [
-        ({}, "--model gccaa", "model 'gccaa': unknown method; did you mean 'gcca'?"),
+        ({}, "--model gccaa", "model: unknown method 'gccaa'; did you mean 'gcca'?"),
         ({}, "--model cca --param rigde=1", "--param.rigde: unknown parameter; did you mean 'ridge'?"),
         ({}, "--model cca --param ridge", "--param: got 'ridge', expected NAME=VALUE"),
         ({}, "--model cca --param ridge=1 ridge=2", "--param: 'ridge' is given twice"),
@@ -117,7 +117,7 @@ def test_views_are_chosen_and_seed_and_folds_obeyed(tmp_path: Path) -> None:
         ({"fold": [0, 1] * 25}, "--model cca --folds 3", "has folds of its own"),
         ({"label": None}, "--model c_cca", "learns from labels, and there are none; add a label column"),
         ({"audio": [[1.0] * 6] * 49 + [[1.0] * 5]}, "--model cca", "audio: row 49 is 5 wide, row 0 6"),
-        ({}, "--model cca,gccaa", "model 'gccaa': unknown method; did you mean 'gcca'?"),
+        ({}, "--model cca,gccaa", "model: unknown method 'gccaa'; did you mean 'gcca'?"),
         ({}, "--model ,", "--model: got ',', expected a method"),
         ({}, "--model cca,random --param ridge=1", "got 'ridge' for 2 methods, expected METHOD.NAME=VALUE"),
         ({}, "--model cca,random --param gcca.ridge=1", "'gcca.ridge' names a method that is not run"),

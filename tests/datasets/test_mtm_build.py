@@ -15,14 +15,16 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from unisono.config import mtm as schema
 from unisono.datasets.mtm import build as building
 from unisono.datasets.mtm import corpus, groups, samples
+from unisono.datasets.mtm.dataset import DATASET
 from unisono.datasets.mtm.samples import Rule
 from unisono.datasets.mtm.song import Skipped, Song
 from unisono.datasets.mtm.sources import open_source, read_songs
-from unisono.errors import ConfigError, DataError, UnisonoError
+from unisono.errors import DataError, UnisonoError
 from unisono.io import parquet
 
 PARAMS = Path(__file__).resolve().parents[2] / "params.yaml"
@@ -129,7 +131,7 @@ def test_collections_of_the_schema_and_of_the_corpus_are_the_same() -> None:
         value for value in typing.get_args(schema.Music21.model_fields["collections"].annotation) if value is not ...
     }
     assert set(typing.get_args(legal)) == set(corpus.COLLECTIONS)
-    with pytest.raises(ConfigError, match="collections"):
+    with pytest.raises(ValidationError, match="collections"):
         params({"songs.music21.collections": ["monteverdi"]})
 
 
@@ -170,10 +172,10 @@ def test_samples_are_dealt_by_song_or_one_by_one(tmp_path: Path, build: Callable
     (folder / "refrain.xml").write_bytes(score(["la"] * 400))
     assert build(folder)["n_repeated"] == 19
     made = parquet.read(tmp_path / "out")
-    parts, facts = building.deal(made, params({"split.by": "sample"}))
+    parts, facts = DATASET.deal(made, params({"split.by": "sample"}))
     assert Counter(parts.tolist()) == {"train": 14, "validation": 3, "test": 3}
     assert facts == {"n_repeated": 19, "n_across_splits": 20}
-    together, _ = building.deal(made, params({}))
+    together, _ = DATASET.deal(made, params({}))
     assert len(set(together.tolist())) == 1
 
 

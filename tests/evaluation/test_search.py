@@ -277,7 +277,7 @@ def test_silence_blank_paper_and_pictures_of_something_else(project: Path, capsy
         ("bach-bwv3-w0 --dataset mtm --method cca", "neither an item of mtm nor a file; nearest ids: bach-bwv3-w00"),
         ("x --dataset mtm --method ccaa", "params.yaml has no experiment 'ccaa' on mtm; did you mean 'cca'?"),
         ("x --dataset mtm --method vegas_cca", "is on vegas; give --dataset vegas"),
-        ("x --dataset mtn --method cca", "--dataset: got 'mtn'; did you mean 'mtm'?"),
+        ("x --dataset mtn --method cca", "--dataset: there is no data set 'mtn'; did you mean 'mtm'?"),
         ("x --dataset mtm --method cca --target visual", "--target: mtm has no view 'visual'"),
         ("x --dataset mtm --method cca --view audio --target audio", "which is the query's own view"),
         ("x --dataset mtm --method cca --top 0", "--top: got 0, expected 1 or more"),

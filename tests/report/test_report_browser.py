@@ -188,7 +188,7 @@ def test_items_are_seen_and_heard(shown: Browser, name: str, kinds: str) -> None
             await new Promise((done) => sound.addEventListener("timeupdate", done, {{ once: true }}));
             return [sound.error, sound.duration]; }})()""")
         assert played[0] is None
-        assert played[1] == pytest.approx(1, abs=0.2)
+        assert played[1] == pytest.approx(0.5, abs=0.1)
 
 
 def test_one_sound_plays_at_a_time(shown: Browser) -> None:

@@ -52,6 +52,7 @@ class YouTube8M(Source):
 class Published(Source):
     """The authors' published feature files."""
 
+    has_features = True
     about = "The authors' published features"
     licence = "none stated; used, never redistributed"
     size = "10,000 videos; by hand from Google Drive, linked from its home"

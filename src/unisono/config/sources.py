@@ -44,6 +44,8 @@ class Source(Section):
         What must be installed: a Python package (``"music21"``) or a program (``"espeak-ng"``); empty for nothing.
     megabytes : float
         Of its download, at most; 0 where that is not known.
+    has_features : bool
+        Whether it brings features, so that no extractor is needed.
     """
 
     about: ClassVar[str]
@@ -55,6 +57,7 @@ class Source(Section):
     stated: ClassVar[int | None] = None
     needs: ClassVar[str] = ""
     megabytes: ClassVar[float] = 0
+    has_features: ClassVar[bool] = False
 
     @property
     def place(self) -> str:

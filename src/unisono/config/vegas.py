@@ -62,6 +62,7 @@ class YouTube(Source):
 class Published(Source):
     """The authors' published feature files."""
 
+    has_features = True
     about = "The authors' published features"
     licence = "none stated; used, never redistributed"
     size = "28,103 clips, 0.13 GB as one vector each; by hand from Google Drive, linked from its home"

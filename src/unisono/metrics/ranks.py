@@ -58,7 +58,7 @@ def rank_among(scores: np.ndarray, own: int) -> float:
     2.5
     """
     better, tied = np.count_nonzero(scores > scores[own]), np.count_nonzero(scores == scores[own])
-    return 1 + better + (tied - 1) / 2
+    return float(1 + better + (tied - 1) / 2)
 
 
 def recall_curve(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:

@@ -66,6 +66,8 @@ def downloads(sections: Mapping[str, Any], params: Iterable[str]) -> Iterator[Do
         source = f"{name}.{section.block}.{section.source}"
         found = [(source, section.chosen.place, section.chosen.megabytes)]
         found += [(key, url, 0.0) for key, url in _published(section, name) if not key.startswith(source)]
+        if section.chosen.has_features:
+            found = [each for each in found if not each[0].startswith(f"{name}.features.")]
         for key, url, size in found:
             if url.startswith("http") and f"{key}.".startswith(wanted):
                 yield Download(key, url.replace("{partition}", "train"), size)
