@@ -61,8 +61,10 @@ lint: setup  ## Style and types.
 format: setup  ## Put the code in order.
 	ruff check --fix . && ruff format .
 
-# Outputs that Git does not hold, of dvc.yaml (a test compares), and unfinished work. DVC's cache stays: `dvc gc` empties it.
-MADE := .unisono data/code data/mtm data/vegas data/mv10k results/experiments results/figures results/timing
+# Folders that dvc.yaml names in data/, other outputs that Git does not hold, and unfinished work. DVC's cache stays: `dvc gc`
+# empties it.
+MADE := .unisono $(sort $(filter-out data/raw,$(shell grep -oE 'data/[a-z0-9_]+/' dvc.yaml | sed 's,/$$,,')))
+MADE += results/experiments results/figures results/timing
 
 clean:  ## Say what can be made again and how much it takes, then delete it: data, results not in Git, unfinished work.
 	@for path in $(MADE); do if [ -e $$path ]; then du -sh $$path; fi; done; \

@@ -10,7 +10,7 @@ from unisono import errors
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--dataset", required=True, choices=("mtm", "vegas", "mv10k"), help="which one it is")
+    parser.add_argument("--dataset", required=True, help="a section of params.yaml")
     parser.add_argument("--data", type=Path, required=True, help="folder of the built data set")
     parser.add_argument("--skipped", type=Path, nargs="*", default=[], help="CSV files of what was left out")
     parser.add_argument("--out", type=Path, required=True, help="Markdown file to write")

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import yaml
 
+from tests.docs.pages import PIECE, ROOT, pieces
 from unisono import cli, models
 from unisono.config.compute import Compute
 from unisono.config.experiments import Experiment
@@ -23,18 +24,9 @@ from unisono.evaluation.checks import check_experiment
 from unisono.evaluation.params_file import readers
 from unisono.planning import dag
 
-ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "data" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 STAGES = dag.read(ROOT / "dvc.yaml", (ROOT / "params.yaml").read_text(encoding="utf-8"))
-PIECE = re.compile(r"<!-- (file|run|params): (\S+) -->\n```\w+\n(.*?)```", re.DOTALL)
-
-
-def pieces(page: str) -> dict[str, str]:
-    """The marked pieces of code of a page."""
-    return {name: code for _, name, code in PIECE.findall((ROOT / "docs" / page).read_text(encoding="utf-8"))}
-
-
 EXTENDING, OWN_DATA = pieces("extending.md"), pieces("own_data.md")
 
 
@@ -71,7 +63,7 @@ def clip(level: int) -> bytes:
 
 
 def test_every_piece_is_short_and_every_piece_of_code_is_marked() -> None:
-    assert len(EXTENDING) == 6
+    assert len(EXTENDING) == 10
     for name, code in EXTENDING.items():
         assert len(code.splitlines()) < 45, name
     for page in ("extending.md", "own_data.md"):
@@ -102,8 +94,9 @@ def test_the_method_keeps_the_contract_and_finds_pairs(tmp_path: Path, monkeypat
 
 
 @pytest.mark.parametrize("tool", [["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]], ids=" ".join)
-def test_the_method_passes_the_projects_own_checks(tool: list[str], tmp_path: Path) -> None:
-    path = placed("semantic_matching.py", tmp_path)
+@pytest.mark.parametrize("name", ["semantic_matching.py", "src/unisono/features/clips/colours.py"])
+def test_method_and_extractor_pass_the_projects_own_checks(name: str, tool: list[str], tmp_path: Path) -> None:
+    path = placed(name, tmp_path)
     # Of the project, since the piece lies elsewhere.
     config = ["--config-file" if tool == ["mypy"] else "--config", str(ROOT / "pyproject.toml")]
     command = [sys.executable, "-m", *tool, *config, str(path)]
@@ -134,12 +127,28 @@ def test_the_extractor_makes_vectors_of_a_clip(tmp_path: Path, monkeypatch: pyte
     assert np.abs(vectors - 90 / 255).max() < 0.03
 
 
-def test_the_data_set_loads_and_its_views_belong_together(tmp_path: Path) -> None:
-    from unisono import load_dataset
+def test_the_data_set_loads_and_its_views_belong_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from unisono import datasets, load_dataset
+    from unisono.datasets import dealing
+    from unisono.datasets.base import dataset_of
     from unisono.metrics import chance_map, mean_average_precision
 
-    imported(placed("stages/build_halves.py", tmp_path)).main(tmp_path / "data" / "halves")
-    dataset = load_dataset("halves", root=tmp_path / "data")
+    package = tmp_path / "datasets" / "halves"
+    package.mkdir(parents=True)
+    for name in ("__init__.py", "dataset.py"):
+        placed(f"src/unisono/datasets/halves/{name}", package)
+    monkeypatch.setattr(datasets, "__path__", [*datasets.__path__, str(package.parent)])
+    (tmp_path / "params.yaml").write_text(EXTENDING["params.yaml"], encoding="utf-8")
+    halves, data = dataset_of("halves"), tmp_path / "data" / "halves"
+    try:
+        section: Any = halves.settings.load(tmp_path / "params.yaml")
+        imported(placed("stages/build_halves.py", tmp_path)).build(section, data)
+    finally:
+        for name in [name for name in sys.modules if name.startswith("unisono.datasets.halves")]:
+            del sys.modules[name]
+        monkeypatch.delattr(datasets, "halves")
+    dealing.deal(halves, section, samples=data / "samples", out=data / "divisions", summary=tmp_path / "summary.json")
+    dataset = load_dataset("halves", root=data.parent)
     assert len(dataset) == 1797
     assert dataset.folds is not None
     assert dataset.labels is not None
@@ -281,24 +290,22 @@ def test_commands_and_their_options_exist(page: Path) -> None:
 
 
 def test_clean_deletes_what_dvc_makes_and_says_how_much(tmp_path: Path) -> None:
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    match = re.search(r"^MADE := (.*)$", makefile, flags=re.MULTILINE)
-    assert match is not None
-    made = match[1].split()
+    for name in ("Makefile", "dvc.yaml"):
+        (tmp_path / name).write_text((ROOT / name).read_text(encoding="utf-8"), encoding="utf-8")
     ignored = re.findall(r"^/(results/.+)/$", (ROOT / ".gitignore").read_text(encoding="utf-8"), flags=re.MULTILINE)
-    assert {folder for folder in made if folder.startswith("results/")} == set(ignored)
-    for stage in STAGES.values():
-        for out in stage.outs:
-            assert out.startswith(("results/", *made)), out
-    (tmp_path / "Makefile").write_text(makefile, encoding="utf-8")
-    (tmp_path / "data" / "mtm").mkdir(parents=True)
-    (tmp_path / "data" / "raw").mkdir()
-    (tmp_path / "data" / "mtm" / "part").write_bytes(bytes(3 * 2**20))
+    outs = [out for stage in STAGES.values() for out in stage.outs if out.startswith("data/")]
+    for folder in [*outs, *ignored]:
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+    kept = ["data/README.md", "data/raw/mtm/own", "results/data/mtm.md"]
+    for name in [*kept, "data/mtm/samples/part"]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(bytes(3 * 2**20))
     done = subprocess.run(["make", "-s", "clean"], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "data/mtm" in done.stdout
     assert re.search(r"freed [34] MB", done.stdout)
-    assert not (tmp_path / "data" / "mtm").exists()
-    assert (tmp_path / "data" / "raw").exists()
+    left = [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()]
+    assert sorted(left) == sorted(["Makefile", "dvc.yaml", *kept])
+    assert [folder for folder in [*outs, *ignored] if (tmp_path / folder).exists()] == []
 
 
 def test_the_citation_names_the_version() -> None:

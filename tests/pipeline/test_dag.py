@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from unisono.datasets.base import names
 from unisono.store import code
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,7 +77,7 @@ def test_code_deps_are_fingerprints_of_the_stage_and_of_what_it_imports_by_name(
     assert own <= {*FINGERPRINTS, *code.KINDS}
     # How work is run changes no result; neither does what BY_NAME says of none.
     closure = {code._name(path) for path in code.import_closure(ROOT / "stages" / f"{script}.py")}
-    own_dataset = {f"datasets/{name}/__init__.py" for name in ("mtm", "vegas", "mv10k")}
+    own_dataset = {f"datasets/{name}/__init__.py" for name in names()}
     imported = {
         kind
         for module, kind in code.BY_NAME.items()

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 import csv
+import io
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from PIL import Image
 
 from tests.divided import divide
-from unisono.datasets.base import dataset_of
+from unisono.datasets.base import Part, dataset_of
 from unisono.errors import DataError
 from unisono.io import parquet
 from unisono.media import mp4
 from unisono.report import clip_tables, data_cards
+from unisono.report import panels as looks
+from unisono.report.html import items
 
 TEXT = pa.string()
 
@@ -172,3 +177,14 @@ def test_card_without_a_list_or_data(vegas: Path, tmp_path: Path, make_mtm: Call
     with pytest.raises(DataError, match="samples"):
         data_cards.write("vegas", tmp_path, [], out=tmp_path / "x", figure=tmp_path / "y")
     assert not (tmp_path / "x").exists()
+
+
+def test_a_picture_shows_as_it_is_in_cards_and_small_in_pages() -> None:
+    pixels = np.full((4, 8, 3), 90, np.uint8)
+    part = Part("a", "upper", "picture", pixels)
+    assert np.array_equal(looks.picture(part), pixels)
+    shown = items._rendered(part, 1.0)
+    assert (shown["kind"], shown["alt"]) == ("picture", "upper, 8 x 4 pixels")
+    with Image.open(io.BytesIO(base64.b64decode(shown["src"].partition(",")[2]))) as image:
+        assert image.size == (192, 96)
+        assert abs(float(np.asarray(image.convert("L")).mean()) - 90) < 3

@@ -31,10 +31,10 @@ class Part(NamedTuple):
         Id.
     place : str
         View, or feature set where a view has several looks; ``title`` and ``group`` are said beside the id.
-    kind : {"text", "frames", "soundtrack", "sound", "sheet", "features"}
+    kind : {"text", "frames", "soundtrack", "sound", "sheet", "picture", "features"}
     content : object
-        A text; the bytes of a video file (``frames``, ``soundtrack``), of a sound file or of the picture of a staff,
-        decoded by who shows them; numbers over time (n, d).
+        A text; the bytes of a video file (``frames``, ``soundtrack``), of a sound file or of the picture of a staff
+        (``sheet``), decoded by who shows them; pixels (h, w, 3) of uint8; numbers over time (n, d).
     """
 
     item: str

@@ -23,8 +23,8 @@ def picture(part: Part) -> np.ndarray:
     Returns
     -------
     np.ndarray [shape=(h, w) of numbers or (h, w, 3) of uint8]
-        The frame in the middle; the line of music; of a sound the log-mel spectrogram (64, n), low bands at the bottom;
-        of features (d, n).
+        The frame in the middle; the picture; the line of music; of a sound the log-mel spectrogram (64, n), low bands
+        at the bottom; of features (d, n).
     """
     if part.kind in ("sound", "soundtrack"):
         samples, rate = items.heard(part)
@@ -34,6 +34,8 @@ def picture(part: Part) -> np.ndarray:
     if part.kind == "frames":
         frames = video.frames(part.content)
         return np.asarray(frames[len(frames) // 2])
+    if part.kind == "picture":
+        return np.asarray(part.content)
     if part.kind == "features":
         return np.asarray(part.content, dtype=float).T
     return _opened(part.content)

@@ -96,6 +96,9 @@ def _rendered(part: Part, sound_s: float) -> dict[str, str]:
         frames = video.frames(content)
         n = min(len(frames), media.FRAMES)
         return {"kind": "picture", "src": media.strip(frames), "alt": f"{n} frames of a clip of {len(frames)} s"}
+    if part.kind == "picture":
+        height, width = content.shape[:2]
+        return {"kind": "picture", "src": media.strip(content[None]), "alt": f"{part.place}, {width} x {height} pixels"}
     if part.kind == "features":
         alt = f"{part.place} features over {len(content)} s"
         return {"kind": "picture", "src": media.features(content), "alt": alt}
