@@ -156,6 +156,11 @@ def _check(found: DataSet, name: str, module: str) -> None:
             raise ConfigError(f"{module}: DATASET has no {field}; see docs/extending.md")
     if found.name != name:
         raise ConfigError(f"{module}: DATASET.name is {found.name!r}, expected {name!r}, the name of its folder")
+    section = found.settings
+    block = section.model_fields.get(getattr(section, "block", ""))
+    if block is None or not hasattr(block.annotation, "model_fields") or not section.kinds():
+        where = f"{section.__module__}.{section.__name__}.block"
+        raise ConfigError(f"{where}: expected the name of the field that holds the sources; see docs/extending.md")
     for kind, views in found.queries.items():
         for view in views:
             if view not in found.views:
