@@ -64,9 +64,7 @@ def mel_matrix() -> np.ndarray:
     edges = np.linspace(hertz_to_mel(LOWEST_HZ), hertz_to_mel(HIGHEST_HZ), BANDS + 2)
     lower, centre, upper = edges[:-2], edges[1:-1], edges[2:]
     weights = np.minimum((bins - lower) / (centre - lower), (upper - bins) / (upper - centre))
-    weights = np.maximum(weights, 0.0)
-    weights[0] = 0.0
-    weights = weights.astype(np.float32)
+    weights = np.maximum(weights, 0.0).astype(np.float32)
     weights.flags.writeable = False
     return weights
 
