@@ -13,12 +13,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the fingerprints, a file each")
     args = parser.parse_args()
 
+    from unisono.config.compute import Compute
     from unisono.evaluation.params_file import check_params_file
     from unisono.store import code
 
     # All of params.yaml, so that a misspelt key stops the first stage that runs.
     check_params_file()
-    code.write_fingerprints(Path(__file__).parent, args.out)
+    code.write_fingerprints(Path(__file__).parent, args.out, notes=Compute.load().scratch / "code.json")
 
 
 if __name__ == "__main__":

@@ -200,13 +200,40 @@ def test_every_import_by_name_is_declared() -> None:
 
 def test_fingerprints_are_written_as_files(tmp_path: Path) -> None:
     stages = Path(__file__).resolve().parents[2] / "stages"
-    closure.write_fingerprints(stages, tmp_path / "code")
+    closure.write_fingerprints(stages, tmp_path / "code", notes=tmp_path / "notes.json")
     assert {path.name for path in (tmp_path / "code").iterdir()} == {"stages", *closure.KINDS}
     assert {path.name for path in (tmp_path / "code" / "stages").iterdir()} == {
         path.stem for path in stages.glob("*.py") if path.stem != "__init__"
     }
     assert (tmp_path / "code/models/cca").read_text() == f"{closure.code_version('unisono.models.cca')}\n"
     assert (tmp_path / "code/extractors/vggish").is_file()
+
+
+def test_notes_of_an_earlier_run_change_nothing_but_time(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stages = tmp_path / "stages"
+    stages.mkdir()
+    (stages / "one.py").write_text("from unisono import errors\n")
+    for kind in closure.KINDS.values():
+        (package.joinpath(*kind.split(".")[1:])).mkdir(parents=True, exist_ok=True)
+    notes = tmp_path / "notes.json"
+
+    def version() -> str:
+        monkeypatch.setattr(closure, "_known", {})
+        closure._read.cache_clear()
+        closure.write_fingerprints(stages, tmp_path / "code", notes=notes)
+        return (tmp_path / "code" / "stages" / "one").read_text()
+
+    first = version()
+    with monkeypatch.context() as patch:
+        patch.setattr(closure.ast, "parse", lambda *_, **__: pytest.fail("parsed again"))
+        assert version() == first
+    for damaged in ("", "[]", "{}", notes.read_text()[:50]):
+        notes.write_text(damaged)
+        assert version() == first
+    (package / "errors.py").write_text("x = 1\n")
+    assert version() != first
 
 
 def test_a_module_that_does_not_parse_ends_in_a_line(package: Path, tmp_path: Path) -> None:
@@ -219,10 +246,10 @@ def test_a_module_that_does_not_parse_ends_in_a_line(package: Path, tmp_path: Pa
     (tmp_path / "code" / "old").write_text("old")
     (package / "errors.py").write_text("x = 1\ndef f(:\n")
     with pytest.raises(DataError, match=r"errors\.py:2: invalid syntax; mend the code and run again"):
-        closure.write_fingerprints(stages, tmp_path / "code")
+        closure.write_fingerprints(stages, tmp_path / "code", notes=tmp_path / "notes.json")
     (package / "errors.py").write_text("import unisono.nowhere\n")
     with pytest.raises(DataError, match=r"imports unisono\.nowhere, which is not in .*; mend the import"):
-        closure.write_fingerprints(stages, tmp_path / "code")
+        closure.write_fingerprints(stages, tmp_path / "code", notes=tmp_path / "notes.json")
     assert (tmp_path / "code" / "old").read_text() == "old"
 
 

@@ -75,6 +75,28 @@ class Plan:
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
 
 
+@dataclass
+class Shared:
+    """What the experiments of a run have in common and is found once.
+
+    Attributes
+    ----------
+    data : dict of (int, bool) to (str, dict of str to np.ndarray)
+        Name and arrays of a `Dataset` object, by its identity and whether sequences are kept.
+    versions : dict of (str or Path) to str
+        Fingerprint of a module.
+    """
+
+    data: dict[tuple[int, bool], tuple[str, dict[str, np.ndarray]]] = field(default_factory=dict)
+    versions: dict[str | Path, str] = field(default_factory=dict)
+
+    def version(self, module: str | Path) -> str:
+        """Give the fingerprint of a module."""
+        if module not in self.versions:
+            self.versions[module] = code_version(module)
+        return self.versions[module]
+
+
 def make_plan(
     settings: Sequence[Setting],
     model: str,
@@ -83,7 +105,7 @@ def make_plan(
     n_folds: int | None,
     compute: Compute,
     folder: Path,
-    known: dict[tuple[int, bool], dict[str, dict[str, np.ndarray]]] | None = None,
+    shared: Shared | None = None,
 ) -> Plan:
     """List the fits of an experiment.
 
@@ -98,8 +120,8 @@ def make_plan(
         Device, arithmetic and threads are part of what a fit depends on.
     folder : Path
         The store of kept fits: holds the jobs' folders.
-    known : dict, optional
-        Filled with the arrays of data sets, for the next experiments on the same `Dataset` objects.
+    shared : Shared, optional
+        What experiments of the same run have found already.
 
     Returns
     -------
@@ -114,11 +136,10 @@ def make_plan(
         As `unisono.evaluation.divide`.
     """
     cls = models.method(model)
-    code = [code_version(fitting.__name__), code_version(models.source_of(cls))]
+    shared = shared or Shared()
+    code = [shared.version(fitting.__name__), shared.version(models.source_of(cls))]
     rounding = [*arithmetic.facts(), compute.device, compute.threads_per_worker]
     plan = Plan(model, settings, seeds)
-
-    known = {} if known is None else known
 
     def share(digest: str, arrays: Mapping[str, np.ndarray]) -> str:
         plan.arrays.update({f"{digest}/{name}": array for name, array in arrays.items()})
@@ -147,10 +168,10 @@ def make_plan(
     for number, setting in enumerate(settings):
         dataset = setting.dataset
         at = id(dataset), cls.sequential
-        if at not in known:
+        if at not in shared.data:
             arrays = fitting.arrays_of(dataset, sequential=cls.sequential)
-            known[at] = {_digest(arrays): arrays}
-        (data,) = (share(digest, arrays) for digest, arrays in known[at].items())
+            shared.data[at] = _digest(arrays), arrays
+        data = share(*shared.data[at])
         if number == 0 and on_all_rows:
             add(0, seeds[0], ALL, data, None, keeps_model=True)
         for seed in seeds:

@@ -24,7 +24,7 @@ from unisono.errors import require
 from unisono.evaluation.divisions import Part
 from unisono.evaluation.fitting import Job, Outcome, kept, work
 from unisono.evaluation.measuring import chance, cutoffs, mean_curve, summary
-from unisono.evaluation.planning import ALL, Place, Plan, Setting, make_plan
+from unisono.evaluation.planning import ALL, Place, Plan, Setting, Shared, make_plan
 from unisono.store import fits, jobs
 from unisono.store.jobs import SharedArrays
 
@@ -135,12 +135,12 @@ def run_requests(
     """
     started = time.perf_counter()
     plans: dict[int, Plan] = {}
-    known: dict[tuple[int, bool], dict[str, dict[str, np.ndarray]]] = {}
+    shared = Shared()
     todo: dict[Path, Job] = {}
     outcomes: dict[Path, Outcome] = {}
     for number, request in enumerate(requests):
         try:
-            plan = plans[number] = _plan(request, compute, folder, known)
+            plan = plans[number] = _plan(request, compute, folder, shared)
         except Exception as error:
             yield Ended(request, None, error)
             continue
@@ -192,9 +192,7 @@ def run_requests(
             yield from ended()
 
 
-def _plan(
-    request: Request, compute: Compute, folder: Path, known: dict[tuple[int, bool], dict[str, dict[str, np.ndarray]]]
-) -> Plan:
+def _plan(request: Request, compute: Compute, folder: Path, shared: Shared) -> Plan:
     if models.method(request.model).trains_networks:
         require("torch")
     return make_plan(
@@ -204,7 +202,7 @@ def _plan(
         n_folds=request.n_folds,
         compute=compute,
         folder=folder,
-        known=known,
+        shared=shared,
     )
 
 

@@ -12,12 +12,15 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+import json
+import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from unisono.errors import DataError
-from unisono.io.files import replacing_folder
+from unisono.io.files import replacing, replacing_folder
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -132,7 +135,7 @@ def fingerprints(stages: Path) -> dict[str, str]:
     return {name: code_version(module) for name, module in sorted(names.items())}
 
 
-def write_fingerprints(stages: Path, out: Path) -> None:
+def write_fingerprints(stages: Path, out: Path, *, notes: Path) -> None:
     """Write a file for each of `fingerprints`, in folders by kind.
 
     Parameters
@@ -141,6 +144,8 @@ def write_fingerprints(stages: Path, out: Path) -> None:
         As for `fingerprints`.
     out : Path
         Folder; it is replaced as a whole.
+    notes : Path
+        File in which a run leaves what it has parsed for the next one; safe to delete.
 
     Raises
     ------
@@ -148,7 +153,8 @@ def write_fingerprints(stages: Path, out: Path) -> None:
         It cannot be written, or a module does not parse or imports what is not there: the message names file and line.
     """
     try:
-        found = fingerprints(stages)
+        with _remembered(notes):
+            found = fingerprints(stages)
     except SyntaxError as error:
         raise DataError(f"{error.filename}:{error.lineno}: {error.msg}; mend the code and run again") from None
     except ModuleNotFoundError as error:
@@ -211,11 +217,16 @@ def _is_docstring(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
+#: What was found in files, by the SHA-256 of their bytes.
+_known: dict[str, _Facts] = {}
+
+
 class _Facts(NamedTuple):
-    """What is needed of a file: the hash of its tree, and the names that it imports."""
+    """What is needed of a file: the hash of its tree, the names that it imports, literals that may name a file."""
 
     version: str
     imports: tuple[str, ...]
+    literals: tuple[str, ...]
 
 
 def _facts(path: Path) -> _Facts:
@@ -226,12 +237,39 @@ def _facts(path: Path) -> _Facts:
 @functools.lru_cache(maxsize=1024)
 def _read(path: Path, modified: int, size: int) -> _Facts:
     """Parse a file, once for as long as it stays as it is."""
-    tree = ast.parse(path.read_bytes(), filename=str(path))
-    names = (name for node in _statements(tree.body) for name in _names(node))
-    return _Facts(
-        hashlib.sha256(serialise(tree).encode()).hexdigest(),
-        tuple(name for name in names if name.replace(":", ".").split(".")[0] == PACKAGE.name),
-    )
+    content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    if digest not in _known:
+        tree = ast.parse(content, filename=str(path))
+        names = (name for node in _statements(tree.body) for name in _names(node))
+        _known[digest] = _Facts(
+            hashlib.sha256(serialise(tree).encode()).hexdigest(),
+            tuple(name for name in names if name.replace(":", ".").split(".")[0] == PACKAGE.name),
+            tuple(sorted(set(filter(_FILE_NAME.fullmatch, _strings(tree))))),
+        )
+    return _known[digest]
+
+
+@contextmanager
+def _remembered(notes: Path) -> Iterator[None]:
+    """Take over what an earlier run has parsed, and leave what this one has; by the bytes of files, this one's too."""
+    own = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        content = json.loads(notes.read_text(encoding="utf-8"))
+        _known.update({digest: _Facts(str(v), tuple(i), tuple(s)) for digest, (v, i, s) in content[own].items()})
+    yield
+    with suppress(DataError), replacing(notes) as temporary:
+        temporary.write_text(json.dumps({own: _known}), encoding="utf-8")
+
+
+_FILE_NAME = re.compile(r"[\w.-]{1,60}")
+
+
+def _strings(tree: ast.AST) -> Iterator[str]:
+    """Yield the literals of a tree."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
 
 
 def _name(path: Path) -> str:
@@ -248,9 +286,7 @@ def _package_data(path: Path) -> Iterator[Path]:
     beside = {other.name: other for other in path.parent.iterdir() if _is_data(other)}
     if not beside:
         return
-    nodes = ast.walk(ast.parse(path.read_bytes()))
-    literals = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    for name in sorted(beside.keys() & literals):
+    for name in sorted(beside.keys() & set(_facts(path).literals)):
         found = beside[name]
         yield from sorted(file for file in found.rglob("*") if file.is_file()) if found.is_dir() else [found]
 
