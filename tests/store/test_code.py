@@ -18,15 +18,15 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A package ``unisono`` with every form of import."""
     files = {
         "__init__.py": "",
-        "errors.py": "class DataError(Exception): ...",
-        "io/__init__.py": "from unisono import errors",
+        "faults.py": "class DataError(Exception): ...",
+        "io/__init__.py": "from unisono import faults",
         "io/table.py": "import numpy as np",
         "media/__init__.py": "",
         "media/sound.py": "def play():\n    from unisono.io.table import read\n",
         "media/unused.py": "",
         "deep/__init__.py": "",
         "deep/er/__init__.py": "import unisono.media.sound as s",
-        "deep/er/module.py": "import os, unisono.errors",
+        "deep/er/module.py": "import os, unisono.faults",
         "loop_a.py": "import unisono.loop_b",
         "loop_b.py": "from unisono import loop_a",
         "wrong.py": "from unisono.media import sound\nfrom unisono.gone import x",
@@ -56,7 +56,7 @@ def test_modules_of_functions_and_packages_on_the_way_count(package: Path) -> No
         "media/sound.py",
         "io/__init__.py",
         "io/table.py",
-        "errors.py",
+        "faults.py",
     }
 
 
@@ -73,13 +73,13 @@ def test_loops_end_and_names_at_run_time_do_not_count(package: Path) -> None:
 
 def test_a_script_outside_the_package(package: Path, tmp_path: Path) -> None:
     script = tmp_path / "stage.py"
-    script.write_text("def main():\n    from unisono.media import unused\n    from unisono import errors\n")
+    script.write_text("def main():\n    from unisono.media import unused\n    from unisono import faults\n")
     assert names(package, script) == {
         "stage.py",
         "__init__.py",
         "media/__init__.py",
         "media/unused.py",
-        "errors.py",
+        "faults.py",
     }
 
 
@@ -87,21 +87,21 @@ def test_the_version_follows_the_code_of_the_closure_alone(package: Path) -> Non
     before = closure.code_version("unisono.media.sound")
     (package / "media" / "unused.py").write_text("x = 1")
     assert closure.code_version("unisono.media.sound") == before
-    (package / "errors.py").write_text("class DataError(Exception): pass  # not ...")
+    (package / "faults.py").write_text("class DataError(Exception): pass  # not ...")
     assert closure.code_version("unisono.media.sound") != before
 
 
 def test_comments_docstrings_and_layout_change_nothing(package: Path) -> None:
-    path = package / "errors.py"
+    path = package / "faults.py"
     path.write_text("class E(Exception):\n    def f(self, x=1):\n        return x + 1\n")
-    before = closure.code_version("unisono.errors")
+    before = closure.code_version("unisono.faults")
     path.write_text(
         '"""Errors."""\n# why\nclass E(Exception):\n    """One."""\n\n    def f(\n        self,\n        x=1,\n    ):\n'
         '        """Add."""\n        return (x + 1)  # one\n'
     )
-    assert closure.code_version("unisono.errors") == before
+    assert closure.code_version("unisono.faults") == before
     path.write_text("class E(Exception):\n    def f(self, x=1):\n        return x + 2\n")
-    assert closure.code_version("unisono.errors") != before
+    assert closure.code_version("unisono.faults") != before
 
 
 def test_data_that_a_module_names_count(package: Path) -> None:
@@ -120,15 +120,15 @@ def test_data_that_a_module_names_count(package: Path) -> None:
 
 
 def test_imports_for_type_checkers_and_how_work_is_run_do_not_count(package: Path) -> None:
-    (package / "errors.py").write_text(
+    (package / "faults.py").write_text(
         "from typing import TYPE_CHECKING\nfrom unisono.config.compute import C\n"
         "if TYPE_CHECKING:\n    from unisono.media import unused\nelse:\n    from unisono import loop_a\n"
     )
     (package / "config").mkdir()
     (package / "config" / "__init__.py").write_text("")
     (package / "config" / "compute.py").write_text("C = 1")
-    assert names(package, "unisono.errors") == {
-        "__init__.py", "errors.py", "config/__init__.py", "loop_a.py", "loop_b.py",
+    assert names(package, "unisono.faults") == {
+        "__init__.py", "faults.py", "config/__init__.py", "loop_a.py", "loop_b.py",
     }  # fmt: skip
 
 
@@ -214,7 +214,7 @@ def test_notes_of_an_earlier_run_change_nothing_but_time(
 ) -> None:
     stages = tmp_path / "stages"
     stages.mkdir()
-    (stages / "one.py").write_text("from unisono import errors\n")
+    (stages / "one.py").write_text("from unisono import faults\n")
     for kind in closure.KINDS.values():
         (package.joinpath(*kind.split(".")[1:])).mkdir(parents=True, exist_ok=True)
     notes = tmp_path / "notes.json"
@@ -232,22 +232,22 @@ def test_notes_of_an_earlier_run_change_nothing_but_time(
     for damaged in ("", "[]", "{}", notes.read_text()[:50]):
         notes.write_text(damaged)
         assert version() == first
-    (package / "errors.py").write_text("x = 1\n")
+    (package / "faults.py").write_text("x = 1\n")
     assert version() != first
 
 
 def test_a_module_that_does_not_parse_ends_in_a_line(package: Path, tmp_path: Path) -> None:
     stages = tmp_path / "stages"
     stages.mkdir()
-    (stages / "one.py").write_text("from unisono import errors\n")
+    (stages / "one.py").write_text("from unisono import faults\n")
     for kind in closure.KINDS.values():
         (package.joinpath(*kind.split(".")[1:])).mkdir(parents=True, exist_ok=True)
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "old").write_text("old")
-    (package / "errors.py").write_text("x = 1\ndef f(:\n")
-    with pytest.raises(DataError, match=r"errors\.py:2: invalid syntax; mend the code and run again"):
+    (package / "faults.py").write_text("x = 1\ndef f(:\n")
+    with pytest.raises(DataError, match=r"faults\.py:2: invalid syntax; mend the code and run again"):
         closure.write_fingerprints(stages, tmp_path / "code", notes=tmp_path / "notes.json")
-    (package / "errors.py").write_text("import unisono.nowhere\n")
+    (package / "faults.py").write_text("import unisono.nowhere\n")
     with pytest.raises(DataError, match=r"imports unisono\.nowhere, which is not in .*; mend the import"):
         closure.write_fingerprints(stages, tmp_path / "code", notes=tmp_path / "notes.json")
     assert (tmp_path / "code" / "old").read_text() == "old"
@@ -269,7 +269,6 @@ def test_the_real_package_agrees_with_what_python_imports() -> None:
         Path(module.__file__).resolve()
         for name in (
             "unisono",
-            "unisono.errors",
             "unisono.config",
             "unisono.io.files",
         )

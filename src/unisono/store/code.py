@@ -41,8 +41,8 @@ BY_NAME: Mapping[str, str | None] = {
     "unisono.features.query": None,
 }
 
-#: How work is run changes no result: the design keeps section ``compute`` out of every stage, and so its schema.
-_WITHOUT_RESULT = {"config/compute.py"}
+#: How work is run, fingerprinted or refused changes no result: the design keeps section ``compute`` out of every stage.
+_WITHOUT_RESULT = {"config/compute.py", "errors.py", "store/code.py"}
 
 
 def import_closure(module: str | Path) -> set[Path]:
