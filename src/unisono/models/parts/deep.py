@@ -319,7 +319,9 @@ def embed(network: torch.nn.Module, array: np.ndarray) -> np.ndarray:
     """
     import torch
 
-    dtype = next(network.parameters()).detach().numpy().dtype
+    weights = next(network.parameters(), None)
+    # A function of several networks has no weights of its own.
+    dtype = np.float32 if weights is None else weights.detach().numpy().dtype
     with torch.inference_mode():
         parts = [
             network(torch.as_tensor(np.asarray(array[start : start + BATCH], dtype=dtype))).numpy()
