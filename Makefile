@@ -8,7 +8,7 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 # Stages run `python`: the one of the virtual environment.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test setup tools browser lint format clean help
+.PHONY: repro test testall setup tools browser lint format clean help
 
 help:  ## List what can be made.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -18,6 +18,9 @@ repro: setup  ## Set up, then run the pipeline (`dvc repro`).
 
 # The pipeline's tests are one long file: they come first (tests/conftest.py), beside all others.
 test: setup browser  ## Set up, then run the tests, two files at a time.
+	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
+
+testall: setup browser  ## The same with the slow tests.
 	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # For the tests of the report; where there is no apt-get they skip and say so.

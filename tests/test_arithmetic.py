@@ -160,9 +160,9 @@ def test_only_false_turns_it_off(tmp_path, text):
 
 def test_the_switch_is_validated(tmp_path):
     text = (ROOT / "params.yaml").read_text(encoding="utf-8")
-    assert "  reproducible: true\n" in text
+    assert "  reproducible: false\n" in text
     file = tmp_path / "params.yaml"
-    file.write_text(text.replace("  reproducible: true\n", "  reproducible: perhaps\n"))
+    file.write_text(text.replace("  reproducible: false\n", "  reproducible: perhaps\n"))
     with pytest.raises(ConfigError, match=r"compute\.reproducible: .*boolean.*'perhaps'"):
         Compute.load(file)
 
