@@ -24,8 +24,8 @@ EXTRAS = {
     "torch": "deep",
     "yt_dlp": "youtube",
     **dict.fromkeys(
-        ("av", "dvc", "gensim", "google_crc32c", "h5py", "markdown_it", "matplotlib", "music21", "PIL", "pretty_midi",
-         "pypdfium2", "requests", "soundfile", "tensorflow", "urllib3"),
+        ("av", "dvc", "gensim", "google_crc32c", "h5py", "markdown_it", "matplotlib", "music21", "networkx", "PIL",
+         "pretty_midi", "pypdfium2", "requests", "soundfile", "tensorflow", "urllib3"),
         "pipeline",
     ),
 }  # fmt: skip
