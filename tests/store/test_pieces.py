@@ -74,3 +74,11 @@ def test_a_run_that_fails_removes_nothing(tmp_path: Path) -> None:
 def test_what_is_no_fact_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="object is no fact of a piece"):
         counted(tmp_path, object())
+
+
+def test_facts_may_be_mappings_with_any_keys(tmp_path: Path) -> None:
+    with pieces.opened(tmp_path / "scratch", "stage"):
+        facts = {("id", "visual"): {1: b"x"}, "b": [{("a", 2): 3}]}
+        assert pieces.made(lambda: b"one", facts) == b"one"
+        assert pieces.made(lambda: b"two", dict(reversed(facts.items()))) == b"one"
+        assert pieces.made(lambda: b"three", {("id", "audio"): {1: b"x"}, "b": [{("a", 2): 3}]}) == b"three"

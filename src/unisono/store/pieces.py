@@ -10,7 +10,7 @@ import functools
 import hashlib
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import asdict, is_dataclass
@@ -102,7 +102,7 @@ def _path(facts: tuple[Any, ...]) -> Path | None:
     if store is None:
         return None
     folder, used = store
-    text = json.dumps([_versions(), facts], sort_keys=True, default=_plain)
+    text = json.dumps([_versions(), _keyed(facts)], default=_plain)
     name = hashlib.sha256(text.encode()).hexdigest()
     used.add(name)
     return folder / name
@@ -123,6 +123,13 @@ def _versions() -> list[str]:
     return found
 
 
+def _keyed(fact: Any) -> Any:
+    """Turn mappings into sorted pairs: JSON has text alone for keys, ours may be tuples."""
+    if isinstance(fact, Mapping):
+        return [[repr(key), _keyed(fact[key])] for key in sorted(fact, key=repr)]
+    return [_keyed(part) for part in fact] if isinstance(fact, list | tuple) else fact
+
+
 def _plain(fact: Any) -> Any:
     """Turn a fact that JSON does not know into one that it knows."""
     if isinstance(fact, bytes):
@@ -134,5 +141,5 @@ def _plain(fact: Any) -> Any:
     if isinstance(fact, np.generic):
         return fact.item()
     if is_dataclass(fact) and not isinstance(fact, type):
-        return asdict(fact)
+        return _keyed(asdict(fact))
     raise TypeError(f"{type(fact).__name__} is no fact of a piece")
