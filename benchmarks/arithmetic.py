@@ -61,14 +61,15 @@ def fit(name: str) -> Arrays:
     """Train a method with the hyper-parameters of params.yaml, and embed what it has not seen."""
     import numpy as np
 
-    from unisono import config, metrics, models
+    from unisono import metrics, models
+    from unisono.config.models import load_models
 
     views = ("audio", "visual", "lyrics")[: models.method(name).n_views or 2]
     if name in ("baseline", "baseline_gan", "darlearning"):
         views = ("lyrics", "audio", "visual")
     train, test = digits(views, sequences=name == "lstm_c_cca")
     labels = train.pop("labels")
-    model = models.create(name, seed=0, **config.load("models", ROOT / "params.yaml").get(name, {}))
+    model = models.create(name, seed=0, **load_models(ROOT / "params.yaml").get(name, {}))
     model.progress = False
     model.fit(train, labels)
     wanted = test.pop("labels")
@@ -120,12 +121,12 @@ def inception() -> Arrays:
 
 def skipgram() -> Arrays:
     """Train skip-gram with the settings of the default run, on pictures as sentences of shades of grey."""
-    from unisono import config
+    from unisono.config.mtm import Mtm
     from unisono.features import skipgram
 
     train, test = digits(["lyrics"])
     lines = [[str(int(value)) for value in row] for row in (*train["lyrics"], *test["lyrics"])]
-    encoder = skipgram.train(lines, config.load("mtm", ROOT / "params.yaml").features.skipgram)
+    encoder = skipgram.train(lines, Mtm.load(ROOT / "params.yaml").features.skipgram)
     return {"vectors": encoder.vectors}
 
 
@@ -133,7 +134,7 @@ def asmcmr() -> Arrays:
     """Take all steps of ASMCMR's training, in small batches."""
     import numpy as np
 
-    from unisono import config
+    from unisono.config.mtm import Mtm
     from unisono.features.asmcmr import training
     from unisono.features.asmcmr.pairs import Pairs
 
@@ -141,7 +142,7 @@ def asmcmr() -> Arrays:
     strips = [[255 - np.kron(each, np.full((20, 32), 15)).astype(np.uint8)] for each in pictures]
     sounds = [np.kron(each, np.ones((12, 10), np.float32))[:92] / 16 for each in pictures]
     pairs = Pairs(strips, [[np.array([60.0, 190.0])]] * 12, sounds, [np.array([0.0, 38.0])] * 12)
-    params = config.load("mtm", ROOT / "params.yaml").features.asmcmr
+    params = Mtm.load(ROOT / "params.yaml").features.asmcmr
     encoder, history = training.train(
         pairs,
         steps=params.steps,

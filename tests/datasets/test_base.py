@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,3 +51,24 @@ def test_an_unknown_source_is_named_with_those_that_there_are(name: str, tmp_pat
     with pytest.raises(ConfigError, match=rf"^{name}\.source: .*there is no such source; .*'nowhere'") as caught:
         dataset_of(name).settings.load(tmp_path / "params.yaml")
     assert "\n" not in str(caught.value)
+
+
+def test_source_without_a_reader_is_one_line() -> None:
+    """A source class that nobody has registered a reader for says so, for every data set that reads by class."""
+    from unisono.config.sources import Source
+    from unisono.datasets.mtm.sources import open_source
+    from unisono.datasets.mv10k import build as mv10k
+    from unisono.datasets.vegas import build as vegas
+    from unisono.errors import ConfigError
+
+    class Unknown(Source):
+        about = "not registered"
+
+    calls: list[Callable[[], object]] = [
+        lambda: open_source(Unknown()),
+        lambda: mv10k._fill(Unknown(), None, None, None, None),  # type: ignore[arg-type]
+        lambda: vegas._fill(Unknown(), None),  # type: ignore[arg-type]
+    ]
+    for call in calls:
+        with pytest.raises(ConfigError, match=r"^source Unknown: no reader is registered"):
+            call()

@@ -14,6 +14,7 @@ from unisono.config.sources import DataSetSection, Sha256, Source
 class Music21(Source):
     """Scores of the corpus inside the installed music21 package."""
 
+    stands_in = True
     about = "Songs with syllable-aligned lyrics in the corpus of the installed music21 package"
     licence = "compositions in the public domain; most encodings name no licence: read in place, never redistributed"
     size = "525 scores, 902 samples"
@@ -38,6 +39,7 @@ class MusicXML(Source):
 class LMD(Source):
     """The dissertation's lyrics-melody data (Yu and Canales)."""
 
+    original = True
     about = "The dissertation's lyrics-melody data (Yu and Canales)"
     licence = "no licence stated, copyrighted lyrics; never redistribute"
     size = "1.84 GB unpacked, of which 11,517 small files are kept; 14,454 samples"

@@ -14,6 +14,7 @@ from unisono.config.sources import STAND_IN, DataSetSection, Sha256, Source
 class Simulated(Source):
     """Videos drawn from a documented random model."""
 
+    stands_in = True
     about = f"YouTube-8M files written from a documented random model; {STAND_IN}"
     licence = "made here"
     size = "made here, 0.3 MB a video"
@@ -31,6 +32,7 @@ class Simulated(Source):
 class YouTube8M(Source):
     """The public frame-level shards."""
 
+    original = True
     about = "YouTube-8M's public frame-level shards"
     licence = "CC BY 4.0 (Google)"
     size = "2 x 3,844 shards of 133 MB, streamed; 0.25 MB is kept of each accepted video"
@@ -52,6 +54,7 @@ class YouTube8M(Source):
 class Published(Source):
     """The authors' published feature files."""
 
+    original = True
     has_features = True
     about = "The authors' published features"
     licence = "none stated; used, never redistributed"

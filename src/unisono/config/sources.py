@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from pydantic import Field, field_validator
 
 from unisono.config import Section, TopLevel, nearest
+from unisono.errors import ConfigError
 
 #: A SHA-256, or nothing: not checked.
 Sha256 = Field(default="", pattern=r"^([0-9a-f]{64})?$")
@@ -46,6 +47,10 @@ class Source(Section):
         Of its download, at most; 0 where that is not known.
     has_features : bool
         Whether it brings features, so that no extractor is needed.
+    stands_in : bool
+        Whether it stands in for the dissertation's data and cannot be compared with them.
+    original : bool
+        Whether it holds the dissertation's own data.
     """
 
     about: ClassVar[str]
@@ -58,11 +63,20 @@ class Source(Section):
     needs: ClassVar[str] = ""
     megabytes: ClassVar[float] = 0
     has_features: ClassVar[bool] = False
+    stands_in: ClassVar[bool] = False
+    original: ClassVar[bool] = False
 
     @property
     def place(self) -> str:
         """Where it lies: a path or URL, empty for one that needs no file."""
         return str(getattr(self, self.lies_at)) or self.usual if self.lies_at else ""
+
+    def unreadable(self) -> ConfigError:
+        """Give the error of a source for whose class no reader is registered."""
+        return ConfigError(
+            f"source {type(self).__name__}: no reader is registered for it; add one where its data set is built "
+            '(docs/extending.md, "A source")'
+        )
 
     def n_items(self) -> int | None:
         """Say how many items it gives; None where nobody knows beforehand."""

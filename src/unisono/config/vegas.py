@@ -12,6 +12,7 @@ from unisono.config.sources import STAND_IN, DataSetSection, Sha256, Source
 class Digits(Source):
     """Handwritten digits in a video, spoken by espeak-ng."""
 
+    stands_in = True
     about = f"Handwritten digits that drift through a video, spoken by espeak-ng; {STAND_IN}"
     licence = "digits: UCI Optical Recognition of Handwritten Digits, CC BY 4.0; the speech is made here"
     size = "made here, 0.05 MB a clip"
@@ -62,6 +63,7 @@ class YouTube(Source):
 class Published(Source):
     """The authors' published feature files."""
 
+    original = True
     has_features = True
     about = "The authors' published features"
     licence = "none stated; used, never redistributed"

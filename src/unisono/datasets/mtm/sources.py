@@ -46,7 +46,7 @@ def open_source(source: Source) -> Opened:
         The source is missing or cannot be fetched; mostly known only while it is read, and a wrong checksum only
         at the end.
     """
-    raise NotImplementedError(f"no way to open {type(source).__name__} is registered")
+    raise source.unreadable()
 
 
 @open_source.register

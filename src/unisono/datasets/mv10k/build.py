@@ -59,7 +59,7 @@ def build(config: Mv10k, compute: Compute, *, out: Path, table: Path) -> None:
 @functools.singledispatch
 def _fill(source: Source, config: Mv10k, compute: Compute, out: Path, table: Path) -> None:
     """Write the videos of a source; what does so is registered for its class."""
-    raise NotImplementedError(f"no way to build from {type(source).__name__} is registered")
+    raise source.unreadable()
 
 
 @_fill.register(Simulated)

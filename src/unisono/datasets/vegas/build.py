@@ -184,7 +184,7 @@ class _Building:
 @functools.singledispatch
 def _fill(source: Source, made: _Building) -> dict[str, Any]:
     """Write the samples of a source and count them; what does so is registered for its class."""
-    raise NotImplementedError(f"no way to build from {type(source).__name__} is registered")
+    raise source.unreadable()
 
 
 @_fill.register

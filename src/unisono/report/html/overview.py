@@ -14,14 +14,13 @@ from pathlib import Path
 
 from unisono.config.experiments import Experiment
 from unisono.config.report import Report
+from unisono.config.sources import Source
+from unisono.datasets.base import dataset_of
 from unisono.errors import DataError, UnisonoError
 from unisono.io import parquet
 from unisono.report import layouts
 from unisono.store.results import Run, read_results
 
-#: Sources that stand in for a data set, and those that are the dissertation's own. Others are the user's.
-STAND_INS = {("mtm", "music21"), ("vegas", "digits"), ("mv10k", "simulated")}
-ORIGINALS = {("mtm", "lmd"), ("vegas", "features"), ("mv10k", "features"), ("mv10k", "youtube8m")}
 #: Distributions whose versions matter to the numbers, by the name shown.
 PACKAGES = {
     "torch": ("torch",),
@@ -62,14 +61,15 @@ class DataSet:
         if not self.source:
             return "no", "it is not built"
         reasons = []
-        if (self.name, self.source) in STAND_INS:
+        kind = dataset_of(self.name).settings.kinds().get(self.source, Source)
+        if kind.stands_in:
             reasons.append(f"the source {self.source} stands in for the dissertation's data")
         untrained = [view for view, weights in self.weights.items() if "untrained" in weights]
         if untrained:
             reasons.append(f"features of untrained networks ({', '.join(untrained)})")
         if reasons:
             return "no", " and ".join(reasons)
-        if (self.name, self.source) in ORIGINALS:
+        if kind.original:
             return "yes", f"the source {self.source} is the dissertation's own; its splits are not published"
         return "perhaps", f"the source {self.source} is yours: only if it holds the dissertation's data"
 
