@@ -125,6 +125,7 @@ def test_training_repeats_and_resumes_with_the_same_result(
     pairs: Pairs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(asmcmr_training, "CHECKPOINT_STEPS", 2)
+    monkeypatch.setattr(asmcmr_training, "AVERAGED", 1.0)
     whole, history = asmcmr_training.train(pairs, **SETTINGS)
     assert [step["step"] for step in history] == [1, 2, 3, 4]
 
@@ -145,6 +146,17 @@ def test_training_repeats_and_resumes_with_the_same_result(
     resumed, resumed_history = asmcmr_training.train(pairs, **SETTINGS, checkpoint=checkpoint)
     assert resumed_history == history
     assert all(np.array_equal(whole.arrays[name], resumed.arrays[name]) for name in asmcmr.SHAPES)
+
+
+def test_weights_are_the_mean_of_those_after_the_last_steps(pairs: Pairs, monkeypatch: pytest.MonkeyPatch) -> None:
+    def weights(steps: int, share: float) -> np.ndarray:
+        monkeypatch.setattr(asmcmr_training, "AVERAGED", share)
+        encoder, _ = asmcmr_training.train(pairs, **{**SETTINGS, "steps": steps})
+        return encoder.arrays["sheet.0.weight"]
+
+    third, fourth = weights(3, 0.1), weights(4, 0.25)
+    np.testing.assert_allclose(weights(4, 0.5), (third + fourth) / 2, rtol=1e-6, atol=1e-8)
+    assert not np.allclose(third, fourth, atol=1e-4)
 
 
 def test_training_makes_pairs_similar(pairs: Pairs) -> None:
