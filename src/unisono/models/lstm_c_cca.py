@@ -53,8 +53,6 @@ class LSTMCCCA(DeepCorrelation):
 
     supervised = True
     sequential = True
-    # Three times as fast as double.
-    precision = "float32"
 
     beta: Share = 0.2
     layers: Layers = LAYERS

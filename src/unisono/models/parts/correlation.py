@@ -323,10 +323,6 @@ class DeepCorrelation(CanonicalAligner):
     ridge: Weight = 1.0
     norm: Norm = "trace"
 
-    #: Of the networks while they are trained. In single precision their bytes depend on the processor, in spite of
-    #: pinned kernels (benchmarks/arithmetic.py).
-    precision: ClassVar[str] = "float64"
-
     @abc.abstractmethod
     def _pairs(self, codes: torch.Tensor) -> Pairs:
         """Say which rows belong together, given their classes."""
@@ -361,11 +357,10 @@ class DeepCorrelation(CanonicalAligner):
             # A function of sizes alone, since it is part of the arithmetic's order; `seeded` takes it back.
             work = n_items // n_batches * sum(weight.numel() for weight in networks.parameters())
             torch.set_num_threads(2 if work > LARGE else 1)
-            precision = getattr(torch, self.precision)
-            networks.to(device, precision)
+            networks.to(device)
             # As Keras, which the authors used, has it.
             optimiser = torch.optim.RMSprop(networks.parameters(), lr=self.learning_rate, alpha=0.9, eps=1e-7)
-            x, y = (torch.as_tensor(array, dtype=precision, device=device) for array in inputs.values())
+            x, y = (torch.as_tensor(array, dtype=torch.float32, device=device) for array in inputs.values())
             codes = torch.as_tensor(classes, device=device)
 
             def run_epoch(number: int) -> Mapping[str, float]:

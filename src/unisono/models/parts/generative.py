@@ -208,12 +208,11 @@ class ThreeBranch(Aligner):
             device = deep.choose_device(self.device)
             names = ["discriminator", "generator"] if self.adversarial else ["discriminator"]
             networks: Any = torch.nn.ModuleDict({name: self._network(views, order) for name in names})
-            # Double: in single precision the bytes depend on the processor, in spite of pinned kernels.
-            networks.to(device, torch.float64)
+            networks.to(device)
             optimisers = [
                 torch.optim.Adam(networks[name].parameters(), lr=self.learning_rate, fused=True) for name in names
             ]
-            data = [torch.as_tensor(views[view], dtype=torch.float64, device=device) for view in order]
+            data = [torch.as_tensor(views[view], dtype=torch.float32, device=device) for view in order]
             training = _Training(self, networks, optimisers, data, truth)
             deep.train(
                 self,
