@@ -8,13 +8,18 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 # Stages run `python`: the one of the virtual environment.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test testall setup tools browser lint format clean help
+.PHONY: repro verify test testall setup tools browser lint format clean help
 
 help:  ## List what can be made.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-repro: setup  ## Set up, then run the pipeline (`dvc repro`).
+repro: setup  ## Set up, mend what a killed run left, then run the pipeline (`dvc repro`) and look that all is there.
+	@unisono mend
 	dvc repro
+	@unisono verify --quick
+
+verify: setup  ## Compare every byte of the outputs and of DVC's cache with dvc.lock.
+	unisono verify
 
 # The pipeline's tests are one long file: they come first (tests/conftest.py), beside all others.
 test: setup browser  ## Set up, then run the tests, two files at a time.

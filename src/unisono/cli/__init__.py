@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from unisono import __version__, arithmetic, errors
-from unisono.cli import apply, evaluate, fit, models, plan, search, sources
+from unisono.cli import apply, evaluate, fit, models, plan, search, sources, tracked
 from unisono.errors import ConfigError
 
-COMMANDS = (evaluate, search, models, fit, sources, plan, apply)
+COMMANDS = (evaluate, search, models, fit, sources, plan, apply, tracked)
 
 
 class _Parser(argparse.ArgumentParser):
