@@ -5,179 +5,18 @@ from __future__ import annotations
 import csv
 import json
 import os
-import random
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.pipeline.tiny import EXPERIMENTS, Clone, forget, make_tiny, write_songs
+
 pytestmark = pytest.mark.pipeline
-
-SONG = """<?xml version="1.0"?><score-partwise version="3.1"><part-list><score-part id="P1"><part-name>Voice</part-name>
-</score-part></part-list><part id="P1"><measure number="1"><attributes><divisions>2</divisions></attributes>{notes}
-</measure></part></score-partwise>"""
-NOTE = """<note><pitch><step>{step}</step><octave>{octave}</octave></pitch><duration>{duration}</duration>
-<lyric><syllabic>single</syllabic><text>{text}</text></lyric></note>"""
-WORDS = [
-    "la",
-    "le",
-    "li",
-    "lo",
-    "lu",
-    "ma",
-    "me",
-    "mi",
-    "mo",
-    "mu",
-    "na",
-    "ne",
-    "ni",
-    "no",
-    "nu",
-    "ra",
-    "re",
-    "ri",
-    "ro",
-    "ru",
-    "sol",
-    "fa",
-]
-
-
-def write_songs(folder: Path, count: int) -> None:
-    """Write `count` different songs of 45 notes each."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for number in range(count):
-        draw = random.Random(number)
-        notes = "".join(
-            NOTE.format(
-                step=draw.choice("CDEFGAB"),
-                octave=draw.choice("45"),
-                duration=draw.choice((1, 2, 2, 3)),
-                text=draw.choice(WORDS),
-            )
-            for _ in range(45)
-        )
-        (folder / f"song{number:02d}.musicxml").write_text(SONG.format(notes=notes), encoding="utf-8")
-
-
-class Clone:
-    """A copy of the working tree in a Git repository of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.env = {
-            **os.environ,
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "PYTHONPATH": str(folder / "src"),
-            "DVC_NO_ANALYTICS": "1",
-        }
-        listed = subprocess.run(
-            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-            cwd=ROOT,
-            capture_output=True,
-            check=True,
-        ).stdout.decode()
-        for name in filter(None, listed.split("\0")):
-            # Committed results and the lock are left behind: everything is made here.
-            if (ROOT / name).is_file() and not name.startswith("results/") and name != "dvc.lock":
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(ROOT / name, folder / name)
-        self.run("git", "init", "--quiet")
-
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run a command in the copy, on the copy's own code."""
-        return subprocess.run(
-            words, cwd=self.folder, env=self.env, capture_output=True, text=True, timeout=1500, check=False
-        )
-
-    def start(self, *words: str) -> subprocess.Popen[bytes]:
-        """Start a command in the copy, in a process group of its own."""
-        quiet = subprocess.DEVNULL
-        return subprocess.Popen(
-            words, cwd=self.folder, env=self.env, stdout=quiet, stderr=quiet, start_new_session=True
-        )
-
-    #: What the last `repro` printed.
-    printed = ""
-
-    def wait_for_queue(self) -> None:
-        """Wait until no experiment is queued or running."""
-        deadline = time.monotonic() + 400
-        while re.search(r"Queued|Running", self.run("dvc", "queue", "status").stdout.partition("Worker")[0]):
-            assert time.monotonic() < deadline, self.run("dvc", "queue", "status").stdout
-            time.sleep(1)
-
-    def repro(self) -> list[str]:
-        """Run the pipeline; return the stages that ran."""
-        done = self.run("dvc", "repro")
-        self.printed = done.stdout
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-        return re.findall(r"Running stage '([^']+)'", done.stdout)
-
-    def edit(self, change: Callable[[dict[str, Any]], None]) -> None:
-        """Change params.yaml."""
-        path = self.folder / "params.yaml"
-        params = yaml.safe_load(path.read_text(encoding="utf-8"))
-        change(params)
-        path.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
-
-    def methods_in_table(self) -> set[str]:
-        """Return the methods with a value of our own in Table 6.2."""
-        with (self.folder / "results/tables/table_6_2.csv").open(encoding="utf-8") as file:
-            return {row["method"] for row in csv.DictReader(file) if row["value"]}
-
-
-EXPERIMENTS = (
-    *("mtm_random", "mtm_cca", "mtm_gcca", "mv10k_cca"),
-    *("vegas_c_cca", "vegas_c_dcca", "vegas_tnn_c_cca", "vegas_acmr", "vegas_agah"),
-)
-
-
-def forget(report: dict[str, Any], key: str) -> None:
-    """Take an experiment out of all lists of the report."""
-    for name, value in report.items():
-        if isinstance(value, dict):
-            value.pop(key, None)
-            for each in value.values():
-                if isinstance(each, list) and key in each:
-                    each.remove(key)
-        elif isinstance(value, list):
-            report[name] = [each for each in value if each != key]
-
-
-def make_tiny(params: dict[str, Any]) -> None:
-    """Shrink every size to what runs in seconds; the network, tools and formats stay the real ones."""
-    mtm = params["mtm"]
-    mtm["source"] = "musicxml"
-    mtm["songs"]["shard_size"] = 8
-    mtm["features"]["asmcmr"].update(snippets=2, steps=2, batch_size=4)
-    mtm["features"]["skipgram"].update(epochs=2, dimensions=4)
-    params["mv10k"]["videos"]["simulated"].update(videos=60, rejected=4, tagged=40)
-    params["mv10k"]["emotion"]["epochs"] = 1
-    params["vegas"]["clips"]["digits"].update(clips_per_class=5, outside_per_class=1)
-    for name in ("inception", "vggish"):
-        params["vegas"]["features"][name]["whitening"]["components"] = 8
-    params["report"]["gallery_items"] = 1
-    for model in ("cca", "gcca", "c_cca", "tnn_c_cca", "c_dcca"):
-        params["models"][model]["n_components"] = 2
-    for model in ("tnn_c_cca", "c_dcca", "acmr", "agah"):
-        params["models"][model].update(epochs=1, min_steps=2)
-    # The experiments that figures are drawn from, and one or more of each data set.
-    for key in params["experiments"].keys() - set(EXPERIMENTS):
-        forget(params["report"], key)
-    params["experiments"] = {key: params["experiments"][key] for key in EXPERIMENTS}
-    for experiment in params["experiments"].values():
-        experiment["seeds"] = 2 if experiment["dataset"] == "mtm" else 1
 
 
 @pytest.fixture(scope="module")

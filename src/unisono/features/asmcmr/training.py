@@ -190,7 +190,7 @@ def train(
     optimizer = torch.optim.Adam(
         [parameter for module in branches.values() for parameter in module.parameters()], lr=learning_rate
     )
-    averages = {branch: AveragedModel(module) for branch, module in branches.items()}
+    averages: dict[asmcmr.Branch, Any] = {branch: AveragedModel(module) for branch, module in branches.items()}
     work = _Work(branches, averages, layer, optimizer)
     threads = torch.get_num_threads()
     torch.set_num_threads(THREADS)
