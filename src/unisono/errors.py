@@ -5,9 +5,11 @@ A message names the file, key or row, says what was got and what was expected, a
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import json
 import os
+import re
 import sys
 import time
 import zlib
@@ -55,8 +57,77 @@ class ProgramError(UnisonoError):
     """An external program (TiMidity++, LilyPond, espeak-ng, ...) is missing, failed or hung."""
 
 
+class MachineError(UnisonoError):
+    """The machine lacks something: space, memory, processes, time. It says nothing about what was being worked on."""
+
+
 class MissingExtra(UnisonoError):
     """A part of unisono was asked for whose packages are not installed."""
+
+
+#: What an operating system says when the machine is at its limits.
+_MACHINE = frozenset({errno.ENOMEM, errno.EAGAIN, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE})
+#: What it is not allowed to do, or fails to.
+_ACCESS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO})
+#: The same in the words of libraries and programs that keep no number.
+_WORDS = re.compile(
+    "no space left on device|disk quota exceeded|cannot allocate memory|out of memory|not enough memory|bad_alloc|"
+    "unable to allocate|malloc of size|memory exhausted|resource temporarily unavailable|can't start new thread|"
+    "thread creation failed|cannot create thread|cannot fork|too many open files",
+    re.IGNORECASE,
+)
+
+
+def machine_fault(error: BaseException | str) -> bool:
+    """Say whether a failure is the machine's: no space, memory, processes or files to be had.
+
+    Parameters
+    ----------
+    error : BaseException or str
+        Also where another error hides it (``raise ... from``); or what a program printed.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> machine_fault(OSError(28, "No space left on device")), machine_fault(ValueError("no number"))
+    (True, False)
+    """
+    if isinstance(error, str):
+        return _WORDS.search(error) is not None
+    seen: list[BaseException] = []
+    at: BaseException | None = error
+    while at is not None and at not in seen:
+        if isinstance(at, (MemoryError, MachineError)):
+            return True
+        library = type(at).__module__.partition(".")[0]
+        # FFmpeg says EAGAIN of damaged packets, too, and starts no threads here.
+        talks = library != "av" and (isinstance(at, (OSError, RuntimeError)) or library == "pyarrow")
+        if talks and (getattr(at, "errno", None) in _MACHINE or machine_fault(str(at))):
+            return True
+        seen.append(at)
+        at = at.__cause__ or (None if at.__suppress_context__ else at.__context__)
+    return False
+
+
+def pass_machine(error: BaseException) -> None:
+    """Raise an error again that is the machine's: first in every handler that would blame the input.
+
+    Raises
+    ------
+    BaseException
+        `error`, see `machine_fault`.
+    """
+    if machine_fault(error):
+        raise error
+
+
+def cannot_write(path: Path | str, error: OSError, advice: str = "then run again") -> UnisonoError:
+    """Make the error of a file or folder that cannot be written, to be raised."""
+    kind = MachineError if machine_fault(error) else DataError
+    return kind(f"{path}: cannot be written: {error.strerror or error}; free space or check permissions, {advice}")
 
 
 @contextmanager
@@ -112,8 +183,8 @@ def run(main: Callable[[], None]) -> None:
     Raises
     ------
     SystemExit
-        With status 2 after a `UnisonoError` or a missing extra, as one line on standard error; 130 after Ctrl-C; 141
-        where nobody reads the rest of the output (``| head``), with no word.
+        With status 2 after a `UnisonoError`, a missing extra or a limit of the machine, as one line on standard error;
+        130 after Ctrl-C; 141 where nobody reads the rest of the output (``| head``), with no word.
     """
     status: int | str | None = None
     read = True
@@ -126,6 +197,9 @@ def run(main: Callable[[], None]) -> None:
     except UnisonoError as error:
         print("error: " + " ".join(str(error).split()), file=sys.stderr)
         status = 2
+    except MemoryError as error:
+        print(f"error: not enough memory ({_said(error)}); free memory or lower compute.workers", file=sys.stderr)
+        status = 2
     except KeyboardInterrupt:
         print("interrupted: what was finished is kept, run the same command to go on", file=sys.stderr)
         status = 130
@@ -133,6 +207,11 @@ def run(main: Callable[[], None]) -> None:
         read = False
     except SystemExit as error:  # of --help
         status = error.code
+    except (OSError, RuntimeError) as error:
+        if not machine_fault(error) and getattr(error, "errno", None) not in _ACCESS:
+            raise
+        print(f"error: {_said(error)}; free space, memory or processes, or check permissions", file=sys.stderr)
+        status = 2
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -143,6 +222,11 @@ def run(main: Callable[[], None]) -> None:
         status = status or 141
     if status is not None:
         raise SystemExit(status)
+
+
+def _said(error: BaseException) -> str:
+    """Write an error and where it came about in one line."""
+    return " ".join(" ".join([str(error) or type(error).__name__, *getattr(error, "__notes__", [])]).split())
 
 
 def time_file(command: str) -> Path:

@@ -456,7 +456,7 @@ def test_pictures_are_small_and_whole() -> None:
     assert greys == pytest.approx([0, 50, 100, 150, 200], abs=3)
     with Image.open(io.BytesIO(decoded(media.features(np.zeros((7, 128), np.uint8))))) as picture:
         assert picture.size == media.FEATURE_PIXELS
-    with pytest.raises(DataError, match="not a picture"):
+    with pytest.raises(DataError, match="not a readable picture"):
         media.sheet(b"no picture")
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from unisono.datasets import items
 from unisono.datasets.base import Part
 from unisono.features import logmel
-from unisono.media import video
+from unisono.media import pictures, video
 
 
 def picture(part: Part) -> np.ndarray:
@@ -38,13 +36,5 @@ def picture(part: Part) -> np.ndarray:
         return np.asarray(part.content)
     if part.kind == "features":
         return np.asarray(part.content, dtype=float).T
-    return _opened(part.content)
-
-
-def _opened(content: Any) -> np.ndarray:
-    import io
-
-    from PIL import Image
-
-    with Image.open(io.BytesIO(content)) as image:
+    with pictures.opened(part.content, f"{part.place} of {part.item}") as image:
         return np.asarray(image.convert("RGB"))

@@ -10,13 +10,12 @@ the constants of its public code (CPJKU/audio_sheet_retrieval, ``mutopia_ccal_co
 from __future__ import annotations
 
 import functools
-import io
 import math
 
 import numpy as np
 
 from unisono.errors import DataError
-from unisono.media import audio
+from unisono.media import audio, pictures
 
 STRIP_ROWS = 160
 WINDOW_COLUMNS = 200
@@ -34,15 +33,17 @@ BANDS_PER_OCTAVE = 16
 LOWEST_HZ, HIGHEST_HZ, REFERENCE_HZ = 30.0, 6000.0, 440.0
 
 
-def read_picture(data: bytes, name: str) -> np.ndarray:
+def read_picture(data: bytes, name: str, *, advice: str = "build the pictures again") -> np.ndarray:
     """Decode a picture to grey, on white paper where it is transparent.
 
     Parameters
     ----------
     data : bytes
-        PNG (or any format Pillow reads).
+        Of one of `unisono.media.pictures.FORMATS`.
     name : str
         What to call it in an error.
+    advice : str
+        What to do about a damaged one.
 
     Returns
     -------
@@ -51,18 +52,15 @@ def read_picture(data: bytes, name: str) -> np.ndarray:
     Raises
     ------
     DataError
-        The bytes are not a picture.
+        The bytes are not such a picture, or too large.
     """
     from PIL import Image
 
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            if image.has_transparency_data:
-                paper = Image.new("RGBA", image.size, "white")
-                return np.asarray(Image.alpha_composite(paper, image.convert("RGBA")).convert("L"))
-            return np.asarray(image.convert("L"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(f"{name}: not a readable picture ({error}); build the pictures again") from None
+    with pictures.opened(data, name, advice=advice) as image:
+        if image.has_transparency_data:
+            paper = Image.new("RGBA", image.size, "white")
+            return np.asarray(Image.alpha_composite(paper, image.convert("RGBA")).convert("L"))
+        return np.asarray(image.convert("L"))
 
 
 def staff_centre(picture: np.ndarray) -> int:

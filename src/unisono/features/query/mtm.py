@@ -58,10 +58,7 @@ def _picture(source: Path, view: str, place: Place) -> list[str]:
     from unisono.features.asmcmr import input as asmcmr_input
 
     content = source.read_bytes()
-    try:
-        picture = asmcmr_input.read_picture(content, str(source))
-    except DataError as error:
-        raise DataError(str(error).replace("; build the pictures again", "; get it again")) from None
+    picture = asmcmr_input.read_picture(content, str(source), advice="get it again")
     reading.check_staff(picture, str(source))
     parquet.write(
         place.folder / "engraved" / place.sets[view] / parquet.shard_name(0),

@@ -13,9 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from unisono.errors import DataError, ProgramError
+from unisono.errors import ProgramError
 from unisono.features import logmel
+from unisono.media import pictures
 
+#: What to do about a damaged picture.
+ADVICE = "run the stage that writes it again"
 #: Of sound, in bits per second: enough for a voice or a piano at 16 kHz.
 SOUND_BITS = 24_000
 #: Height of one frame of a strip, and frames in it, at most.
@@ -138,7 +141,7 @@ def sheet(content: bytes) -> str:
     DataError
         It is no picture.
     """
-    with _opened(content, "a line of music") as image:
+    with pictures.opened(content, "a line of music", advice=ADVICE) as image:
         grey = image.convert("L")
         grey.thumbnail((grey.width, SHEET_PIXELS))
         # 16 greys are enough for ink on paper, and a third of the bytes.
@@ -184,22 +187,11 @@ def figure(path: Path) -> tuple[str, tuple[int, int]]:
     DataError
         It is no picture.
     """
-    with _opened(path.read_bytes(), str(path)) as image:
+    with pictures.opened(path.read_bytes(), str(path), advice=ADVICE) as image:
         plain = image.convert("RGB")
         plain.thumbnail(FIGURE_PIXELS)
         drawn = _webp(plain, lossless=True)
         return data_uri("image/webp", drawn if len(drawn) <= LOSSLESS_BYTES else _webp(plain)), plain.size
-
-
-def _opened(content: bytes, what: str) -> Any:
-    from PIL import Image
-
-    try:
-        image = Image.open(io.BytesIO(content))
-        image.load()
-    except (OSError, ValueError, Image.DecompressionBombError):
-        raise DataError(f"{what}: not a picture, or damaged; run the stage that writes it again") from None
-    return image
 
 
 def _webp(image: Any, *, lossless: bool = False) -> bytes:
