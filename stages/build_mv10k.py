@@ -17,6 +17,8 @@ def main() -> None:
     parser.add_argument("--shards", type=Path, required=True, help="CSV of what was read, accepted and rejected")
     args = parser.parse_args()
     params, compute = Mv10k.load(), Compute.load()
+    if params.chosen.unwatched:
+        print(f"note: {params.chosen.unwatched}")
     from unisono.datasets.mv10k import build, tagged
 
     build.build(params, compute, out=args.out, table=args.shards)

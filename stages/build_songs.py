@@ -16,6 +16,8 @@ def main() -> None:
     parser.add_argument("--summary", type=Path, required=True, help="JSON of counts and licences")
     args = parser.parse_args()
     params = Mtm.load()
+    if params.chosen.unwatched:
+        print(f"note: {params.chosen.unwatched}")
     from unisono.datasets.mtm import build
 
     facts = build.build(params, out=args.out, skipped=args.skipped, summary=args.summary)

@@ -19,6 +19,8 @@ def main() -> None:
     parser.add_argument("--status", type=Path, required=True, help="CSV of what became of every YouTube video")
     args = parser.parse_args()
     params, compute = Vegas.load(), Compute.load()
+    if params.chosen.unwatched:
+        print(f"note: {params.chosen.unwatched}")
     from unisono.datasets.vegas import build as clips
 
     facts = clips.build(

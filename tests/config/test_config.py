@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import yaml
 from unisono import config
 from unisono.config.compute import Compute
 from unisono.config.experiments import Experiment
-from unisono.config.mtm import Mtm
+from unisono.config.mtm import Mtm, MusicXML
 from unisono.config.report import Report
 from unisono.errors import ConfigError
 from unisono.evaluation.params_file import check_params_file, readers
@@ -135,3 +136,33 @@ def test_a_section_depends_on_no_other_section_s_form() -> None:
         closure = {path.stem for path in import_closure(f"unisono.config.{name}") if path.parent.name == "config"}
         assert not closure & ({"mtm", "mv10k", "vegas", "models"} - {name})
     assert not any("models" in path.parts for path in import_closure("unisono.config.experiments"))
+
+
+@pytest.mark.parametrize(
+    ("location", "watched"),
+    [
+        ("/elsewhere", False),
+        ("other/songs", False),
+        ("data/raw/../songs", False),
+        ("data/raw/mtm", True),
+        ("data/raw/mtm/songs.zip", True),
+        ("https://example.org/songs.zip", True),
+    ],
+)
+def test_a_place_that_dvc_does_not_watch_is_said(location: str, watched: bool) -> None:
+    said = MusicXML(location=location).unwatched
+    assert said == "" if watched else said.startswith(f"{location} is outside data/raw, where DVC does not look")
+
+
+def test_own_files_can_be_added_to_dvc(tmp_path: Path) -> None:
+    """`dvc add data/raw/mtm/scores` writes a .dvc file and a .gitignore that Git must take; the files it must not."""
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    (tmp_path / ".gitignore").write_text((ROOT / ".gitignore").read_text(encoding="utf-8"), encoding="utf-8")
+
+    def ignored(name: str) -> bool:
+        return subprocess.run(["git", "check-ignore", "-q", name], cwd=tmp_path, check=False).returncode == 0
+
+    assert not ignored("data/raw/mtm/scores.dvc")
+    assert not ignored("data/raw/vegas/.gitignore")
+    assert ignored("data/raw/mtm/scores/a.musicxml")
+    assert ignored("data/raw/mtm/a.musicxml")

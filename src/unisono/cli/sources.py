@@ -35,6 +35,7 @@ def _sources(args: argparse.Namespace) -> None:
                 "home": source.home,
                 "here": f"{dataset}.{section.block}.{name}.{source.lies_at}: {source.place}" if source.lies_at else "",
                 "at hand": source.at_hand(),
+                "watched": f"no: {source.unwatched}" if source.unwatched else "",
             }
             print("".join(f"      {key + ':':9s}{value}\n" for key, value in facts.items() if value), end="")
         print()

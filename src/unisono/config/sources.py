@@ -71,6 +71,17 @@ class Source(Section):
         """Where it lies: a path or URL, empty for one that needs no file."""
         return str(getattr(self, self.lies_at)) or self.usual if self.lies_at else ""
 
+    @property
+    def unwatched(self) -> str:
+        """What to know of a place that DVC does not watch; empty where it does, or there is none."""
+        watched = Path("data/raw").resolve()
+        if not self.place or "://" in self.place or watched in [path := Path(self.place).resolve(), *path.parents]:
+            return ""
+        return (
+            f"{self.place} is outside data/raw, where DVC does not look: new files there re-run nothing. Put them into "
+            "data/raw, or force the stage that builds the data set: dvc repro -fs NAME"
+        )
+
     def unreadable(self) -> ConfigError:
         """Give the error of a source for whose class no reader is registered."""
         return ConfigError(
