@@ -53,6 +53,12 @@ def run(code: str, place: Path, **given: Any) -> None:
     runpy.run_path(str(path), init_globals=given)
 
 
+def pasted(name: str, folder: Path) -> None:
+    """Run a block of own_data.md as a reader pastes it, in a process of its own."""
+    done = subprocess.run([sys.executable, "-c", OWN_DATA[name]], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def clip(level: int) -> bytes:
     """A grey video of 1.6 s with a noise."""
     from unisono.media import mp4
@@ -183,9 +189,9 @@ def test_ready_made_samples_of_music(tmp_path: Path) -> None:
     from unisono.config.mtm import Mtm
     from unisono.datasets.mtm import build
 
-    run(OWN_DATA["mtm"], tmp_path, folder=tmp_path / "raw")
+    pasted("mtm", tmp_path)
     raw: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["mtm"]
-    raw["source"], raw["songs"]["parquet"]["location"] = "parquet", str(tmp_path / "raw")
+    raw["source"], raw["songs"]["parquet"]["location"] = "parquet", str(tmp_path / "data/raw/mtm")
 
     facts = build.build(
         Mtm.model_validate(raw),
@@ -201,13 +207,17 @@ def test_ready_made_clips(tmp_path: Path) -> None:
     from unisono.datasets.vegas import build as clips
     from unisono.io import parquet
 
-    run(OWN_DATA["vegas"], tmp_path, folder=tmp_path / "raw", clips=[clip(20 * level) for level in range(6)])
+    for level in range(6):
+        path = tmp_path / "my_clips" / ("dog" if level % 2 else "drum") / f"{level}.mp4"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(clip(20 * level))
+    pasted("vegas", tmp_path)
     raw: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["vegas"]
     raw["source"], raw["folds"]["n"] = "parquet", 2
     facts = clips.build(
         Vegas.model_validate(raw),
         Compute(executor="serial", scratch=tmp_path / "scratch"),
-        raw=tmp_path / "raw",
+        raw=tmp_path / "data/raw/vegas",
         out=tmp_path / "samples",
         skipped=tmp_path / "skipped.csv",
         summary=tmp_path / "summary.json",
@@ -221,9 +231,9 @@ def test_ready_made_videos(tmp_path: Path) -> None:
     from unisono.datasets.mv10k import ready
     from unisono.io import parquet
 
-    run(OWN_DATA["mv10k"], tmp_path, folder=tmp_path / "raw")
+    pasted("mv10k", tmp_path)
     compute = Compute(executor="serial", scratch=tmp_path / "scratch")
-    assert ready.from_parquet(tmp_path / "raw", compute, out=tmp_path / "videos") == 3
+    assert ready.from_parquet(tmp_path / "data/raw/mv10k", compute, out=tmp_path / "videos") == 3
     assert parquet.read(tmp_path / "videos")["n_frames"].to_pylist() == [213, 216, 219]
 
 

@@ -98,6 +98,19 @@ def test_damaged_or_foreign_models_raise(tmp_path: Path) -> None:
         models.load(tmp_path)
 
 
+def test_a_folder_of_models_names_them(tmp_path: Path) -> None:
+    """An experiment's folder has a model for every pair of views."""
+    views = {view: np.random.default_rng(0).standard_normal((20, 3)) for view in ("audio", "sheet")}
+    model = models.create("cca", n_components=1).fit(views)
+    for pair in ("audio-sheet", "audio-lyrics"):
+        model.save(tmp_path / "model" / pair)
+    with pytest.raises(
+        DataError, match="holds a model for each of audio-lyrics, audio-sheet; give one of these folders"
+    ):
+        models.load(tmp_path / "model")
+    assert models.load(tmp_path / "model/audio-sheet").name == "cca"
+
+
 def test_failed_save_leaves_the_old_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = models.create("cca", n_components=3).fit(example_views(2))
     model.save(tmp_path)

@@ -364,6 +364,9 @@ def read_header(path: Path) -> dict[str, Any]:
 
     file = path / FILE
     if not file.is_file():
+        inside = sorted(each.parent.name for each in path.glob(f"*/{FILE}"))
+        if inside:
+            raise DataError(f"{path}: holds a model for each of {', '.join(inside)}; give one of these folders")
         raise DataError(f"{file}: no such file; give the folder that Aligner.save wrote")
     try:
         with safe_open(file, framework="numpy") as opened:
