@@ -32,6 +32,7 @@ def _plan(args: argparse.Namespace) -> None:
     from unisono.datasets.base import names
     from unisono.evaluation import recipe
     from unisono.evaluation.params_file import check_params_file
+    from unisono.io import text_tables
     from unisono.planning import checks, costs, dag
 
     root = Path()
@@ -57,9 +58,8 @@ def _plan(args: argparse.Namespace) -> None:
         print(f"{name}: source {sections[name].source}, {count if count is not None else 'unknown number of'} items")
     took = [costs.seconds(stages[name], sections["experiments"], factors, root) for name in todo]
     size = [costs.megabytes(stages[name], factors, root) for name in todo]
-    print(f"\n{'stage':36s}{'last time':>14s}{'disk':>14s}")
-    for name, seconds, megabytes in zip(todo, took, size, strict=True):
-        print(f"{name:36s}{_said(seconds, 's'):>14s}{_said(megabytes, 'MB'):>14s}")
+    rows = [[name, _said(s, "s"), _said(mb, "MB")] for name, s, mb in zip(todo, took, size, strict=True)]
+    print("", *text_tables.plain([["stage", "last time", "disk"], *rows], "lrr"), sep="\n")
     print(f"\ntime: {sum(filter(None, took)):.0f} s as measured, and {took.count(None)} stages not measured")
     # DVC's cache holds the same again, where links do not work.
     needed = 2 * sum(filter(None, size))

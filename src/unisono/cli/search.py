@@ -14,12 +14,12 @@ def add(commands: Any) -> None:
         "search",
         help="rank the items of a built data set for an item of it, a file or a line of lyrics",
         description="Rank the items of a built data set for a query, in the space of a trained experiment. QUERY is an "
-        "item's id, a file, or a line of lyrics. mtm: a sound (WAV, MP3, FLAC), a picture of one line of sheet music, "
-        "a MIDI file, a score (MusicXML), or lyrics with hyphens between syllables. vegas: a video (MP4) or a sound. "
-        "mv10k: an id only. Run it in the project's folder.",
+        "item's id or, where the data set takes it, a file (a sound: WAV, MP3, FLAC; a picture of one line of sheet "
+        "music; MIDI; MusicXML; a video: MP4) or a line of lyrics with hyphens between syllables. Run it in the "
+        "project's folder.",
     )
     search.add_argument("query", metavar="QUERY")
-    search.add_argument("--dataset", required=True, help="mtm, vegas, mv10k or one of your own")
+    search.add_argument("--dataset", required=True, help="a folder of data/: mtm, vegas, ...")
     search.add_argument(
         "--method", required=True, help="key of an experiment in params.yaml, or a method that has one on the data set"
     )

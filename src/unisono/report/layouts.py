@@ -255,20 +255,35 @@ def in_order(names: Sequence[str], rows: Iterable[Row]) -> list[Key]:
     return keys
 
 
-def _best(layout: Layout, cells: Mapping[tuple[Key, Key], Mapping[str, Row]]) -> set[tuple[Key, Key, str]]:
-    """Find the best of ours in every column or line, where there are at least two to choose from."""
-    groups: dict[tuple[Key, str], list[tuple[float, Key, Key]]] = {}
-    for (line, column), rows in cells.items():
-        for metric, row in rows.items():
-            sign = -1.0 if "rank" in metric else 1.0
-            group = line if layout.best == "line" else column
-            groups.setdefault((group, metric), []).append((sign * float(row["value"]), line, column))
+def best(found: Iterable[tuple[Any, str, Any, Any]]) -> set[Any]:
+    """Find the best of ours in every group, where there are at least two to choose from.
+
+    Parameters
+    ----------
+    found : iterable of (group, metric, value, place)
+        Of ranks the smallest is the best.
+
+    Returns
+    -------
+    set of place
+    """
+    groups: dict[Any, list[tuple[float, Any]]] = {}
+    for group, metric, value, place in found:
+        groups.setdefault((group, metric), []).append((float(value) * (-1 if "rank" in metric else 1), place))
     return {
-        (line, column, metric)
-        for (_, metric), candidates in groups.items()
-        for value, line, column in candidates
-        if len(candidates) > 1 and value == max(candidates)[0]
+        place
+        for candidates in groups.values()
+        for value, place in candidates
+        if len(candidates) > 1 and value == max(value for value, _ in candidates)
     }
+
+
+def _best(layout: Layout, cells: Mapping[tuple[Key, Key], Mapping[str, Row]]) -> set[tuple[Key, Key, str]]:
+    return best(
+        (line if layout.best == "line" else column, metric, row["value"], (line, column, metric))
+        for (line, column), rows in cells.items()
+        for metric, row in rows.items()
+    )
 
 
 def _joined(layout: Layout, rows: Mapping[str, Row], best: set[tuple[Key, Key, str]], line: Key, column: Key) -> str:

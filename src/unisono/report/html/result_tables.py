@@ -201,19 +201,12 @@ def _averages(rows: Iterable[Row]) -> list[Row]:
 
 def _best(layout: layouts.Layout, cells: Mapping[Any, Row]) -> set[Any]:
     """Find the best of ours in every column or line; in a table of directions, of each direction."""
-    groups: dict[Any, list[tuple[float, Any]]] = {}
+    found = []
     for (line, column), row in cells.items():
-        if row["value"] == "":
-            continue
-        sign = -1.0 if "rank" in row["metric"] else 1.0
-        group = line if layout.best == "line" else (column, line[:2] if layout.blocks else "")
-        groups.setdefault((group, row["metric"]), []).append((sign * float(row["value"]), (line, column)))
-    return {
-        place
-        for candidates in groups.values()
-        for value, place in candidates
-        if len(candidates) > 1 and value == max(candidates)[0]
-    }
+        if row["value"] != "":
+            group = line if layout.best == "line" else (column, line[:2] if layout.blocks else "")
+            found.append((group, row["metric"], row["value"], (line, column)))
+    return layouts.best(found)
 
 
 def _head(number: str, layout: layouts.Layout, column: layouts.Key) -> Markup:
