@@ -105,9 +105,9 @@ def test_music21_counts(music21: tuple[list[Song], list[Skipped]]) -> None:
 
 def test_music21_samples_under_the_limits(music21: tuple[list[Song], list[Skipped]]) -> None:
     cuts = [samples.cut(song, LIMITED) for song in music21[0]]
-    assert sum(map(len, cuts)) == 902
-    assert sum(map(bool, cuts)) == 393
-    assert sum(len(samples.cut(song, LIMITED._replace(windows="first_two"))) for song in music21[0]) == 575
+    assert sum(map(len, cuts)) == 900
+    assert sum(map(bool, cuts)) == 392
+    assert sum(len(samples.cut(song, LIMITED._replace(windows="first_two"))) for song in music21[0]) == 574
 
 
 def test_music21_files_are_far_fewer_songs(music21: tuple[list[Song], list[Skipped]]) -> None:
@@ -124,6 +124,14 @@ def test_music21_lyrics_are_clean(music21: tuple[list[Song], list[Skipped]]) -> 
     assert not any(note.syllable[:1].isdigit() for note in notes)
     assert all(note.syllable.strip() == note.syllable != "" for note in notes)
     assert all(note.pitch == round(note.pitch) and 30 <= note.pitch <= 90 for note in notes)
+
+
+def test_music21_follows_one_verse(music21: tuple[list[Song], list[Skipped]]) -> None:
+    sung = {song.file: " ".join(note.syllable for note in song.notes) for song in music21[0]}
+    assert "Jung frau aus er kor'n." in sung["bach/bwv414.mxl"]
+    assert "Na men sein, hat dir dein' S\u00fcnd' ver ge ben" in sung["bach/bwv17.7.mxl"]
+    assert "a li ber tà," in sung["handel/rinaldo/Lascia_chio_pianga.mxl"]
+    assert sung["trecento/PMFC_13_06-Gloria Fior Gentil.xml"].endswith("A men.")
 
 
 def test_collections_of_the_schema_and_of_the_corpus_are_the_same() -> None:
@@ -223,6 +231,19 @@ def test_a_source_without_a_sample_stops_the_stage(tmp_path: Path, build: Callab
     with pytest.raises(DataError, match="no sample is left"):
         build(folder, **{"songs.max_duration": 0.5})
     assert listed(tmp_path) == {"song0.xml": ("limits", "every window is over a limit")}
+
+
+def test_windows_over_a_limit_are_counted(tmp_path: Path, build: Callable[..., dict[str, Any]]) -> None:
+    folder = songs(tmp_path / "songs")
+    long = folder / "song3.xml"
+    long.write_bytes(long.read_bytes().replace(b"<duration>1<", b"<duration>5<", 1))
+    facts = build(folder)
+    assert facts["windows"] == {"n_windows": 8, "n_over_limits": 1}
+    told = (
+        "1 of 8 windows of 20 notes (12%) hold a note longer than 4 beats (`max_duration`) or a rest "
+        "longer than 8 beats (`max_rest`)"
+    )
+    assert parquet.metadata(tmp_path / "out")["left_out"] == [told]
 
 
 def test_a_source_without_a_score_stops_the_stage(tmp_path: Path, build: Callable[..., dict[str, Any]]) -> None:

@@ -96,16 +96,87 @@ def test_an_elision_belongs_to_both_words() -> None:
     assert [n.word_index for n in notes] == [0, 0, 0]
 
 
-def test_only_the_first_verse_counts_and_its_number_goes() -> None:
-    second = "<lyric number='2'><syllabic>single</syllabic><text>no</text></lyric></note>"
-    notes = read(note(text="1. La").replace("</note>", second) + note(text="36"))
-    assert [n.syllable for n in notes] == ["La", "36"]
+def verses(*lyrics: str, step: str = "C") -> str:
+    """A note of one beat with lyrics like ``1:Glo-`` ``-`` where a word goes on; ``:la`` has no number."""
+    body = ""
+    for lyric in lyrics:
+        number, _, text = lyric.partition(":")
+        syllabic = {(0, 0): "single", (0, 1): "begin", (1, 1): "middle", (1, 0): "end"}[
+            text.startswith("-"), text.endswith("-")
+        ]
+        attribute = f" number='{number}'" if number else ""
+        body += f"<lyric{attribute}><syllabic>{syllabic}</syllabic><text>{text.strip('-')}</text></lyric>"
+    return note(step).replace("</note>", f"{body}</note>")
 
 
-def test_chord_and_grace_notes_are_skipped() -> None:
-    grace = "<note><grace/><pitch><step>B</step><octave>4</octave></pitch><voice>1</voice></note>"
-    notes = read(note(text="la") + note("E", extra="<chord/>", text="x") + grace + note("G", text="li"))
-    assert [(n.pitch, n.duration, n.rest) for n in notes] == [(60.0, 1.0, 0.0), (67.0, 1.0, 0.0)]
+REPEAT = "<barline><repeat direction='backward'/></barline>"
+#: Ten notes that carry both verses.
+BOTH = [verses(f"1:a{i}", f"2:b{i}") for i in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("notes", "sung"),
+    [
+        # The melisma of one verse is a syllable of another, whatever comes first; the third is bwv414.
+        ([verses("1:Glo-", "2:Sa-"), verses("2:-cred"), verses("1:-ri-", "2:ness"), verses("1:-a")], "Glo=2 ri a"),
+        ([verses("2:Sa-", "1:Glo-"), verses("2:-cred"), verses("2:ness", "1:-ri-"), verses("1:-a")], "Glo=2 ri a"),
+        ([verses("1:Jung-", "2:Men-"), note(), verses("2:-schen"), verses("1:-frau", "2:nicht")], "Jung=3 frau"),
+        # After the end of a word, too, and for several notes.
+        ([verses("1:oh", "2:be-"), verses("2:-gin"), verses("2:now"), verses("1:yes", "2:we")], "oh=3 yes"),
+        # A melisma inside a word may be long.
+        ([verses("1:A-", "2:a"), *[verses("2:x")] * 6, verses("1:-men", "2:b")], "A=7 men"),
+        # An upbeat that only the second verse has, at the beginning and after a rest.
+        ([verses("2:And"), verses("1:Dash", "2:went"), REST, verses("2:and"), verses("1:O", "2:soon")], "Dash O"),
+        # Lyrics without numbers, numbers like words, and verse 10 after verse 2.
+        ([verses(":la", ":no"), verses(":li", ":nu")], "la li"),
+        ([verses("part1verse2:no", "part1verse1:la"), verses("part1verse1:li")], "la li"),
+        ([verses("10:no", "2:la"), verses("2:li")], "la li"),
+        # A later passage of another verse stays: after a repeat (bwv17.7), a second ending, or simply where it is long.
+        ([*BOTH[:2], REPEAT, verses("2:hat"), note(), verses("2:dir")], "a0 a1 hat=2 dir"),
+        ([verses("1:to.", "2:x"), REPEAT, verses("2:joy."), REPEAT, verses("1:so", "2:y")], "to. joy. so"),
+        ([*BOTH[:2], *[verses(f"2:c{i}") for i in range(5)]], "a0 a1 c0 c1 c2 c3 c4"),
+        ([*[verses(f"2:c{i}") for i in range(5)], *BOTH[:2]], "c0 c1 c2 c3 c4 a0 a1"),
+        # A slip of the number at the end.
+        ([verses("1:A-"), REST, verses("2:-men")], "A men"),
+        # In such a passage one verse is followed again.
+        ([BOTH[0], REPEAT, verses("3:x", "2:Ho-"), verses("3:y"), verses("2:-ly", "3:z")], "a0 Ho=2 ly"),
+        ([verses("1:a")] * 3 + [REPEAT] + [verses("2:b")] * 2 + [REPEAT] + [verses("1:c")], "a a a b b c"),
+    ],
+)  # fmt: skip
+def test_one_verse_is_followed_through_a_passage(notes: list[str], sung: str) -> None:
+    expected = [text.partition("=") for text in sung.split()]
+    found = [(n.syllable, n.duration) for n in read("".join(notes))]
+    assert found == [(text, float(beats or 1)) for text, _, beats in expected]
+
+
+def test_hostile_numbers_of_verses_are_refused() -> None:
+    with pytest.raises(DataError, match="verses under the same notes, more than 100"):
+        read("".join(verses(f"{i}:x") for i in range(101)))
+
+
+@pytest.mark.parametrize(
+    "number", ["1. ", "1.", "1.4. ", "1,3. ", "1.\u20134. ", "1. 2. ", "1-3. ", "(2) ", "[1.] ", "1 & 2: "]
+)
+def test_verse_numbers_go(number: str) -> None:
+    notes = read(note(text=f"{number}La".replace("&", "&amp;")) + note(text="36") + note(text="4ever"))
+    assert [n.syllable for n in notes] == ["La", "36", "4ever"]
+
+
+def test_a_chord_has_the_lyrics_of_all_its_notes_and_the_pitch_of_its_first() -> None:
+    chords = [("A", None), (None, "B"), ("C", "x")]
+    notes = read("".join(note("C", text=low) + note("E", text=high, extra="<chord/>") for low, high in chords))
+    assert [n[:2] for n in notes] == [(60.0, 1.0)] * 3
+    assert [n.syllable for n in notes] == ["A", "B", "C"]
+
+
+def test_a_grace_note_only_hands_its_lyrics_on() -> None:
+    grace = note("B", text="li").replace("<duration>2</duration>", "").replace("<note>", "<note><grace/>")
+    notes = read(note(text="la") + grace + note("G") + grace + note("A", text="lu"))
+    assert [(n.syllable, n.pitch, n.duration) for n in notes] == [
+        ("la", 60.0, 1.0),
+        ("li", 67.0, 1.0),
+        ("lu", 69.0, 1.0),
+    ]
 
 
 def test_voices_are_lines_of_their_own() -> None:
@@ -177,6 +248,10 @@ OUTSIDE = "<!DOCTYPE b [<!ENTITY a SYSTEM 'file:///etc/passwd'>]>"
         (score(note("H", text="la")), "no such step: 'H'"),
         (score(note(text="la", duration="1e9")), "impossible value"),
         (score(note(text="la", duration="nan")), "impossible value"),
+        (score(note(text="la", duration="0")), "duration 0 of a <note>; expected a positive number"),
+        (score(note(text="la") + note(duration="-1")), "duration -1 of a <note>; expected a positive number"),
+        (score(note(text="la") + REST.replace("2", "-2")), "duration -2 of a <note>"),
+        (score(note(text="la") + "<backup><duration>-4</duration></backup>"), "duration -4 of a <backup>"),
         (score(note(text="la").replace("<octave>4", "<octave>40")), "pitch 492 is not in MIDI's 0-127"),
         (score(note(text="la"), attributes="<divisions>0</divisions>").replace(b">2<", b">0<"), "impossible value"),
     ],

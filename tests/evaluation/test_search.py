@@ -212,6 +212,20 @@ def test_the_melody_of_a_midi_file_comes_back(tmp_path: Path) -> None:
         reading.read_midi(path, grid=0.125)
 
 
+@pytest.mark.parametrize(
+    ("text", "syllables"),
+    [
+        ("Mei\u2010nen Je\u2011sum", ["Mei", "nen", "Je", "sum"]),
+        ("Mei\u00adnen Je-sum__", ["Mei", "nen", "Je", "sum"]),
+        ("Mei\u2013nen _ Je\u2027sum \u2013 lass'", ["Mei", "nen", "Je", "sum", "lass'"]),
+        ("Mei -- nen Je\uff0dsum\u2014lass'", ["Mei", "nen", "Je", "sum", "lass'"]),
+    ],
+)
+def test_lyrics_are_divided_by_hyphens_of_any_kind(text: str, syllables: list[str]) -> None:
+    assert reading.syllables_of(text)[0] == syllables
+    assert reading.syllables_of("Herr\u2014mein Gott")[2] == [0, 1, 2]
+
+
 def test_a_sound_becomes_a_clip_that_says_the_same() -> None:
     samples = np.random.default_rng(0).uniform(-0.9, 0.9, 20_000).astype(np.float32)
     np.testing.assert_allclose(video.sound(vegas.as_clip(samples, 16_000), 16_000), samples, atol=1e-4)

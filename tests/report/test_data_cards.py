@@ -41,7 +41,7 @@ def vegas(tmp_path: Path) -> Path:
         {"id": ids, "label": labels, "fold": folds, "duration_s": [2.0, 2.5, 3.0, 2.0, 2.0, 4.0],
          "video": [(clip, "x.mp4") for clip in clips]},
         types={"id": TEXT, "label": TEXT, "fold": pa.int32(), "duration_s": pa.float64(), "video": parquet.MEDIA},
-        metadata={"dataset": "vegas", "source": "digits"},
+        metadata={"dataset": "vegas", "source": "digits", "left_out": ["1 of 7 is too loud"]},
     )  # fmt: skip
     for name, extractor in (("audio", "vggish"), ("visual", "inception")):
         parquet.write(
@@ -117,6 +117,7 @@ def test_card_of_clips(vegas: Path, tmp_path: Path) -> None:
     assert "| all | 1 | 2 | 3 | 6 |" in text
     assert "| seconds | 2.00 | 2.58 | 2.25 | 4.00 |" in text
     assert "- `vegas_skipped.csv`: 3 items:\n  - 2 x it has no sound\n  - 1 x too short" in text
+    assert "\n- 1 of 7 is too loud.\n" in text
     assert "Source: `digits`." in text
     assert "CC BY 4.0" in text
     assert "(../figures/sheet.png)" in text

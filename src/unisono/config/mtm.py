@@ -17,9 +17,9 @@ class Music21(Source):
     stands_in = True
     about = "Songs with syllable-aligned lyrics in the corpus of the installed music21 package"
     licence = "compositions in the public domain; most encodings name no licence: read in place, never redistributed"
-    size = "525 scores, 902 samples"
+    size = "525 scores, 900 samples"
     home = "https://github.com/cuthbertLab/music21"
-    stated = 902
+    stated = 900
     needs = "music21"
 
     collections: tuple[Literal["bach", "trecento", "songs"], ...] = Field(min_length=1)

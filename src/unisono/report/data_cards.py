@@ -84,7 +84,7 @@ def write(name: str, folder: Path, skipped: Sequence[Path], *, out: Path, figure
     separable = list(separability.lines(folder))
     if separable:
         lines += ["## What a linear classifier makes of the features", "", *separable, ""]
-    lines += ["## Left out", "", *_left_out(skipped), ""]
+    lines += ["## Left out", "", *_left_out(skipped), *(f"- {fact}." for fact in facts.get("left_out", ())), ""]
     if sheet:
         lines += [
             "## Contact sheet",

@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from unisono.config.mtm import Mtm, Music21, ReadyMade
 from unisono.datasets.mtm import corpus, groups, ready, samples
 from unisono.datasets.mtm.samples import Rule
-from unisono.datasets.mtm.song import Skipped
+from unisono.datasets.mtm.song import N_NOTES, Skipped
 from unisono.datasets.mtm.sources import open_source, read_songs
 from unisono.errors import DataError
 from unisono.io import files
@@ -35,7 +35,8 @@ def build(params: Mtm, *, out: Path, skipped: Path, summary: Path) -> dict[str, 
     Returns
     -------
     dict
-        Counts of files, songs, samples, repeated samples and changes by the grid, and the licences.
+        Counts of files, songs, windows, samples, repeated samples and changes by the grid, the licences, and what a
+        reader of the card is told of windows over a limit (``left_out``).
 
     Raises
     ------
@@ -60,7 +61,8 @@ def build(params: Mtm, *, out: Path, skipped: Path, summary: Path) -> dict[str, 
         "n_repeated": groups.duplicates(rows)["n_repeated"],
         **facts,
     }
-    metadata = {key: facts[key] for key in ("dataset", "source", "n_samples", "n_songs", "licences")}
+    kept = ("dataset", "source", "n_samples", "n_songs", "licences", "left_out")
+    metadata = {key: facts[key] for key in kept if key in facts}
     samples.write(rows, out, shard_size=params.songs.shard_size, metadata=metadata)
     with files.replacing(summary) as temporary:
         temporary.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -83,7 +85,10 @@ def _from_songs(params: Mtm, skipped: Path) -> tuple[list[dict[str, Any]], dict[
     song_of = dict(zip(cuts, (short[songs[first].file] for first in groups.group(songs)), strict=True))
     chosen = [sample for cut in cuts.values() for sample in cut]
     rows = [samples.row(sample, name=short[sample.song.file], song=song_of[sample.song.file]) for sample in chosen]
+    n_windows = sum(len(samples.windows(song, rule)) for song in songs)
     facts: dict[str, Any] = {
+        "left_out": list(_over_limits(rule, len(rows), n_windows)),
+        "windows": {"n_windows": n_windows, "n_over_limits": n_windows - len(rows)},
         "files": {
             "n_files": n_files,
             "n_with_song": len(songs),
@@ -96,6 +101,17 @@ def _from_songs(params: Mtm, skipped: Path) -> tuple[list[dict[str, Any]], dict[
     if isinstance(params.chosen, Music21):
         facts["collections"] = dict(sorted(Counter(corpus.collection(row["file"]) for row in rows).items()))
     return rows, {**facts, "licences": dict(source.licences)}
+
+
+def _over_limits(rule: Rule, n_kept: int, n_windows: int) -> Iterator[str]:
+    """Say how many windows the limits drop."""
+    limits = {"note": ("max_duration", rule.max_duration), "rest": ("max_rest", rule.max_rest)}
+    told = [
+        f"a {what} longer than {most:g} beats (`{key}`)" for what, (key, most) in limits.items() if most is not None
+    ]
+    if n_kept < n_windows:
+        share = (n_windows - n_kept) / n_windows
+        yield f"{n_windows - n_kept} of {n_windows} windows of {N_NOTES} notes ({share:.0%}) hold {' or '.join(told)}"
 
 
 def _ready_made(params: Mtm) -> tuple[list[dict[str, Any]], dict[str, Any]]:

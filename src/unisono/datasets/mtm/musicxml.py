@@ -1,10 +1,11 @@
 """Sung lines of MusicXML scores, with the standard library's parser.
 
 **Conventions.** Time is in beats (quarter notes), as exact fractions until the note is made. A line is one
-voice of one part. Its notes are those with a pitch and a syllable: the first ``<lyric>`` of a note counts,
-chord notes above the first and grace notes are skipped. Notes without a syllable that follow without a gap
-(ties, slurs, melismas) prolong the syllable's first note, whose pitch stays; after a rest they are silence, so
-that the next syllable still comes in at its time. The silence before a line's first note is not counted. Pitches
+voice of one part. Its notes are those with a pitch and a syllable of the verse that is followed (see `verses`,
+whatever the order of the ``<lyric>`` elements). A chord is its first note, with the lyrics of all; a grace note only
+hands its lyrics on to the note that it adorns. Notes without a syllable that follow without a gap (ties, slurs,
+melismas) prolong the syllable's first note, whose pitch stays; after a rest they are silence, so that the next
+syllable still comes in at its time. The silence before a line's first note is not counted. Pitches
 are sounding ones (``<transpose>`` is applied), microtones go to the nearest semitone.
 
 Scores are not trusted: entity declarations are refused, sizes are bounded, every failure is a `DataError`.
@@ -22,6 +23,7 @@ from typing import NamedTuple
 from xml.parsers import expat
 
 from unisono.datasets.mtm.song import Note, clean, without_verse_number
+from unisono.datasets.mtm.verses import Syllable, follow
 from unisono.errors import DataError
 
 #: File names that may hold a score.
@@ -47,21 +49,14 @@ class Score(NamedTuple):
     lines: Sequence[Line]
 
 
-class _Syllable(NamedTuple):
-    """Text of a lyric, and whether its word began before it or goes on after it."""
-
-    text: str
-    continues: bool
-    continued: bool
-
-
 class _Event(NamedTuple):
-    """A note of a voice; a rest is the gap between events."""
+    """A note of a voice, its lyrics by verse, and the section it lies in; a rest is the gap between events."""
 
     onset: Fraction
     duration: Fraction
     pitch: int
-    syllable: _Syllable | None
+    lyrics: dict[str, Syllable]
+    section: int
 
 
 def read(data: bytes, name: str) -> Score:
@@ -99,11 +94,11 @@ def read(data: bytes, name: str) -> Score:
         if not any(measure.find("note/lyric") is not None for measure in measures):
             continue
         try:
-            voices = _voices(measures)
+            sung = [notes for notes in map(_sing, _voices(measures)) if notes]
         except (ValueError, ZeroDivisionError, OverflowError) as error:
             raise DataError(f"{name}: part {identity}: impossible value: {error}") from None
         part = clean(names.get(identity, "")) or identity
-        lines += [Line(part, notes) for notes in map(_sing, voices) if notes]
+        lines += [Line(part, notes) for notes in sung]
     title = root.findtext("work/work-title") or root.findtext("movement-title") or ""
     return Score(clean(title), lines)
 
@@ -178,25 +173,38 @@ def _parts(root: ET.Element, name: str) -> Iterator[tuple[str, list[ET.Element]]
 def _voices(measures: Sequence[ET.Element]) -> list[list[_Event]]:
     """Put the pitched notes of a part on its time line, one list per voice."""
     voices: dict[str, list[_Event]] = {}
-    start, divisions, transposition = Fraction(0), Fraction(1), 0
+    graces: dict[str, dict[str, Syllable]] = {}
+    start, divisions, transposition, section = Fraction(0), Fraction(1), 0, 0
     for measure in measures:
         position = end = start
         for element in measure:
             tag = element.tag
             if tag == "note":
-                if element.find("grace") is not None or element.find("chord") is not None:
+                voice = element.findtext("voice", "")
+                if element.find("grace") is not None:
+                    graces[voice] = _lyrics(element) | graces.get(voice, {})
                     continue
-                duration = _number(element.findtext("duration", "")) / divisions
+                if element.find("chord") is not None:
+                    if voices.get(voice):
+                        lyrics = voices[voice][-1].lyrics
+                        lyrics.update(_lyrics(element) | lyrics)
+                    continue
                 pitch = element.find("pitch")
+                duration = _length(element, divisions, sounds=pitch is not None)
                 if pitch is not None:
-                    voice = voices.setdefault(element.findtext("voice", ""), [])
+                    lyrics = graces.pop(voice, {}) | _lyrics(element)
                     midi = _midi(pitch) + transposition
-                    voice.append(_Event(position, duration, midi, _syllable(element.find("lyric"))))
+                    voices.setdefault(voice, []).append(_Event(position, duration, midi, lyrics, section))
                 position += duration
             elif tag == "backup":
-                position -= _number(element.findtext("duration", "")) / divisions
+                position -= _length(element, divisions)
             elif tag == "forward":
-                position += _number(element.findtext("duration", "")) / divisions
+                position += _length(element, divisions)
+            elif tag == "barline":
+                style = element.findtext("bar-style", "")
+                section += any(mark in style for mark in ("light-", "heavy")) or any(
+                    element.find(mark) is not None for mark in ("repeat", "ending")
+                )
             elif tag == "attributes":
                 if (text := element.findtext("divisions")) is not None:
                     divisions = _number(text)
@@ -206,6 +214,15 @@ def _voices(measures: Sequence[ET.Element]) -> list[list[_Event]]:
             end = max(end, position)
         start = end
     return list(voices.values())
+
+
+def _length(element: ET.Element, divisions: Fraction, *, sounds: bool = False) -> Fraction:
+    """Read a ``<duration>`` in beats: positive where a note sounds, not negative elsewhere."""
+    text = element.findtext("duration", "")
+    number = _number(text)
+    if number < 0 or (sounds and number == 0):
+        raise ValueError(f"duration {text} of a <{element.tag}>; expected a positive number")
+    return number / divisions
 
 
 def _number(text: str) -> Fraction:
@@ -232,26 +249,35 @@ def _midi(pitch: ET.Element) -> int:
     return number
 
 
-def _syllable(lyric: ET.Element | None) -> _Syllable | None:
+def _lyrics(note: ET.Element) -> dict[str, Syllable]:
+    """Read the lyrics of a note by verse; one without a number has that of its place."""
+    lyrics: dict[str, Syllable] = {}
+    for place, lyric in enumerate(note.iterfind("lyric"), start=1):
+        if (syllable := _syllable(lyric)) is not None:
+            lyrics.setdefault(lyric.get("number") or str(place), syllable)
+    return lyrics
+
+
+def _syllable(lyric: ET.Element) -> Syllable | None:
     """Read a ``<lyric>``; several syllables on one note (an elision) are one, with both their words."""
-    if lyric is None:
-        return None
     text = clean("".join(e.text or " " for e in lyric if e.tag in ("text", "elision")))
     if not text:
         return None
     places = [(e.text or "").strip() for e in lyric.iterfind("syllabic")] or ["single"]
-    return _Syllable(without_verse_number(text), places[0] in ("middle", "end"), places[-1] in ("begin", "middle"))
+    return Syllable(without_verse_number(text), places[0] in ("middle", "end"), places[-1] in ("begin", "middle"))
 
 
 def _sing(events: Sequence[_Event]) -> list[Note]:
     """Keep the notes with a syllable, prolong them over melismas, and put the words together."""
     sung: list[_Event] = []
-    for event in events:
-        if event.syllable is not None:
+    syllables: list[Syllable] = []
+    chosen = follow([event.lyrics for event in events], [event.section for event in events])
+    for event, syllable in zip(events, chosen, strict=True):
+        if syllable is not None:
             sung.append(event)
+            syllables.append(syllable)
         elif sung and event.onset == sung[-1].onset + sung[-1].duration:
             sung[-1] = sung[-1]._replace(duration=sung[-1].duration + event.duration)
-    syllables = [event.syllable for event in sung if event.syllable is not None]
     words: list[list[str]] = []
     indices = []
     for i, syllable in enumerate(syllables):

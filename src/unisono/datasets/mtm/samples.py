@@ -101,6 +101,14 @@ def snap(length: float, grid: float, *, least: int = 0) -> float:
     return max(math.floor(length / grid + 0.5), least) * grid
 
 
+def windows(song: Song, rule: Rule) -> Sequence[int]:
+    """List the windows of a song that may become samples, before limits are compared; see `cut`."""
+    if song.windows is not None:
+        return song.windows
+    n_windows = len(song.notes) // N_NOTES
+    return range(n_windows if rule.windows == "all" else min(n_windows, 2))
+
+
 def cut(song: Song, rule: Rule) -> list[Sample]:
     """Cut a song into its samples.
 
@@ -115,13 +123,8 @@ def cut(song: Song, rule: Rule) -> list[Sample]:
     list of Sample
         Notes on the grid. Empty when every window is over a limit.
     """
-    n_windows = len(song.notes) // N_NOTES
-    if song.windows is not None:
-        windows: Iterable[int] = song.windows
-    else:
-        windows = range(n_windows if rule.windows == "all" else min(n_windows, 2))
     samples = []
-    for window in windows:
+    for window in windows(song, rule):
         notes = tuple(
             note._replace(duration=snap(note.duration, rule.grid, least=1), rest=snap(note.rest, rule.grid))
             for note in song.notes[N_NOTES * window : N_NOTES * (window + 1)]

@@ -13,7 +13,8 @@ N_NOTES = 20
 #: Why a file gives no sample. Only `broken` files count towards `max_skipped_fraction`.
 Kind = Literal["broken", "no lyrics", "labels", "too short", "limits"]
 
-_VERSE_NUMBER = re.compile(r"^\d+(?:[.:)]+\s*|\s+)(?=.*[^\W\d_])")
+#: One verse number, or several ("1.4.", "1,3.", "1.-4."), before a text with a letter.
+_VERSE_NUMBER = re.compile(r"^[(\[]?\d+(?:[\s.,:;/&+\u2010-\u2015-]+\d+)*(?:[.:)\]\uff0e\u3001]+\s*|\s+)(?=.*[^\W\d_])")
 
 
 class Note(NamedTuple):
@@ -90,12 +91,12 @@ def clean(text: str) -> str:
 
 
 def without_verse_number(syllable: str) -> str:
-    """Drop a verse number that is printed before the first syllable.
+    """Drop a verse number, or several, printed before the first syllable.
 
     Examples
     --------
-    >>> without_verse_number("1. Was"), without_verse_number("36")
-    ('Was', '36')
+    >>> without_verse_number("1. Was"), without_verse_number("1.4. Come"), without_verse_number("36")
+    ('Was', 'Come', '36')
     """
     return _VERSE_NUMBER.sub("", syllable)
 

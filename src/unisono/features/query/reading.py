@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,11 @@ import numpy as np
 
 from unisono.errors import DataError
 from unisono.features.query.place import N_NOTES
+
+#: What divides words of lyrics: blanks, em dash, horizontal bar.
+BLANKS = "[\\s\u2014\u2015]+"
+#: What divides syllables: hyphens, en dash, hyphenation points, soft hyphen, minus, wide and small forms, extenders.
+HYPHENS = "[-\u00ad\u00b7\u058a\u05be\u2010-\u2013\u2027\u2043\u2212\ufe58\ufe63\uff0d_\uff3f]+"
 
 
 def read_sound(path: Path, *, longest_s: float) -> tuple[np.ndarray, int, float]:
@@ -107,7 +113,7 @@ def syllables_of(text: str) -> tuple[list[str], list[str], list[int]]:
     Parameters
     ----------
     text : str
-        Words divided by blanks, syllables by hyphens.
+        Words divided by blanks and long dashes, syllables by hyphens of any kind; extenders ("_") do not count.
 
     Returns
     -------
@@ -117,12 +123,12 @@ def syllables_of(text: str) -> tuple[list[str], list[str], list[int]]:
 
     Examples
     --------
-    >>> syllables_of("Mei-ne See-le")
+    >>> syllables_of("Mei-ne See\u2010le__")
     (['Mei', 'ne', 'See', 'le'], ['Meine', 'Meine', 'Seele', 'Seele'], [0, 0, 1, 1])
     """
     from unisono.datasets.mtm.song import clean
 
-    parts = [[part for part in word.split("-") if part] for word in clean(text).split()]
+    parts = [[part for part in re.split(HYPHENS, word) if part] for word in re.split(BLANKS, clean(text))]
     divided = [(part, "".join(word), index) for index, word in enumerate(filter(None, parts)) for part in word]
     return [part for part, _, _ in divided], [word for _, word, _ in divided], [index for _, _, index in divided]
 
