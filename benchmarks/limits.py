@@ -33,7 +33,7 @@ from unisono.store.tracked import digest
 
 PIDS = Path("/sys/fs/cgroup/pids/unisono-limits")
 #: Room that is left on the full disk, in bytes; address space of every process; processes and threads of all together.
-ROOM, MEMORY, PROCESSES = 64 * 1024, 900 * 2**20, 3
+ROOM, MEMORY, PROCESSES = 4096, 900 * 2**20, 3
 CAUSES = ("full", "read-only", "memory", "processes")
 
 
