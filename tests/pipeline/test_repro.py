@@ -120,7 +120,7 @@ def edit_code(clone: Clone, name: str, old: str, new: str) -> None:
 def test_a_docstring_or_a_comment_reruns_nothing(clone: Clone) -> None:
     clone.repro()
     edit_code(clone, "src/unisono/models/parts/hashing.py", '"""', '"""Again: ')
-    edit_code(clone, "src/unisono/io/parquet.py", "import", "# a comment\nimport")
+    edit_code(clone, "src/unisono/io/parquet.py", "\nfrom __future__", "\n# a comment\nfrom __future__")
     assert clone.repro() == ["fingerprint"]
 
 
