@@ -17,7 +17,7 @@ GIVEN = {
 #: Other people's packages that benchmarks compare with and nothing else needs.
 PEERS = {"pytorch_metric_learning"}
 #: They drive the pipeline, the tests or an emulator: no size of theirs is tiny.
-WHOLE = {"arithmetic", "frame", "mutation"}
+WHOLE = {"arithmetic", "frame", "kills", "limits", "mutation", "walk"}
 SCRIPTS = sorted({path.stem for path in FOLDER.glob("[a-z]*.py")} - WHOLE)
 
 
@@ -39,3 +39,14 @@ def test_a_benchmark_runs(name: str, tmp_path: Path) -> None:
         pytest.skip(f"the peer {absent[1]} is not installed; benchmarks/{name}.py says how")
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
+
+
+@pytest.mark.slow
+def test_every_item_of_the_comparison_of_processors_can_run(tmp_path: Path) -> None:
+    """One side alone, without the emulator: a method in closed form, an extractor, and parameters of params.yaml."""
+    names = ["cca", "logmel", "skipgram", "whitening"]
+    command = [sys.executable, str(FOLDER / "arithmetic.py"), "--side", "native", "--only", *names]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    made = sorted(path.name.partition("-")[0] for path in (tmp_path / ".unisono/arithmetic/native").glob("*.npz"))
+    assert made == names, done.stdout
