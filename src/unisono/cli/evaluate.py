@@ -38,6 +38,13 @@ def add(commands: Any) -> None:
         help="hyper-parameters of the method; METHOD.NAME=VALUE where there are several",
     )
     evaluate.add_argument(
+        "--standardise",
+        choices=("columns", "none"),
+        default="columns",
+        help="columns (default): all columns get mean 0 and deviation 1, by the training rows, for every method that "
+        "learns; none: as they are",
+    )
+    evaluate.add_argument(
         "--folds", type=int, help="folds to deal where the file has neither split nor fold (default: 5)"
     )
     evaluate.add_argument("--seed", type=int, default=0, help="of the method and of the folds (default: 0)")
@@ -52,7 +59,7 @@ def _evaluate(args: argparse.Namespace) -> None:
     if args.seed < 0:
         raise ConfigError(f"--seed: got {args.seed}, expected 0 or more")
     # All that can be wrong in the command, before the data are read.
-    params = _params_of(_methods(args.model), read_parameters(args.param))
+    params = _params_of(_methods(args.model), read_parameters(args.param), standardise=args.standardise)
     evaluation.warn_in_a_line()
     dataset = load_features(args.features, views=_names(args.views))
     if len(params) > 1:
@@ -94,14 +101,16 @@ def _methods(text: str) -> list[str]:
     return names
 
 
-def _params_of(names: Sequence[str], given: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def _params_of(names: Sequence[str], given: dict[str, Any], *, standardise: str) -> dict[str, dict[str, Any]]:
     """Sort hyper-parameters by method, and check them."""
     from unisono import models
     from unisono.config import nearest
 
+    sorted_: dict[str, dict[str, Any]] = {
+        name: {"standardise": standardise} if models.method(name).trained else {} for name in names
+    }
     if len(names) == 1:
-        return {names[0]: models.check_params(names[0], given, where="--param")}
-    sorted_: dict[str, dict[str, Any]] = {name: {} for name in names}
+        return {names[0]: models.check_params(names[0], sorted_[names[0]] | given, where="--param")}
     for key, value in given.items():
         # The last dot: a method may be a dotted name.
         name, dot, parameter = key.rpartition(".")
@@ -142,7 +151,8 @@ def _report(content: dict[str, Any]) -> str:
         scores = content[direction]
         cells = [f"{scores[name]:.4g}" + (f" ± {scores[f'{name}_std']:.2g}" if spread else "") for name in measures]
         rows.append([direction, *cells, str(scores["pool"])])
-        rows.append(["  chance", *[f"{scores['chance'][name]:.4g}" for name in measures], ""])
+        chance = scores["chance"]
+        rows.append(["  chance", *[f"{chance[name]:.4g}" if name in chance else "" for name in measures], ""])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
         "  ".join(

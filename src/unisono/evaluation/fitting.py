@@ -200,7 +200,9 @@ def _score(model: models.Aligner, shared: SharedArrays, job: Job, outcome: Outco
     started = time.perf_counter()
     for query, target in permutations(job.views, 2):
         direction = f"{query}->{target}"
-        outcome.scores[direction], outcome.curves[direction] = measure(embedded[query], embedded[target], labels)
+        outcome.scores[direction], outcome.curves[direction] = measure(
+            embedded[query], embedded[target], labels, correlation=model.correlates
+        )
     outcome.times["measure_s"] = time.perf_counter() - started
     outcome.embeddings = embedded
 

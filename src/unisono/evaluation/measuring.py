@@ -16,7 +16,7 @@ CURVE_POINTS = 200
 
 
 def measure(
-    queries: np.ndarray, gallery: np.ndarray, labels: np.ndarray | None
+    queries: np.ndarray, gallery: np.ndarray, labels: np.ndarray | None, *, correlation: bool = False
 ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     """Score one direction.
 
@@ -25,6 +25,8 @@ def measure(
     queries, gallery : np.ndarray [shape=(n, k), dtype=any real]
         Row i of both is the same item.
     labels : np.ndarray [shape=(n,), dtype=int or str] or None
+    correlation : bool
+        Whether components of both are meant to correlate, so that their total correlation is a measure.
 
     Returns
     -------
@@ -45,11 +47,13 @@ def measure(
     ranks = metrics.ranks(queries, gallery)
     values["median_rank"] = float(np.median(ranks))
     values["mean_rank"] = float(np.mean(ranks))
+    if correlation:
+        values["total_correlation"], values["trace_norm"] = metrics.total_correlation(queries, gallery)
     return values, curves
 
 
 def chance(pool: int, labels: np.ndarray | None) -> dict[str, float]:
-    """Compute the expectation of every measure for a random order, and the pool.
+    """Compute the expectation of every measure for a random order, where there is one, and the pool.
 
     Parameters
     ----------
@@ -67,6 +71,7 @@ def chance(pool: int, labels: np.ndarray | None) -> dict[str, float]:
     for k in CUTOFFS:
         values[f"recall_at_{k}"] = metrics.chance_recall(k, pool)
     values["median_rank"] = values["mean_rank"] = metrics.chance_rank(pool)
+    values["total_correlation"] = 0.0
     return values
 
 
@@ -78,7 +83,8 @@ def summary(scores: Sequence[dict[str, float]], chances: Sequence[dict[str, floa
         found[name] = float(values.mean())
         found[f"{name}_std"] = float(values.std(ddof=1)) if len(values) > 1 else 0.0
     found["pool"] = round(float(np.mean([each["pool"] for each in chances])))
-    found["chance"] = {name: float(np.mean([each[name] for each in chances])) for name in scores[0]}
+    known = [name for name in scores[0] if name in chances[0]]
+    found["chance"] = {name: float(np.mean([each[name] for each in chances])) for name in known}
     return found
 
 

@@ -153,16 +153,27 @@ def check_labels(
     Raises
     ------
     DataError
-        Other lengths than the embeddings', or numbers against strings.
+        Other lengths than the embeddings', a label that is missing, or numbers against strings.
     """
     both = [np.asarray(query_labels), np.asarray(gallery_labels)]
     for labels, n_items, where in zip(both, (n_queries, n_gallery), ("query", "gallery"), strict=True):
         if labels.shape != (n_items,):
             raise DataError(f"{where}_labels: got shape {labels.shape}, expected ({n_items},)")
+        refuse_missing(labels, where=f"{where}_labels")
     if (both[0].dtype.kind in "UOS") != (both[1].dtype.kind in "UOS"):
         raise DataError(f"labels of two kinds: queries {both[0].dtype}, gallery {both[1].dtype}")
     codes = np.unique(np.concatenate(both), return_inverse=True)[1]
     return codes[:n_queries], codes[n_queries:]
+
+
+def refuse_missing(labels: np.ndarray, *, where: str) -> None:
+    """Raise `DataError` where a label is NaN or None, which would count as a class."""
+    if labels.dtype.kind in "iubUS":
+        return
+    missing = np.array([label is None or label != label for label in labels.tolist()])
+    if missing.any():
+        row = int(np.argmax(missing))
+        raise DataError(f"{where}, row {row}: {labels[row]}, expected a class; leave rows without one out")
 
 
 def _relevant_scores(

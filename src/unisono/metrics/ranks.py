@@ -184,7 +184,7 @@ def _better_and_tied(queries: np.ndarray, gallery: np.ndarray) -> tuple[np.ndarr
     q, g = check_pair(queries, gallery)
     if len(q) != len(g):
         raise DataError(f"{len(q)} queries and a gallery of {len(g)} do not pair: row i belongs to row i")
-    own = np.einsum("nd,nd->n", q, g)
+    own = q.dot_rows(g)
     better, tied = np.empty(len(q), dtype=np.int64), np.empty(len(q), dtype=np.int64)
     for start, scores in score_blocks(q, g):
         block = slice(start, start + len(scores))

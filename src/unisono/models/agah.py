@@ -11,6 +11,7 @@ import numpy as np
 
 from unisono.models.base import Count, Dropout, Labels, Lengths, Natural, Positive, Several, Share, Views, Weight
 from unisono.models.parts import deep, hashing, triplets
+from unisono.models.parts.columns import standardisation
 
 if TYPE_CHECKING:
     import torch
@@ -245,6 +246,7 @@ class AGAH(hashing.HashAligner):
     """
 
     supervised = True
+    standardises = True
 
     layers: deep.Layers = LAYERS
     features: Several = 256
@@ -318,7 +320,7 @@ class AGAH(hashing.HashAligner):
                 hidden="relu",
                 last="relu",
                 dropout=self.dropout,
-                scale=deep.standardisation(array),
+                scale=standardisation(array),
             )
             for view, array in views.items()
         }

@@ -13,9 +13,10 @@ import inspect
 import json
 import re
 import typing
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self, dataclass_transform
+from typing import Annotated, Any, ClassVar, Literal, Self, dataclass_transform
 
 import numpy as np
 import pydantic
@@ -24,8 +25,13 @@ from pydantic import Field
 from unisono.config import Section, nearest, validate
 from unisono.errors import ConfigError, DataError
 from unisono.io.files import replacing
+from unisono.metrics.precision import refuse_missing
+from unisono.models.parts.columns import inequality, real_rows, standardisation
 
 FILE = "model.safetensors"
+
+#: Ratio of the variances of two columns from which their scales decide what is learned.
+UNEQUAL = 1e4
 
 #: Legal values of hyper-parameters: whole numbers from 1, 2 and 0 on; numbers above 0 and from 0 on; shares.
 Count = Annotated[int, Field(ge=1)]
@@ -56,6 +62,9 @@ class Aligner(_Declared, abc.ABC):
 
     Parameters
     ----------
+    standardise : str
+        columns: every column of a view gets mean 0 and deviation 1, by the training rows, before anything else.
+        none: columns come as they are (a method that `standardises` does so all the same).
     seed : int
         Seed of everything random; not used where nothing is.
 
@@ -89,7 +98,12 @@ class Aligner(_Declared, abc.ABC):
     trains_networks: ClassVar[bool] = False
     #: Whether (n, T, d) views are used as they are; otherwise they are averaged over their real frames.
     sequential: ClassVar[bool] = False
+    #: Whether components of the views' embeddings shall correlate, so that their correlation is measured.
+    correlates: ClassVar[bool] = False
+    #: Whether it standardises all that it gets by itself, so that the scale of a column has no effect.
+    standardises = False
 
+    standardise: Literal["none", "columns"] = "none"
     seed: int = 0
 
     def __init__(self, *, seed: int = 0, **params: Any) -> None:
@@ -206,8 +220,26 @@ class Aligner(_Declared, abc.ABC):
         self.arrays_, self.history_ = {}, []
         if not self.sequential:
             arrays = {view: average(array, frames.get(view)) for view, array in arrays.items()}
-        self._fit(arrays, classes, frames, checkpoint)
+        scales = self._scales(arrays, frames)
+        self._fit({view: _scaled(scales, view, array) for view, array in arrays.items()}, classes, frames, checkpoint)
+        self.arrays_ |= scales
         return self
+
+    def _scales(self, arrays: Views, frames: Lengths) -> dict[str, np.ndarray]:
+        """Measure the columns, if they are to be standardised; warn where it would matter and nobody does."""
+        scales: dict[str, np.ndarray] = {}
+        for view, array in arrays.items():
+            rows = real_rows(array, frames.get(view))
+            if self.standardise == "columns":
+                mean, deviation = standardisation(rows)
+                scales |= {f"columns/{view}/mean": mean, f"columns/{view}/deviation": deviation}
+            elif self.trained and not self.standardises and (ratio := inequality(rows)) > UNEQUAL:
+                warnings.warn(
+                    f"{self.name}: variances of the columns of view {view!r} differ by a factor of {ratio:.0e}, so "
+                    "that the largest decide what is learned; with standardise=columns all count alike",
+                    stacklevel=3,
+                )
+        return scales
 
     def transform(
         self, views: Mapping[str, np.ndarray], *, lengths: Mapping[str, np.ndarray] | None = None
@@ -245,7 +277,9 @@ class Aligner(_Declared, abc.ABC):
         if not self.sequential:
             arrays = {view: average(array, frames.get(view)) for view, array in arrays.items()}
         return {
-            view: np.ascontiguousarray(self._transform(view, array, frames.get(view)), dtype=np.float32)
+            view: np.ascontiguousarray(
+                self._transform(view, _scaled(self.arrays_, view, array), frames.get(view)), dtype=np.float32
+            )
             for view, array in arrays.items()
         }
 
@@ -265,6 +299,7 @@ class Aligner(_Declared, abc.ABC):
         classes = np.asarray(labels)
         if classes.shape != (n_items,):
             raise DataError(f"{self.name}: labels have shape {classes.shape}, expected ({n_items},)")
+        refuse_missing(classes, where=f"{self.name}: labels")
         if self.supervised and len(set(classes.tolist())) < 2:
             raise DataError(f"{self.name}: all labels are {str(classes[0])!r}; at least two classes are needed")
         return classes
@@ -317,12 +352,24 @@ def name_of(cls: type[Aligner]) -> str:
 
 def _declared(cls: type) -> dict[str, Any]:
     """Return the annotations of the hyper-parameters, inherited ones first."""
+    # What learns nothing takes its views as they are.
+    none = {"seed"} if getattr(cls, "trained", True) else {"seed", "standardise"}
     return {
         key: annotation
         for base in reversed(cls.__mro__)
         for key, annotation in inspect.get_annotations(base).items()
-        if key != "seed" and "ClassVar" not in str(annotation).partition("[")[0]
+        if key not in none and "ClassVar" not in str(annotation).partition("[")[0]
     }
+
+
+def _scaled(scales: Mapping[str, np.ndarray], view: str, array: np.ndarray) -> np.ndarray:
+    """Standardise the columns of a view, if they are to be."""
+    if f"columns/{view}/mean" not in scales:
+        return array
+    # Sequences in single precision: they are large, and only networks take them.
+    scaled: np.ndarray = np.subtract(array, scales[f"columns/{view}/mean"], dtype=np.float64)
+    scaled /= scales[f"columns/{view}/deviation"]
+    return scaled.astype(np.float32) if scaled.ndim == 3 else scaled
 
 
 @functools.cache

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from unisono.models.base import Labels, Lengths, Views
 from unisono.models.parts.clusters import ClusterAligner
@@ -22,15 +21,10 @@ class CCCA(LinearAligner, ClusterAligner):
     weight n_c/L in :math:`\Sigma_{11}`, :math:`\Sigma_{22}`. Work is linear in n, as for `cca`; ridge, whitening
     and signs are those of `cca`. A class of one item counts as one pair.
 
-    With C classes, at most C-1 components carry class covariance. More are kept, with a warning: those that
-    correlate the items' own pairs most among what is uncorrelated with the first ones. That is the limit of
-    ever smaller `beta`, so that their order does not depend on rounding; their `correlations_` are 0.
-
-    Parameters
-    ----------
-    scale : str
-        none, or correlation: each axis is multiplied by its canonical correlation, so that axes without any
-        do not blur the ranking.
+    With C classes, at most C-1 components carry class covariance; more give a warning. Their `correlations_` are 0, and
+    so are they with the default `scale`. With ``scale="none"`` they are those that correlate the items' own pairs most
+    among what is uncorrelated with the first ones: the limit of ever smaller `beta`, so that their order does not
+    depend on rounding.
 
     References
     ----------
@@ -38,14 +32,8 @@ class CCCA(LinearAligner, ClusterAligner):
     dissertation's Eq. 5.5.
     """
 
-    scale: Literal["none", "correlation"] = "none"
-
     def _fit(self, views: Views, labels: Labels, lengths: Lengths, checkpoint: Path | None) -> None:
-        assert labels is not None
-        self.arrays_ = self._cluster_cca(views, labels)
-        if self.scale == "correlation":
-            for view in views:
-                self.arrays_[f"{view}.weights"] *= self.correlations_
+        self.arrays_ = self._linear(views, labels)
 
 
 MODEL = CCCA

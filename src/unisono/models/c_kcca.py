@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from unisono.models.base import Labels, Views
+from unisono.models.parts.closed import Solver
 from unisono.models.parts.kernel import KernelAligner
 from unisono.models.parts.linear import Covariances, Map, class_canonical, covariances
 
@@ -17,9 +19,9 @@ class CKCCA(KernelAligner):
     with :math:`M_{ij} = [c_i = c_j] / L`, :math:`D = \operatorname{diag}(n_{c_i}) / L`,
     :math:`L = \sum_c n_c^2`, the kernels centred by the mean over the pairs, and
     :math:`\kappa = r \operatorname{tr} DK`. M has rank C, so the problem on features
-    :math:`\Phi \Phi^T = K` reduces to one of C x C (see `c_cca`, also for components beyond C-1, which are kept
-    with a warning). Up to `exact_up_to` training rows the solution is exact; **above that it is an
-    approximation** like that of `kcca`, and `approximate_` says so.
+    :math:`\Phi \Phi^T = K` reduces to one of C x C (see `c_cca`, also for components beyond C-1). Up to `exact_up_to`
+    training rows the solution is exact; **above that it is an approximation** like that of `kcca`, and
+    `approximate_` says so.
 
     References
     ----------
@@ -29,17 +31,13 @@ class CKCCA(KernelAligner):
 
     supervised = True
 
-    def _align(
-        self,
-        views: tuple[np.ndarray, np.ndarray],
-        maps: tuple[Map, Map],
-        labels: np.ndarray | None,
-    ) -> tuple[Covariances, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    def _problem(self, views: Views, labels: Labels, maps: tuple[Map, Map]) -> tuple[Covariances, Solver]:
+        x, y = views.values()
         _, classes, sizes = np.unique(np.asarray(labels), return_inverse=True, return_counts=True)
         n_pairs = float(sizes @ sizes)
-        found = covariances(views, maps=maps, weights=sizes[classes] / n_pairs, classes=classes)
-        L1, L2 = self._factors(found)
-        return found, class_canonical(L1, L2, found, n_pairs, self.n_components, name=self.name)
+        found = covariances((x, y), maps=maps, weights=sizes[classes] / n_pairs, classes=classes)
+        own_pairs = self.scale == "none"
+        return found, lambda L1, L2, k: class_canonical(L1, L2, found, n_pairs, k, own_pairs=own_pairs)
 
 
 MODEL = CKCCA

@@ -8,11 +8,21 @@ from typing import Literal
 import numpy as np
 
 from unisono.errors import ConfigError
-from unisono.models.base import Labels, Lengths, Views, Weight, check_components
-from unisono.models.parts.linear import CanonicalAligner, LinearAligner, centre, closed_cca, fix_signs
+from unisono.models.base import Labels, Lengths, Views, check_components
+from unisono.models.parts.closed import ClosedAligner, Solver
+from unisono.models.parts.linear import (
+    Covariances,
+    LinearAligner,
+    Map,
+    canonical,
+    centre,
+    covariances,
+    fix_signs,
+    unbiased,
+)
 
 
-class CCA(LinearAligner, CanonicalAligner):
+class CCA(LinearAligner, ClosedAligner):
     r"""Projects two views onto the directions in which they correlate most.
 
     .. math:: L_1^{-1} \Sigma_{12} L_2^{-T} = U S V^T, \quad A = L_1^{-T} U_k, \quad B = L_2^{-T} V_k
@@ -28,8 +38,9 @@ class CCA(LinearAligner, CanonicalAligner):
 
     Parameters
     ----------
-    ridge : float
-        r, relative to the mean of the covariance's diagonal; not used by nipals.
+    ridge : float or str
+        r, relative to the mean of the covariance's diagonal, or auto: what ranks held-out own pairs best, by
+        cross-validation on the training rows. Not used by nipals.
     solver : str
         svd (the formula above) or nipals, whose `correlations_` are those of each pair of training scores.
 
@@ -39,29 +50,23 @@ class CCA(LinearAligner, CanonicalAligner):
     5.3.3.
     """
 
-    ridge: Weight = 0.1
     solver: Literal["svd", "nipals"] = "svd"
 
-    def _fit(self, views: Views, labels: Labels, lengths: Lengths, checkpoint: Path | None) -> None:
-        check_components(self.name, self.n_components, views)
-        first, second = views
-        if self.solver == "nipals":
-            (mean_x, mean_y), S, A, B = self._nipals(views)
-        else:
-            (mean_x, mean_y), S, A, B = closed_cca(self.name, views, self.n_components, self.ridge)
-        self.arrays_ = {
-            "correlations": S,
-            f"{first}.mean": mean_x,
-            f"{second}.mean": mean_y,
-            f"{first}.weights": A,
-            f"{second}.weights": B,
-        }
+    def _check_params(self) -> None:
+        self.standardises = self.solver == "nipals"
 
-    def _nipals(
-        self, views: dict[str, np.ndarray]
-    ) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray, np.ndarray, np.ndarray]:
+    def _problem(self, views: Views, labels: Labels, maps: tuple[Map, Map]) -> tuple[Covariances, Solver]:
+        x, y = views.values()
+        found = unbiased(covariances((x, y), maps=maps), len(x))
+        return found, lambda L1, L2, k: canonical(L1, L2, found.own, k)
+
+    def _fit(self, views: Views, labels: Labels, lengths: Lengths, checkpoint: Path | None) -> None:
+        self.arrays_ = self._nipals(views) if self.solver == "nipals" else self._linear(views, None)
+
+    def _nipals(self, views: Views) -> dict[str, np.ndarray]:
         from sklearn.cross_decomposition import CCA as Peer
 
+        check_components(self.name, self.n_components, views)
         columns, means, deviations = [], [], []
         for view, array in views.items():
             centred, mean = centre(array)
@@ -79,8 +84,12 @@ class CCA(LinearAligner, CanonicalAligner):
         # Scores of a component beyond the rank are zero.
         lengths = np.linalg.norm(X, axis=0) * np.linalg.norm(Y, axis=0)
         S = np.sum(X * Y, axis=0) / np.where(lengths, lengths, 1)
-        # Dividing by the deviations becomes part of the weights.
-        return (means[0], means[1]), S, A / deviations[0][:, None], B / deviations[1][:, None]
+        axes = S if self.scale == "correlation" else 1
+        arrays = {"correlations": S}
+        for view, mean, deviation, weights in zip(views, means, deviations, (A, B), strict=True):
+            # Dividing by the deviations becomes part of the weights.
+            arrays |= {f"{view}.mean": mean, f"{view}.weights": weights / deviation[:, None] * axes}
+        return arrays
 
 
 MODEL = CCA

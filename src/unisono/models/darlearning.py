@@ -51,6 +51,8 @@ class DARLearning(BaselineGAN):
     adversarial: bool = True
 
     def _check_params(self) -> None:
+        # CCA takes the pair as it comes.
+        self.standardises = self.truth == "pairs"
         if self.embedding == "generator" and not self.adversarial:
             raise ConfigError(
                 "models.darlearning.embedding: 'generator', but adversarial is false and there is none; "

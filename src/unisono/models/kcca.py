@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-
+from unisono.models.base import Labels, Views
+from unisono.models.parts.closed import Solver
 from unisono.models.parts.kernel import KernelAligner
 from unisono.models.parts.linear import Covariances, Map, canonical, covariances
 
@@ -28,15 +28,10 @@ class KCCA(KernelAligner):
     dissertation's sections 4.3.1 and 5.3.3.
     """
 
-    def _align(
-        self,
-        views: tuple[np.ndarray, np.ndarray],
-        maps: tuple[Map, Map],
-        labels: np.ndarray | None,
-    ) -> tuple[Covariances, tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        found = covariances(views, maps=maps)
-        L1, L2 = self._factors(found)
-        return found, canonical(L1, L2, found.own, self.n_components)
+    def _problem(self, views: Views, labels: Labels, maps: tuple[Map, Map]) -> tuple[Covariances, Solver]:
+        x, y = views.values()
+        found = covariances((x, y), maps=maps)
+        return found, lambda L1, L2, k: canonical(L1, L2, found.own, k)
 
 
 MODEL = KCCA

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from unisono.models.base import Count, Dropout, Share
 from unisono.models.parts import deep
+from unisono.models.parts.columns import standardisation
 from unisono.models.parts.correlation import DeepCorrelation, Pairs, paired
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 #: Legal widths of the two LSTM layers and of the layer applied to each frame.
 Layers = dict[str, Annotated[list[Count], Field(min_length=3, max_length=3)]]
 #: For the small default source. The author's code: 512 and 784 units.
-LAYERS: Layers = {"audio": [64, 64, 128], deep.OTHER: [96, 96, 256]}
+LAYERS: Layers = {deep.OTHER: [96, 96, 256]}
 
 
 class LSTMCCCA(DeepCorrelation):
@@ -63,6 +64,10 @@ class LSTMCCCA(DeepCorrelation):
     def _pairs(self, codes: torch.Tensor) -> Pairs:
         return paired(codes, pairs="all", beta=self.beta)
 
+    @property
+    def _outputs_key(self) -> str:
+        return f"models.{self.name}.outputs"
+
     def _width(self, view: str) -> int:
         return self.outputs
 
@@ -83,7 +88,7 @@ class LSTMCCCA(DeepCorrelation):
         if inputs is None:
             n_frames, scale = self._frames(view), (np.zeros(width), np.ones(width))
         else:
-            n_frames, scale = inputs.shape[1], deep.standardisation(inputs[inputs[:, :, -1] == 1, :-1])
+            n_frames, scale = inputs.shape[1], standardisation(inputs[inputs[:, :, -1] == 1, :-1])
         layers = deep.layers_of(self.name, self.layers, view)
         return _recurrent(width, layers, n_frames, self.outputs, dropout=self.dropout, scale=scale)
 

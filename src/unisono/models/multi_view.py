@@ -30,6 +30,7 @@ class MultiView(LinearAligner):
     """
 
     n_views = 2
+    standardises = True
 
     def _fit(self, views: Views, labels: Labels, lengths: Lengths, checkpoint: Path | None) -> None:
         check_components(self.name, self.n_components, views)

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from unisono.models.base import Count, Labels, Lengths, Natural, Positive, Several, Views, Weight
 from unisono.models.parts import deep, generative, hashing
+from unisono.models.parts.columns import standardisation
 
 if TYPE_CHECKING:
     import torch
@@ -118,8 +119,8 @@ class UGACH(hashing.HashAligner):
     :math:`p_\theta = \operatorname{softmax}(-\lVert g_q - g_n \rVert^2)`; the discriminator trains on those that are
     not in the graph. Each network has one hidden tanh layer and a sigmoid layer per view, and weights of its own.
     The generator learns by REINFORCE, with the reward less that of the query's other samples. First the discriminator
-    learns alone, from negatives drawn evenly. Embeddings are the outputs moved to (-1, 1). Inputs are standardised.
-    The weights are those of the last epoch.
+    learns alone, from negatives drawn evenly. Embeddings are the outputs moved to (-1, 1). The networks' inputs are
+    standardised; distances in the graph are those of the views as they come. The weights are those of the last epoch.
 
     The graph is noisy, and what the generator finds near to a query is often of its class: a generator that learns
     makes the embeddings worse than negatives drawn evenly, to which weight decay, as published, brings it back. Too
@@ -212,7 +213,7 @@ class UGACH(hashing.HashAligner):
         return 2 * deep.embed(deep.from_arrays(network, self.arrays_, view), array) - 1
 
     def _network(self, view: str, array: np.ndarray) -> torch.nn.Sequential:
-        scale = deep.standardisation(array)
+        scale = standardisation(array)
         return deep.perceptron(array.shape[1], [self.hidden, self.n_components], scale=scale)
 
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
 
-from unisono.models.base import Share, Weight, check_components
-from unisono.models.parts.linear import CanonicalAligner, canonical, cholesky, class_canonical, covariances
+from unisono.models.base import Labels, Share, Views
+from unisono.models.parts.closed import ClosedAligner, Solver
+from unisono.models.parts.linear import Covariances, Map, canonical, class_canonical, covariances
 
 
-class ClusterAligner(CanonicalAligner):
+class ClusterAligner(ClosedAligner):
     r"""A method that solves cluster-CCA (`unisono.models.c_cca` has the formula).
 
     Parameters
     ----------
-    ridge : float
-        Relative to the mean of the covariance's diagonal.
     pairs : str
         Pairs that stand for a class. all: every item with every item (Eq. 5.5). half: the items of a class
         are shuffled and put on a circle, and each first-view item is paired with its own partner and those
@@ -32,42 +30,27 @@ class ClusterAligner(CanonicalAligner):
 
     supervised = True
 
-    ridge: Weight = 1.0
     pairs: Literal["one_to_one", "half", "all"] = "all"
     beta: Share = 0.0
 
-    def _cluster_cca(self, views: Mapping[str, np.ndarray], labels: np.ndarray) -> dict[str, np.ndarray]:
-        """Solve cluster-CCA in closed form.
-
-        Returns
-        -------
-        dict of str to np.ndarray
-            ``correlations`` [shape=(n_components,)] and per view ``<view>.mean`` [shape=(d,)] and ``<view>.weights``
-            [shape=(d, n_components)], all float64; `linear.project` applies them.
-        """
-        check_components(self.name, self.n_components, views)
-        (first, x), (second, y) = views.items()
-        _, classes, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    def _problem(self, views: Views, labels: Labels, maps: tuple[Map, Map]) -> tuple[Covariances, Solver]:
+        x, y = views.values()
+        _, classes, sizes = np.unique(np.asarray(labels), return_inverse=True, return_counts=True)
         partners = {"one_to_one": np.ones_like(sizes), "half": (sizes + 1) // 2, "all": sizes}[self.pairs]
         n_pairs = float(sizes @ partners)
         weights = self.beta / len(x) + (1 - self.beta) * partners[classes] / n_pairs
-        found = covariances((x, y), weights=weights, classes=classes)
-        L1, L2 = (
-            cholesky(within, self.ridge, where=f"{self.name}, view {view!r}")
-            for view, within in zip(views, found.within, strict=True)
-        )
+        found = covariances((x, y), maps=maps, weights=weights, classes=classes)
         if self.pairs == "all" and self.beta == 0:
-            S, A, B = class_canonical(L1, L2, found, n_pairs, self.n_components, name=self.name)
+            own_pairs = self.scale == "none"
+            return found, lambda L1, L2, k: class_canonical(L1, L2, found, n_pairs, k, own_pairs=own_pairs)
+        if self.pairs == "all":
+            between = found.sums[0].T @ found.sums[1] / n_pairs
+        elif self.pairs == "half":
+            between = _half((x, y), found.means, classes, self.seed) / n_pairs
         else:
-            if self.pairs == "all":
-                between = found.sums[0].T @ found.sums[1] / n_pairs
-            elif self.pairs == "half":
-                between = _half((x, y), found.means, classes, self.seed) / n_pairs
-            else:
-                between = found.own
-            S, A, B = canonical(L1, L2, self.beta * found.own + (1 - self.beta) * between, self.n_components)
-        means = {f"{first}.mean": found.means[0], f"{second}.mean": found.means[1]}
-        return {"correlations": S, **means, f"{first}.weights": A, f"{second}.weights": B}
+            between = found.own
+        cross = self.beta * found.own + (1 - self.beta) * between
+        return found, lambda L1, L2, k: canonical(L1, L2, cross, k)
 
 
 def _half(

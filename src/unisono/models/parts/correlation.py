@@ -34,13 +34,15 @@ from unisono.models.base import (
     check_components,
 )
 from unisono.models.parts import deep
+from unisono.models.parts.columns import standardisation
 from unisono.models.parts.linear import CanonicalAligner, canonical, cholesky
 
 if TYPE_CHECKING:
     import torch
 
-#: The dissertation's hidden widths scaled down for few rows, and 10 outputs, as its chapter 5 has for all baselines.
-LAYERS: deep.Layers = {"audio": [128, 128, 64, 10], deep.OTHER: [256, 256, 128, 10]}
+#: The dissertation's hidden widths for pictures scaled down for few rows, and 10 outputs, as its chapter 5 has for all
+#: baselines.
+LAYERS: deep.Layers = {deep.OTHER: [256, 256, 128, 10]}
 #: Which norm of the whitened cross-covariance is maximised.
 Norm = Literal["trace", "frobenius"]
 #: Multiply-adds per step from which a second thread pays (measured on two cores).
@@ -316,6 +318,7 @@ class DeepCorrelation(CanonicalAligner):
     """
 
     trains_networks = True
+    standardises = True
 
     epochs: Count = 50
     batch: Several = 100
@@ -338,6 +341,11 @@ class DeepCorrelation(CanonicalAligner):
     @abc.abstractmethod
     def _network(self, view: str, inputs: np.ndarray | None) -> torch.nn.Module:
         """Build the network of a view, for training on these inputs or for weights that `arrays_` holds."""
+
+    @property
+    def _outputs_key(self) -> str:
+        """What says how wide the outputs are, for messages."""
+        return f"the last of models.{self.name}.layers"
 
     def _inputs(self, view: str, array: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
         """Turn a checked view into what its network takes."""
@@ -414,6 +422,12 @@ class DeepCorrelation(CanonicalAligner):
     def _check_sizes(self, n_items: int, n_rows: int) -> None:
         """Check components and batches against the width of the outputs."""
         widths = {view: self._width(view) for view in self.widths_}
+        narrowest = min(widths, key=lambda view: widths[view])
+        if self.n_components > widths[narrowest]:
+            raise ConfigError(
+                f"models.{self.name}.n_components: {self.n_components} is more than the {widths[narrowest]} outputs of "
+                f"the network of view {narrowest!r}; lower n_components, or widen {self._outputs_key}"
+            )
         check_components(
             self.name, self.n_components, {view: np.empty((n_items, width)) for view, width in widths.items()}
         )
@@ -453,6 +467,6 @@ class PerceptronCorrelation(DeepCorrelation):
 
     def _network(self, view: str, inputs: np.ndarray | None) -> torch.nn.Module:
         width = self.widths_[view]
-        scale = (np.zeros(width), np.ones(width)) if inputs is None else deep.standardisation(inputs)
+        scale = (np.zeros(width), np.ones(width)) if inputs is None else standardisation(inputs)
         layers = deep.layers_of(self.name, self.layers, view)
         return deep.perceptron(width, layers, dropout=self.dropout, scale=scale)

@@ -120,25 +120,6 @@ def raised(epochs: int, n_batches: int, min_steps: int) -> int:
     return max(epochs, -(-min_steps // n_batches))
 
 
-def standardisation(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of every column; a constant column has deviation 1, so that it becomes zero.
-
-    Parameters
-    ----------
-    array : np.ndarray [shape=(n, d), dtype=any real]
-
-    Returns
-    -------
-    mean, deviation : np.ndarray [shape=(d,), dtype=float64]
-    """
-    mean = array.mean(axis=0, dtype=np.float64)
-    deviation = array.std(axis=0, dtype=np.float64)
-    constant = (array == array[0]).all(axis=0)
-    mean[constant] = array[0, constant]
-    deviation[constant] = 1
-    return mean, deviation
-
-
 def perceptron(
     width: int,
     layers: Sequence[int],
@@ -162,7 +143,8 @@ def perceptron(
     dropout : float
         After every hidden activation.
     scale : tuple of np.ndarray [shape=(width,)], optional
-        Mean and deviation (`standardisation`) taken off the input first; stored with the weights.
+        Mean and deviation (of `unisono.models.parts.columns.standardisation`) taken off the input first; stored with
+        the weights.
 
     Returns
     -------

@@ -17,6 +17,7 @@ import numpy as np
 from unisono.errors import ConfigError
 from unisono.models.base import Aligner, Count, Labels, Lengths, Natural, Positive, Several, Views, Weight
 from unisono.models.parts import deep
+from unisono.models.parts.columns import standardisation
 from unisono.models.parts.linear import closed_cca
 
 if TYPE_CHECKING:
@@ -175,6 +176,7 @@ class ThreeBranch(Aligner):
     """
 
     trains_networks = True
+    standardises = True
     # Switches that a simpler method does not have.
     adversarial = False
     transfer = 0.0
@@ -239,7 +241,7 @@ class ThreeBranch(Aligner):
         import torch
 
         # Not by name: a ModuleDict refuses names such as "type" and any with a dot.
-        scales = {view: deep.standardisation(array) for view, array in views.items()}
+        scales = {view: standardisation(array) for view, array in views.items()}
         return torch.nn.ModuleList([self._branch(view, self.widths_[view], scales[view]) for view in order])
 
     def _ordered(self, views: Mapping[str, np.ndarray]) -> list[str]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import linalg, sparse
@@ -49,6 +48,7 @@ class CanonicalAligner(Aligner):
     """
 
     n_views = 2
+    correlates = True
 
     n_components: Count = 10
 
@@ -255,14 +255,14 @@ def canonical(L1: np.ndarray, L2: np.ndarray, cross: np.ndarray, k: int) -> tupl
 
 
 def class_canonical(
-    L1: np.ndarray, L2: np.ndarray, found: Covariances, n_pairs: float, k: int, *, name: str
+    L1: np.ndarray, L2: np.ndarray, found: Covariances, n_pairs: float, k: int, *, own_pairs: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     r"""Solve CCA over all pairs of items of one class, from class sums.
 
     The cross-covariance :math:`\frac{1}{L} \sum_c s_x^c (s_y^c)^T` has at most C-1 singular values above zero.
     Components beyond them are those that correlate the items' own pairs most among what is uncorrelated with
     the first ones: the limit of ever less weight on own pairs, so that their order does not depend on
-    rounding. Their correlation is 0.
+    rounding. Their correlation is 0, and without `own_pairs` so are their weights.
 
     Parameters
     ----------
@@ -272,18 +272,13 @@ def class_canonical(
     n_pairs : float
         L.
     k : int
-    name : str
-        Method, for the warning.
+    own_pairs : bool
+        Whether components beyond those of the classes follow the items' own pairs.
 
     Returns
     -------
     correlations, A, B
         As from `canonical`.
-
-    Warns
-    -----
-    UserWarning
-        There are fewer components with class covariance than `k`.
     """
     s_x, s_y = found.sums
     P, Q = (_solve(L, s.T / np.sqrt(n_pairs)) for L, s in ((L1, s_x), (L2, s_y)))
@@ -292,12 +287,9 @@ def class_canonical(
     most = min(k, len(s_x) - 1)
     rank = int(np.sum(S[:most] > NOTHING * S[0]))
     U, S, V = P @ U[:, :rank], np.concatenate([S[:rank], np.zeros(k - rank)]), Q @ Vt[:rank].T
-    if rank < k:
-        warnings.warn(
-            f"{name}: only {rank} of {k} components carry covariance of the {len(s_x)} classes; "
-            "the others follow the items' own pairs",
-            stacklevel=4,
-        )
+    if rank < k and not own_pairs:
+        U, V = (np.pad(matrix, ((0, 0), (0, k - rank))) for matrix in (U, V))
+    elif rank < k:
         rest_x, rest_y = (linalg.qr(matrix, check_finite=False)[0][:, rank:] for matrix in (U, V))
         more_x, _, more_y = leading(rest_x.T @ _whiten(L1, found.own, L2) @ rest_y, k - rank)
         U, V = np.hstack([U, rest_x @ more_x]), np.hstack([V, rest_y @ more_y])
@@ -340,6 +332,13 @@ def leading(matrix: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, np.ndar
     return U[:, :k], S[:k], Vt[:k].T
 
 
+def unbiased(found: Covariances, n_items: int) -> Covariances:
+    """Divide second moments by n-1 in place of n."""
+    factor = n_items / (n_items - 1)
+    first, second = (factor * within for within in found.within)
+    return replace(found, within=(first, second), own=factor * found.own)
+
+
 def closed_cca(
     name: str, views: Mapping[str, np.ndarray], n_components: int, ridge: float
 ) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray, np.ndarray, np.ndarray]:
@@ -369,10 +368,9 @@ def closed_cca(
         A covariance is singular.
     """
     x, y = views.values()
-    found = covariances((x, y))
-    unbiased = len(x) / (len(x) - 1)
+    found = unbiased(covariances((x, y)), len(x))
     L1, L2 = (
-        cholesky(unbiased * within, ridge, where=f"{name}, view {view!r}")
+        cholesky(within, ridge, where=f"{name}, view {view!r}")
         for view, within in zip(views, found.within, strict=True)
     )
-    return found.means, *canonical(L1, L2, unbiased * found.own, n_components)
+    return found.means, *canonical(L1, L2, found.own, n_components)

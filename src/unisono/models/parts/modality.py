@@ -19,12 +19,13 @@ import numpy as np
 
 from unisono.models.base import Aligner, Count, Dropout, Labels, Lengths, Natural, Positive, Several, Views, Weight
 from unisono.models.parts import deep
+from unisono.models.parts.columns import standardisation
 
 if TYPE_CHECKING:
     import torch
 
 #: Three layers, as in ACMR; the dissertation's 10 outputs; hidden layers as wide as those of its other networks.
-LAYERS = {"audio": [100, 100, 10], "other": [200, 100, 10]}
+LAYERS = {"other": [200, 100, 10]}
 #: Hidden layers of the modality classifier, the authors' for their 40 outputs.
 MODALITY_LAYERS = [20, 10]
 #: Decay of Adam's first moment, the authors'; the usual .9 would average over the classifier's former states.
@@ -155,6 +156,7 @@ class AdversarialAligner(Aligner):
 
     n_views = 2
     trains_networks = True
+    standardises = True
     #: Activation of the last layer.
     last: ClassVar[str]
 
@@ -243,5 +245,5 @@ class AdversarialAligner(Aligner):
             deep.layers_of(self.name, self.layers, view),
             last=self.last,
             dropout=self.dropout,
-            scale=deep.standardisation(array),
+            scale=standardisation(array),
         )

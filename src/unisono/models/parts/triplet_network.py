@@ -13,12 +13,13 @@ from unisono.config import nearest
 from unisono.errors import ConfigError, DataError
 from unisono.models.base import Aligner, Count, Dropout, Labels, Lengths, Natural, Positive, Views
 from unisono.models.parts import deep, triplets
+from unisono.models.parts.columns import standardisation
 
 if TYPE_CHECKING:
     import torch
 
-#: The dissertation's widths.
-LAYERS = {"audio": [100, 100, 100, 10], "other": [200, 200, 200, 10]}
+#: The dissertation's widths for pictures; its sound has half as many hidden units (params.yaml).
+LAYERS = {"other": [200, 200, 200, 10]}
 
 
 class TripletNetwork(Aligner):
@@ -64,6 +65,7 @@ class TripletNetwork(Aligner):
     n_views = 2
     supervised = True
     trains_networks = True
+    standardises = True
 
     anchor: str = "auto"
     layers: deep.Layers = LAYERS
@@ -146,5 +148,9 @@ class TripletNetwork(Aligner):
             deep.layers_of(self.name, self.layers, view),
             last=self.last,
             dropout=self.dropout,
-            scale=deep.standardisation(array),
+            scale=self._input_scale(array),
         )
+
+    def _input_scale(self, array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return what is taken off the rows of a view, and what they are divided by."""
+        return standardisation(array)
