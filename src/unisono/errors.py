@@ -73,7 +73,7 @@ _ACCESS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO})
 _WORDS = re.compile(
     "no space left on device|disk quota exceeded|cannot allocate memory|out of memory|not enough memory|bad_alloc|"
     "unable to allocate|malloc of size|memory exhausted|resource temporarily unavailable|can't start new thread|"
-    "thread creation failed|cannot create thread|cannot fork|too many open files",
+    "thread creation failed|no usable temporary directory|cannot create thread|cannot fork|too many open files",
     re.IGNORECASE,
 )
 
@@ -195,7 +195,7 @@ def run(main: Callable[[], None]) -> None:
         if Path(sys.argv[0]).parent.name == "stages":
             _note(f"{Path(sys.argv[0]).stem} {' '.join(sys.argv[1:])}", time.perf_counter() - start_s)
     except UnisonoError as error:
-        print("error: " + " ".join(str(error).split()), file=sys.stderr)
+        print(f"error: {_said(error)}", file=sys.stderr)
         status = 2
     except MemoryError as error:
         print(f"error: not enough memory ({_said(error)}); free memory or lower compute.workers", file=sys.stderr)
@@ -226,7 +226,18 @@ def run(main: Callable[[], None]) -> None:
 
 def _said(error: BaseException) -> str:
     """Write an error and where it came about in one line."""
-    return " ".join(" ".join([str(error) or type(error).__name__, *getattr(error, "__notes__", [])]).split())
+    return printable(" ".join(" ".join([str(error) or type(error).__name__, *getattr(error, "__notes__", [])]).split()))
+
+
+def printable(text: str) -> str:
+    """Replace what a terminal would obey, or cannot print (bytes of a file name that are no UTF-8), by U+FFFD.
+
+    Examples
+    --------
+    >>> printable("café" + chr(27) + "[2J")
+    'café�[2J'
+    """
+    return "".join(letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
 def time_file(command: str) -> Path:

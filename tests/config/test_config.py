@@ -54,6 +54,9 @@ def test_the_committed_file_is_valid() -> None:
         (("report",), "tabels", "report.tabels: unknown parameter; did you mean 'tables'"),
         (("report", "titles"), "ccca", "report.titles.ccca: no such experiment or method; did you mean 'c_cca'"),
         (("experiments",), "a.b", "experiments.a.b: a key may hold letters, digits and underscores only"),
+        (("experiments",), "a; touch x; b", "experiments.a; touch x; b: a key may hold letters"),
+        (("mtm", "engravings"), "$(touch x)", r"mtm.engravings.\$\(touch x\).*a name may hold letters"),
+        (("vegas", "features", "sets"), "../x", "vegas.features.sets.../x.*a name may hold letters"),
     ],
 )
 def test_a_misspelt_key_is_named_with_the_nearest_legal_one(

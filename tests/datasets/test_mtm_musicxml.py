@@ -267,3 +267,28 @@ def test_a_zip_bomb_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(musicxml, "MAX_BYTES", 100)
     with pytest.raises(DataError, match="more than 100"):
         musicxml.read(compressed(x_xml=b" " * 1000), "x.mxl")
+
+
+def zipped(**members: bytes) -> bytes:
+    """A compressed score; ``__`` in a name stands for a slash."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name.replace("__", "/") + ".xml", content)
+    return file.getvalue()
+
+
+def test_a_bomb_in_the_list_of_files_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(musicxml, "MAX_CONTAINER_BYTES", 1000)
+    content = zipped(**{"META-INF__container": b" " * 1001, "score": b"<score-partwise/>"})
+    assert musicxml.read(content, "a.mxl").lines == []
+
+
+@pytest.mark.parametrize("at", ["offset", "size"])
+def test_a_damaged_directory_of_a_zip_is_one_line(at: str) -> None:
+    content = bytearray(zipped(score=b"<score-partwise/>"))
+    end = content.rindex(b"PK\x05\x06")
+    place = slice(end + 16, end + 20) if at == "offset" else slice(end + 12, end + 16)
+    content[place] = b"\xff\xff\xff\x7f"
+    with pytest.raises(DataError, match=r"^a\.mxl: damaged"):
+        musicxml.read(bytes(content), "a.mxl")

@@ -138,3 +138,14 @@ def test_not_a_parquet_file_raises(tmp_path: Path) -> None:
     pq.write_table(pa.table(table()).slice(0, 0), path)
     with pytest.raises(DataError, match="no rows"):
         load_features(path)
+
+
+@pytest.mark.parametrize("name", ["../escape", "/abs", "nul\0", "x" * 300])
+def test_a_views_name_that_is_a_path_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "features.parquet"
+    vectors = pa.array([[1.0, 2.0]] * 4, pa.list_(pa.float32(), 2))
+    columns = [pa.array(["a", "b", "c", "d"]), vectors, vectors, vectors]
+    pq.write_table(pa.Table.from_arrays(columns, names=["id", "audio", "sheet", name]), path)
+    with pytest.raises(DataError, match="rename the column"):
+        load_features(path)
+    assert load_features(path, views=["audio", "sheet"]).ids.tolist() == ["a", "b", "c", "d"]

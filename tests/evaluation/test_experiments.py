@@ -24,7 +24,7 @@ from unisono import cli, evaluation, metrics, models
 from unisono.config.compute import Compute
 from unisono.config.models import load_models
 from unisono.datasets.loading import Dataset, load_folder
-from unisono.errors import ConfigError, DataError
+from unisono.errors import ConfigError, DataError, MachineError
 from unisono.evaluation import fitting, planning, running
 from unisono.evaluation.fitting import arrays_of
 from unisono.evaluation.measuring import cutoffs
@@ -456,7 +456,7 @@ def test_a_failed_write_leaves_what_was_there(tmp_path: Path, monkeypatch: pytes
     result.metrics["seed"] = 99
     with monkeypatch.context() as patched:
         patched.setattr(models.Aligner, "save", full)
-        with pytest.raises(DataError, match=r"cannot be written .No space left on device"):
+        with pytest.raises(MachineError, match=r"cannot be written: No space left on device"):
             evaluation.write(result, tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
     evaluation.write(result, tmp_path)

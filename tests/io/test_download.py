@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unisono.errors import DataError, DownloadError
+from unisono.errors import DataError, DownloadError, MachineError
 from unisono.io import download
 
 DATA = np.random.default_rng(0).bytes(5000)
@@ -215,7 +215,7 @@ def test_a_full_disk_is_told_from_a_broken_connection(server, destination: Path)
     url = server.add("/f", server.body(DATA))
     destination.parent.mkdir()
     (destination.parent / "weights.ckpt.part").symlink_to("/dev/full")
-    with pytest.raises(DownloadError, match=r"ckpt.part: cannot be written: No space left.*free space and run again"):
+    with pytest.raises(MachineError, match=r"ckpt.part: cannot be written: No space left.*free space"):
         download.fetch(url, destination)
     assert len(server.requests) == 1
 

@@ -14,7 +14,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-from unisono.errors import DataError
+from unisono.errors import DataError, MachineError
 from unisono.io import parquet
 
 N = 7
@@ -215,7 +215,7 @@ def test_a_full_disk_leaves_the_old_file(file: Path, columns: dict, monkeypatch:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(pq, "write_table", full)
-    with pytest.raises(DataError, match=r"part-00000.parquet: cannot be written: No space left"):
+    with pytest.raises(MachineError, match=r"part-00000.parquet: cannot be written: No space left"):
         parquet.write(file, columns, types=TYPES, media=MEDIA)
     assert file.read_bytes() == before
     assert list(file.parent.iterdir()) == [file]

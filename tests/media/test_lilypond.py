@@ -12,8 +12,8 @@ import pypdfium2
 import pytest
 from PIL import Image
 
-from unisono.errors import ProgramError
-from unisono.media import lilypond, notation
+from unisono.errors import MachineError, ProgramError
+from unisono.media import lilypond, notation, programs
 
 REAL = shutil.which("lilypond")
 needs_lilypond = pytest.mark.skipif(REAL is None, reason="LilyPond is missing (`make test` installs it)")
@@ -213,9 +213,12 @@ scores = re.findall(r"\\\\bookpart \\{{ (.*) \\}}", text)
 with open({log!r}, "a") as log:
     log.write(f"{{len(scores)}}\\n")
 if "BAD" in text: sys.exit(1)
+if "OOM" in text: os.kill(os.getpid(), signal.SIGKILL)
+if "ONCE" in text and len(Path({log!r}).read_text().split()) == 1: sys.exit(1)
 if "CRASH" in text: os.kill(os.getpid(), signal.SIGSEGV)
 if "HANG" in text: time.sleep(600)
 if "NOTHING" in text: sys.exit(0)
+while "SPIN" in text: pass
 if "GREEDY" in text: bytearray(64 * 2**30)
 if "SHORT" in text: scores.pop()
 if "BROKEN" in text: Path("scores.pdf").write_bytes(b"%PDF-"); sys.exit(0)
@@ -265,11 +268,12 @@ def test_runs_are_as_large_as_asked(runs: Path) -> None:
         ("CRASH", "killed by signal 11"),
         ("NOTHING", "scores.pdf: not a readable PDF file"),
         ("BROKEN", "scores.pdf: not a readable PDF file"),
-        ("GREEDY", "MemoryError"),
+        ("SPIN", "killed by signal 24"),
     ],
 )
-def test_a_bad_score_costs_itself_alone(runs: Path, trouble: str, reason: str) -> None:
-    results = engrave([*GOOD[:2], f"\\score {{ {trouble} }}", GOOD[2]])
+def test_a_bad_score_costs_itself_alone(runs: Path, trouble: str, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(programs, "PATIENCE", 60)
+    results = engrave([*GOOD[:2], f"\\score {{ {trouble} }}", GOOD[2]], timeout_s=4)
     assert results[:2] == engrave(GOOD[:2])
     assert results[3] == engrave([GOOD[2]])[0]
     assert results[2].picture == b""
@@ -278,11 +282,22 @@ def test_a_bad_score_costs_itself_alone(runs: Path, trouble: str, reason: str) -
     assert sizes(runs)[:6] == [4, 1, 2, 2, 1, 1]
 
 
-def test_a_score_that_hangs_costs_itself_alone(runs: Path) -> None:
-    results = engrave([GOOD[0], "\\score { HANG }"], timeout_s=4)
-    assert results[0] == engrave(GOOD[:1])[0]
-    assert "still running at the time limit" in results[1].reason
-    assert sizes(runs)[:4] == [2, 1, 1, 1]
+@pytest.mark.parametrize("trouble, reason", [("HANG", "still running"), ("GREEDY", "lacks memory"), ("OOM", "killed")])
+def test_what_may_be_the_machines_is_no_reason(runs: Path, trouble: str, reason: str) -> None:
+    with pytest.raises(MachineError, match=reason):
+        engrave([GOOD[0], f"\\score {{ {trouble} }}"], timeout_s=1)
+
+
+def test_a_full_disk_is_no_reason(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(100, 100, 0))
+    with pytest.raises(MachineError, match="no space is left"):
+        engrave(["\\score { BAD }", *GOOD])
+
+
+def test_a_failure_that_passes_leaves_no_trace(runs: Path) -> None:
+    score = "\\score { ONCE }"
+    assert not any(result.reason for result in engrave([score]))
+    assert sizes(runs) == [1, 1, 1]  # the failure, the control note, once more
 
 
 def test_a_page_too_few_does_not_count(runs: Path) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from unisono.errors import ProgramError
+from unisono.errors import MachineError, ProgramError
 from unisono.media import programs
 
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux's /proc and prlimit")
@@ -132,6 +135,42 @@ def test_memory_limit_is_enforced(tmp_path: Path) -> None:
     done = programs.run([tool], cwd=tmp_path, timeout_s=60, memory_bytes=512 << 20)
     assert done.returncode != 0
     assert "MemoryError" in done.output
+
+
+@LINUX
+def test_a_lower_hard_limit_stays(tmp_path: Path) -> None:
+    tool = script(
+        tmp_path / "tool", "import resource, time; time.sleep(0.5); print(resource.getrlimit(resource.RLIMIT_AS))"
+    )
+    inner = (
+        "import resource, sys; from pathlib import Path; from unisono.media import programs\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))\n"
+        f"print(programs.run([{tool!r}], cwd=Path({str(tmp_path)!r}), timeout_s=60, memory_bytes=2**33).output)"
+    )
+    done = subprocess.run([sys.executable, "-c", inner], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str((2**31, 2**31))
+
+
+@LINUX
+def test_the_processors_time_is_limited_and_the_clocks_is_not_as_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(programs, "PATIENCE", 60)
+    spins = programs.run([script(tmp_path / "spins", "while True: pass")], cwd=tmp_path, timeout_s=1)
+    assert (spins.returncode, spins.timed_out, spins.fault) == (-signal.SIGXCPU, False, "")
+    monkeypatch.setattr(programs, "PATIENCE", 1)
+    waits = programs.run([script(tmp_path / "waits", "import time; time.sleep(60)")], cwd=tmp_path, timeout_s=0.5)
+    assert waits.timed_out
+    assert "time limit" in waits.fault
+
+
+def test_no_process_left_is_the_machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(*_: object, **__: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(subprocess, "Popen", none_left)
+    with pytest.raises(MachineError, match="cannot be started"):
+        programs.run(["tool"], cwd=tmp_path, timeout_s=30)
 
 
 def test_killed_program_is_told_from_a_failed_one(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from scipy import linalg
 
 from tests.models.small import SMALL
 from unisono import metrics, models
-from unisono.errors import ConfigError, DataError
+from unisono.errors import ConfigError, DataError, MachineError
 from unisono.testing import check_aligner, example_views
 
 
@@ -120,7 +120,7 @@ def test_failed_save_leaves_the_old_model(tmp_path: Path, monkeypatch: pytest.Mo
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(DataError, match="No space left on device"):
+    with pytest.raises(MachineError, match="No space left on device"):
         model.save(tmp_path)
     assert (tmp_path / "model.safetensors").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]

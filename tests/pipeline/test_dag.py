@@ -70,7 +70,7 @@ def paths(entries: list[Any]) -> list[str]:
 def test_code_deps_are_fingerprints_of_the_stage_and_of_what_it_imports_by_name(name: str) -> None:
     stage = STAGES[name]
     words = shlex.split(stage["cmd"])
-    script = words[words.index("-m") + 1].rpartition(".")[2]
+    script = words[len(words) - words[::-1].index("-m")].rpartition(".")[2]
     deps = paths(stage["deps"])
     assert [dep for dep in deps if dep.startswith(("src/", "stages/"))] == []
     own = {dep.removeprefix("data/code/") for dep in deps if dep.startswith("data/code/")}

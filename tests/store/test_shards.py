@@ -17,7 +17,7 @@ import pytest
 
 import unisono.store.shards as sharding
 from unisono.config.compute import Compute
-from unisono.errors import DataError, ProgramError
+from unisono.errors import DataError, MachineError, ProgramError
 from unisono.store.shards import Shard
 
 WORK = '''
@@ -255,7 +255,7 @@ def test_serial_work_stops_at_the_first_error(work: Callable, shards: list[Shard
 def test_a_full_disk_ends_in_a_line_and_the_next_run_goes_on(work: Callable, shards: list[Shard], call: Caller) -> None:
     shards[4] = shards[4]._replace(extra={"raise": "full"})
     Path(call.params["marker"]).touch()
-    with pytest.raises(DataError, match=r"part-00004.parquet.*No space left.*free space and run again"):
+    with pytest.raises(MachineError, match=r"part-00004.parquet.*No space left.*free space and run again"):
         call(work().fail, shards)
     assert not call.out.exists()
     call.worked()
@@ -274,7 +274,7 @@ def test_a_disk_full_at_the_last_step_loses_nothing(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "hardlink_to", full)  # another file system
         patch.setattr(sharding.shutil, "copyfile", full)
-        with pytest.raises(DataError, match="out: cannot be written: No space left"):
+        with pytest.raises(MachineError, match="out: cannot be written: No space left"):
             call(work().multiply, shards, executor="serial")
     assert not list(call.out.parent.iterdir())
     call.worked()

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import Field
 
 from unisono.config import PARAMS_FILE, Section, section, validate
+from unisono.config.keys import Key, is_key
 from unisono.errors import ConfigError
 
 
@@ -21,7 +22,7 @@ class Variant(Section):
 
     setting: str
     params: dict[str, Any] = Field(default_factory=dict)
-    views: dict[str, str] = Field(default_factory=dict)
+    views: dict[str, Key] = Field(default_factory=dict)
 
 
 class Experiment(Section):
@@ -29,7 +30,7 @@ class Experiment(Section):
 
     dataset: str
     model: str
-    views: dict[str, str] = Field(default_factory=dict)
+    views: dict[str, Key] = Field(default_factory=dict)
     seeds: int = Field(default=1, ge=1)
     seed: int = Field(default=0, ge=0)
     params: dict[str, Any] = Field(default_factory=dict)
@@ -62,7 +63,7 @@ def load_experiments(path: Path = PARAMS_FILE) -> Mapping[str, Experiment]:
     entries: dict[str, Experiment] = {}
     for key, value in raw.items():
         where = f"experiments.{key}"
-        if not str(key).replace("_", "").isalnum():
+        if not is_key(str(key)):
             raise ConfigError(f"{where}: a key may hold letters, digits and underscores only")
         entry = entries[str(key)] = validate(Experiment, value, where=where)
         labels = [variant.setting for variant in entry.variants]

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from unisono.config import Section
+from unisono.config.keys import Key
 from unisono.config.sources import Sha256
 
 
@@ -82,18 +83,11 @@ class Torch(Extractor):
 class Extractors(Section):
     """Which feature sets are made, and how."""
 
-    sets: dict[str, Literal["inception", "vggish", "soundnet", "i3d"]] = Field(min_length=1)
+    sets: dict[Key, Literal["inception", "vggish", "soundnet", "i3d"]] = Field(min_length=1)
     inception: Inception
     vggish: VGGish
     soundnet: Torch
     i3d: Torch
-
-    @model_validator(mode="after")
-    def _names_are_folders(self) -> Extractors:
-        for name in self.sets:
-            if not name.replace("_", "").isalnum():
-                raise ValueError(f"sets.{name}: a name may hold letters, digits and underscores only")
-        return self
 
 
 #: The extractors that there are.

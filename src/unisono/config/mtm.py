@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from unisono.config import Section
+from unisono.config.keys import Key
 from unisono.config.sources import DataSetSection, Sha256, Source
 
 
@@ -181,5 +182,5 @@ class Mtm(DataSetSection):
     split: Split
     audio: Audio
     engraver: Engraver
-    engravings: dict[str, Engraving] = Field(min_length=1)
+    engravings: dict[Key, Engraving] = Field(min_length=1)
     features: Features

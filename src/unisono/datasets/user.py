@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from unisono.config import nearest
+from unisono.config.keys import check_views
 from unisono.datasets.loading import Dataset, is_vectors, to_labels, to_view, unique_ids
 from unisono.errors import DataError
 from unisono.io import parquet
@@ -64,6 +65,7 @@ def load_features(path: Path, *, views: Sequence[str] | None = None) -> Dataset:
     if len(wanted) < 2:
         found = ", ".join(wanted) or "none"
         raise DataError(f"{path}: at least two views (columns of vectors) are needed, got {found}")
+    check_views(wanted, str(path))
     special = [name for name in ("label", "split", "fold") if name in schema.names]
     if "split" in special and "fold" in special:
         raise DataError(f"{path}: columns 'split' and 'fold' exclude each other; drop one")

@@ -30,7 +30,7 @@ import numpy as np
 
 from unisono import evaluation, metrics, models
 from unisono.datasets.loading import Dataset
-from unisono.errors import DataError, UnisonoError
+from unisono.errors import DataError, UnisonoError, pass_machine
 from unisono.evaluation.embeddings import Space
 from unisono.io.files import replacing
 from unisono.io.text_tables import markdown, plain
@@ -155,6 +155,7 @@ def run(
         try:
             result = evaluation.run(dataset, name, own, seed=seed, scratch=unfinished / name)
         except UnisonoError as error:
+            pass_machine(error)
             skipped[name] = _said_by(name, str(error))
             continue
         finally:

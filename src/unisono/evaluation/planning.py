@@ -12,6 +12,7 @@ import numpy as np
 
 from unisono import arithmetic, models
 from unisono.config.compute import Compute
+from unisono.config.keys import check_views
 from unisono.datasets.loading import Dataset
 from unisono.evaluation import fitting
 from unisono.evaluation.divisions import Part, divide, spaces
@@ -136,6 +137,8 @@ def make_plan(
         As `unisono.evaluation.divide`.
     """
     cls = models.method(model)
+    for setting in settings:
+        check_views(setting.dataset.views, setting.dataset.source)
     shared = shared or Shared()
     code = [shared.version(fitting.__name__), shared.version(models.source_of(cls))]
     rounding = [*arithmetic.facts(), compute.device, compute.threads_per_worker]

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from unisono.errors import DataError
+from unisono.errors import cannot_write
 from unisono.evaluation.running import Result
 from unisono.io import parquet
 from unisono.io.files import replacing
@@ -51,7 +51,7 @@ def write(result: Result, out: Path) -> None:
                 if (new / name).exists():
                     (new / name).replace(out / name)
     except OSError as error:
-        raise DataError(f"{out}: cannot be written ({error.strerror}); free space or choose another --out") from None
+        raise cannot_write(out, error, "or choose another --out") from None
 
 
 def write_times(result: Result, path: Path) -> None:

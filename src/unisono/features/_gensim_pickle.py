@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from unisono.errors import DataError
+from unisono.errors import DataError, pass_machine
 from unisono.io import unpickle
 
 STAND_INS = frozenset(
@@ -78,12 +78,14 @@ def load(path: Path) -> tuple[list[str], np.ndarray]:
     try:
         data = path.read_bytes()
     except OSError as error:
+        pass_machine(error)
         raise DataError(f"{path}: cannot be read: {error.strerror or error}; correct the path") from None
     try:
         words = _Unpickler(data).load().state["wv"].state
         tokens = list(words["index2word"])
         vectors = np.array(words["vectors"], dtype=np.float32)
     except Exception as error:
+        pass_machine(error)
         # A damaged or hostile pickle can raise nearly anything.
         reason = f"{type(error).__name__}: {error}"
         raise DataError(f"{path}: not a pickled skip-gram model of gensim 3 ({reason}); get the file again") from None

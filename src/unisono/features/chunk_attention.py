@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from unisono.errors import DataError
+from unisono.errors import DataError, pass_machine
 from unisono.io.files import replacing
 
 if TYPE_CHECKING:
@@ -129,6 +129,7 @@ class Model:
         except FileNotFoundError:
             raise DataError(f"{path}: no such file; run the stage train_chunk_attention first") from None
         except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+            pass_machine(error)
             raise DataError(f"{path}: not a chunk-attention model or damaged ({error})") from None
         shapes |= dict.fromkeys(("mean", "deviation"), (facts["inputs"],))
         for name, shape in shapes.items():

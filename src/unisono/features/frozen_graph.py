@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from unisono.errors import DataError
+from unisono.errors import DataError, pass_machine
 from unisono.features.tf_runtime import tensorflow
 from unisono.io import archive
 
@@ -63,6 +63,7 @@ def network(graph: bytes, batch_size: int) -> Callable[[Any], Any]:
     try:
         definition.ParseFromString(graph)
     except Exception as error:  # protobuf's own class, whose home differs between its versions
+        pass_machine(error)
         raise DataError(f"the frozen graph is damaged ({error}); {_REMEDY}") from None
     nodes = {node.name: node for node in definition.node}
     if INPUT not in nodes or OUTPUT not in nodes or not nodes[OUTPUT].input:
@@ -88,6 +89,7 @@ def network(graph: bytes, batch_size: int) -> Callable[[Any], Any]:
                 name="",
             )
         except (ValueError, KeyError, TypeError, tf.errors.OpError) as error:
+            pass_machine(error)
             raise DataError(f"the frozen graph cannot be built ({error}); {_REMEDY}") from None
         return tf.reshape(pooled, (batch_size, -1))
 

@@ -29,7 +29,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from unisono.errors import DataError
+from unisono.errors import DataError, pass_machine
 from unisono.features import frozen_graph
 from unisono.features.tf_runtime import tensorflow
 
@@ -194,6 +194,7 @@ def load_h5(path: Path, shapes: list[tuple[int, int, int, int]] | None = None) -
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; {remedy}") from None
     except (OSError, RuntimeError, ValueError, TypeError) as error:
+        pass_machine(error)
         raise DataError(f"{path}: not an HDF5 file or damaged ({error}); {remedy}") from None
     ordered = sorted(layers, key=lambda name: int((re.search(r"_(\d+)$", name) or [0, 0])[1]))
     convolutions = [layers[name] for name in ordered if "kernel" in layers[name]]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unisono.config.extractors import Torch
-from unisono.errors import DataError
+from unisono.errors import DataError, pass_machine
 
 if TYPE_CHECKING:
     import torch
@@ -114,6 +114,7 @@ def _read(path: Path, remedy: str) -> Mapping[str, Any]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     # torch raises nearly anything on a damaged file.
     except (OSError, RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError, SafetensorError) as error:
+        pass_machine(error)
         reason = str(error).split("\n")[0]
         raise DataError(f"{path}: not a state dict or damaged ({reason}); {remedy}") from None
     # Some authors save a checkpoint around it.

@@ -25,7 +25,7 @@ from typing import Any, Literal
 import numpy as np
 
 from unisono.datasets.mv10k.quantisation import HIGH, LOW, dequantise, quantise
-from unisono.errors import ConfigError, DataError
+from unisono.errors import ConfigError, DataError, pass_machine
 from unisono.features import vggish
 from unisono.io import archive, unpickle
 from unisono.io.files import replacing
@@ -135,6 +135,7 @@ class Whitening:
                 mean, projection = file.get_tensor("mean"), file.get_tensor("projection")
                 facts = json.loads((file.metadata() or {}).get("unisono", "{}"))
         except (OSError, SafetensorError, ValueError) as error:
+            pass_machine(error)
             raise DataError(f"{path}: not a whitening ({error}); {_REMEDY}") from None
         if mean.ndim != 1 or projection.ndim != 2 or len(mean) != len(projection):
             raise DataError(f"{path}: mean {mean.shape} and projection {projection.shape} do not fit; {_REMEDY}")

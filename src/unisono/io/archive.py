@@ -25,7 +25,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
-from unisono.errors import DataError, DownloadError
+from unisono.errors import DataError, DownloadError, pass_machine
 from unisono.io import download
 
 #: Largest member that is read into memory.
@@ -163,6 +163,7 @@ def _folder(folder: Path, wanted: _Wanted) -> Iterator[tuple[str, bytes]]:
                 wanted.check_size(name, path.stat().st_size)
                 data = path.read_bytes()
             except OSError as error:
+                pass_machine(error)
                 raise DataError(f"{path}: cannot be read: {error.strerror or error}; check permissions") from None
             yield name, data
 
@@ -184,6 +185,7 @@ def _zip(file: Path, wanted: _Wanted) -> Iterator[tuple[str, bytes]]:
                         raise zipfile.BadZipFile(f"{name!r} has {len(data)} bytes, claims {info.file_size}")
                     yield name, data
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError) as error:
+        pass_machine(error)
         # RuntimeError: a password is needed; its child NotImplementedError: an unknown compression.
         raise wanted.damaged(error) from error
 

@@ -24,7 +24,7 @@ import requests
 import urllib3
 from tqdm import tqdm
 
-from unisono.errors import DownloadError
+from unisono.errors import DownloadError, cannot_write, pass_machine
 from unisono.io.files import replacing
 
 #: Attempts in a row without progress before an address is given up.
@@ -122,7 +122,7 @@ def fetch(
     ------
     DownloadError
         No location gave the file: the reason for each. What arrived is kept, unless its checksum was wrong.
-    DataError
+    MachineError, DataError
         The disk is full, or `destination` cannot be written.
     """
     if (sha256 or md5) and destination.is_file() and not _wrong_checksum(destination, sha256, md5):
@@ -175,6 +175,7 @@ def open_stream(location: str | Path) -> Iterator[BinaryIO]:
 
 
 def _unreadable(path: Path, error: OSError) -> DownloadError:
+    pass_machine(error)
     return DownloadError(f"{path}: cannot be read: {error.strerror or error}; correct the path")
 
 
@@ -264,7 +265,7 @@ def _write(stream: BinaryIO, chunk: bytes, part: Path) -> None:
         stream.write(chunk)
         stream.flush()
     except OSError as error:
-        raise DownloadError(f"{part}: cannot be written: {error.strerror or error}; free space and run again") from None
+        raise cannot_write(part, error) from None
 
 
 def _read_notes(notes: Path) -> _Version:

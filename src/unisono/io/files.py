@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from unisono.errors import DataError
+from unisono.errors import cannot_write
 
 #: Two threads of a process may write one file.
 _numbers = itertools.count()
@@ -31,8 +31,10 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Raises
     ------
+    MachineError
+        The disk is full.
     DataError
-        The operating system refuses (disk full, no permission, ...).
+        The operating system refuses otherwise (no permission, ...).
 
     Examples
     --------
@@ -46,10 +48,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         temporary.replace(path)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise DataError(
-            f"{path}: cannot be written: {reason}; free space or check permissions, then run again"
-        ) from error
+        raise cannot_write(path, error) from error
     finally:
         with suppress(OSError):
             temporary.unlink()
@@ -71,8 +70,10 @@ def replacing_folder(path: Path) -> Iterator[Path]:
 
     Raises
     ------
+    MachineError
+        The disk is full.
     DataError
-        The operating system refuses (disk full, no permission, ...).
+        The operating system refuses otherwise (no permission, ...).
     """
     fresh, old = (path.with_name(f".{path.name}.{os.getpid()}.{word}") for word in ("new", "old"))
     try:
@@ -84,9 +85,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
             path.rename(old)
         fresh.rename(path)
     except OSError as error:
-        raise DataError(
-            f"{path}: cannot be written: {error.strerror or error}; free space or check permissions, then run again"
-        ) from error
+        raise cannot_write(path, error) from error
     finally:
         for folder in (fresh, old):
             shutil.rmtree(folder, ignore_errors=True)

@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from unisono.errors import DataError
+from unisono.errors import DataError, pass_machine
 from unisono.io.files import replacing
 
 #: A sound or a picture: encoded bytes (FLAC, WAV, PNG, ...) and the file name they would have.
@@ -162,6 +162,7 @@ def _to_arrow(values: Any, kind: pa.DataType, where: str) -> pa.Array:
         else:
             array = pa.array(values if isinstance(values, np.ndarray) else list(values), kind)
     except (pa.ArrowException, ValueError, TypeError) as error:
+        pass_machine(error)
         raise ValueError(f"{where} is not {kind}: {error}") from error
     if array.null_count:
         raise ValueError(f"{where}: {array.null_count} values are missing")
@@ -264,6 +265,7 @@ def _opened(path: Path, columns: Sequence[str] | None = None) -> Iterator[pq.Par
                 raise DataError(f"{path}: has no column {missing[0]!r}; its columns: {', '.join(present)}")
             yield file
     except (pa.ArrowException, OSError) as error:
+        pass_machine(error)
         reason = " ".join(str(error).split())
         raise DataError(
             f"{path}: not a Parquet file or damaged ({reason}); delete it and run the stage that writes it"

@@ -26,7 +26,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from unisono.errors import DataError
+from unisono.errors import DataError, pass_machine
 from unisono.io import archive, unpickle
 
 Layout = Literal["A", "B", "C", "D"]
@@ -184,6 +184,7 @@ def _arrays(data: bytes, where: str) -> dict[str, np.ndarray]:
                 arrays[key] = np.asarray(file[key][()])
             return arrays
     except (OSError, RuntimeError, ValueError, KeyError) as error:
+        pass_machine(error)
         raise DataError(f"{where}: not an HDF5 file or damaged ({error}); fetch it again") from None
 
 

@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 import google_crc32c
 
-from unisono.errors import DataError
+from unisono.errors import DataError, pass_machine
 from unisono.io.files import replacing
 
 #: A longer record is taken for damage: frame-level YouTube-8M has at most 300 frames of 1,152 bytes.
@@ -126,6 +126,7 @@ def read(path: Path) -> Iterator[bytes]:
         with path.open("rb", buffering=0) as stream:
             yield from records(stream, name=str(path))
     except OSError as error:
+        pass_machine(error)
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from unisono.errors import DataError
+from unisono.errors import DataError, pass_machine
 
 _REMEDY = "only numpy arrays and plain containers are read; do not trust this file, or get the original again"
 
@@ -181,6 +181,7 @@ def load(source: Path | bytes, *, encoding: Literal["ASCII", "latin1"] = "ASCII"
     except _Foreign as error:
         raise DataError(f"{label}: the pickle {error}; {_REMEDY}") from None
     except Exception as error:
+        pass_machine(error)
         # A damaged pickle can raise nearly anything.
         reason = f"{type(error).__name__}: {error}".rstrip(": ")
         raise DataError(f"{label}: not a pickle, or damaged ({reason}); get the file again") from error
@@ -215,6 +216,7 @@ def load_npy(source: Path | bytes, *, name: str = "") -> np.ndarray:
         else:
             shape, fortran, dtype = np.lib.format.read_array_header_2_0(stream)
     except Exception as error:
+        pass_machine(error)
         raise DataError(f"{label}: not a .npy file, or damaged ({error}); get the file again") from error
     body = data[stream.tell() :]
     if dtype == np.dtype(object):
@@ -235,6 +237,7 @@ def _bytes(source: Path | bytes) -> bytes:
     try:
         return source.read_bytes()
     except OSError as error:
+        pass_machine(error)
         raise DataError(f"{source}: cannot be read: {error.strerror or error}; correct the path") from None
 
 

@@ -10,7 +10,7 @@ import io
 
 import numpy as np
 
-from unisono.errors import DataError
+from unisono.errors import DataError, pass_machine
 
 
 def encode_flac(samples: np.ndarray, rate: int) -> bytes:
@@ -71,6 +71,7 @@ def decode(data: bytes) -> tuple[np.ndarray, int]:
     try:
         samples, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, RuntimeError) as error:
+        pass_machine(error)
         raise DataError(f"not a readable sound file ({len(data)} bytes): {error}") from None
     if len(samples) == 0:
         raise DataError(f"a sound file without samples ({len(data)} bytes)")

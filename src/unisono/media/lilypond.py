@@ -6,7 +6,8 @@ its fonts and pdfium, not on what else was in the run.
 
 **Trust.** LilyPond runs in a temporary folder of its own with a bare environment, a time limit and a memory limit.
 Its exit status alone says little: a run counts only if it ends with 0 *and* there are as many pages as scores. Any
-other run is halved until what is left is one score, which then has a reason instead of a picture.
+other run is halved until what is left is one score. If that fails twice, while a single note can be engraved, it has a
+reason instead of a picture; if it lacks space, memory, processes or time, the machine is to blame and the work stops.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from unisono.errors import DataError, ProgramError
+from unisono.errors import DataError, MachineError, ProgramError
 from unisono.media import programs, raster
 
 PROGRAM = "lilypond"
@@ -89,7 +90,9 @@ def engrave(scores: Sequence[str], *, resolution_dpi: float, scores_per_run: int
     Raises
     ------
     ProgramError
-        LilyPond is not installed, or cannot engrave even a single note (broken installation, full disk, ...).
+        LilyPond is not installed, or cannot engrave even a single note (a broken installation).
+    MachineError
+        Space, memory, processes or time do not suffice for one score.
     """
     program = programs.find(PROGRAM, PACKAGE)
 
@@ -104,12 +107,19 @@ def engrave(scores: Sequence[str], *, resolution_dpi: float, scores_per_run: int
         first, end = runs.pop()
         try:
             results += _run(program, scores[first:end], resolution_dpi=resolution_dpi, timeout_s=limit(end - first))
-        except ProgramError as error:
-            if not trusted:
+        except (ProgramError, MachineError) as error:
+            single = end - first == 1
+            if single and isinstance(error, MachineError):
+                raise
+            if single or not trusted:
                 _check_program(program, timeout_s=limit(1))
                 trusted = True
-            if end - first == 1:
-                results.append(Engraved(b"", str(error)))
+            if single:
+                # What was the machine's may be over, without a trace.
+                try:
+                    results += _run(program, scores[first:end], resolution_dpi=resolution_dpi, timeout_s=limit(1))
+                except ProgramError as again:
+                    results.append(Engraved(b"", str(again)))
             else:
                 middle = (first + end) // 2
                 runs += [(middle, end), (first, middle)]
@@ -137,7 +147,9 @@ def typeset(program: str, scores: Sequence[str], folder: Path, *, timeout_s: flo
     Raises
     ------
     ProgramError
-        LilyPond failed, or was over a limit, or made another number of pages.
+        LilyPond failed, or made another number of pages.
+    MachineError
+        It did, and space, memory, processes or time did not suffice.
     """
     source, pdf = folder / "scores.ly", folder / "scores.pdf"
     source.write_text(document(scores), encoding="utf-8")
@@ -148,14 +160,14 @@ def typeset(program: str, scores: Sequence[str], folder: Path, *, timeout_s: flo
         memory_bytes=MEMORY_BYTES,
         env=ENVIRONMENT,
     )
-    if done.returncode != 0 or done.timed_out:
-        raise ProgramError(f"LilyPond: {programs.describe(done)}")
+    reason = programs.describe(done) if done.returncode != 0 or done.timed_out else ""
     try:
-        n_pages = raster.count_pages(pdf)
+        n_pages = 0 if reason else raster.count_pages(pdf)
     except DataError as error:
-        raise ProgramError(f"LilyPond: {error}") from None
+        n_pages, reason = 0, str(error)
     if n_pages != len(scores):
-        raise ProgramError(f"LilyPond: expected {len(scores)} pages, got {n_pages}")
+        reason = reason or f"expected {len(scores)} pages, got {n_pages}"
+        raise MachineError(f"LilyPond: {reason}: {done.fault}") if done.fault else ProgramError(f"LilyPond: {reason}")
     return pdf
 
 

@@ -5,25 +5,35 @@ environment, nothing on its standard input, a time limit that ends its whole pro
 a memory limit. What it says (standard output and error together) goes through a file, so that a child it
 leaves behind cannot block us. An exit status is reported, not judged: programs here end with 0 after failures
 too, so callers check what was made.
+
+A run may fail for want of space, memory, processes or time, which says nothing about its input: `Completed.fault` is
+then set, and callers raise it as a `MachineError` rather than give an item up. The time limit is of processor time, so
+that what never ends is told from what is slow on a busy machine: by the clock a program has `PATIENCE` times as long.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import resource
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from unisono.errors import ProgramError
+from unisono.errors import MachineError, ProgramError, machine_fault
 
 OUTPUT_BYTES = 65_536
 """How much of a program's output is kept: its end."""
+PATIENCE = 3
+"""How much longer than its processor time a program may take by the clock."""
+SPARE_BYTES = 32 * 2**20
+"""With less free space where it works, a program's failure may be for want of it."""
 
 
 class Completed(NamedTuple):
@@ -35,6 +45,8 @@ class Completed(NamedTuple):
     """The end of standard output and error together, at most `OUTPUT_BYTES` bytes."""
     timed_out: bool
     """Whether it was still running at the time limit, and was killed."""
+    fault: str = ""
+    """Why its failure, if it failed, may be the machine's; empty where nothing says so."""
 
 
 def find(name: str, package: str) -> str:
@@ -99,9 +111,10 @@ def run(
     cwd : Path
         Folder it works in, its own: also its ``HOME`` and ``TMPDIR``.
     timeout_s : float
-        Seconds after which the program and every process of its group are killed.
+        Seconds of processor time (Linux; elsewhere not enforced), and a `PATIENCE`-th of those by the clock, after
+        which the program and every process of its group are killed.
     memory_bytes : int, optional
-        Limit on its address space, in bytes (Linux; elsewhere not enforced).
+        Limit on its address space, in bytes (Linux; elsewhere not enforced); a smaller hard limit stays.
     env : mapping of str to str, optional
         Variables added to the bare environment (``PATH``, ``HOME``, ``TMPDIR``, a UTF-8 locale).
 
@@ -114,6 +127,8 @@ def run(
     ------
     ProgramError
         The program cannot be started at all.
+    MachineError
+        Because no process or memory is left.
     """
     environment = {
         "PATH": os.environ.get("PATH", os.defpath),
@@ -134,12 +149,15 @@ def run(
                 start_new_session=True,
             )
         except OSError as error:
-            raise ProgramError(f"{arguments[0]}: cannot be started: {error.strerror or error}") from None
+            kind = MachineError if machine_fault(error) else ProgramError
+            raise kind(f"{arguments[0]}: cannot be started: {error.strerror or error}") from None
         timed_out = False
         try:
+            # At the hard limit the kernel kills without saying why.
+            _limit(process.pid, "RLIMIT_CPU", math.ceil(timeout_s), spare=5)
             if memory_bytes is not None:
-                _limit_memory(process.pid, memory_bytes)
-            process.wait(timeout=timeout_s)
+                _limit(process.pid, "RLIMIT_AS", memory_bytes)
+            process.wait(timeout=PATIENCE * timeout_s)
         except subprocess.TimeoutExpired:
             timed_out = True
         finally:
@@ -149,7 +167,20 @@ def run(
             process.wait()
         said.seek(max(0, said.seek(0, os.SEEK_END) - OUTPUT_BYTES))
         output = said.read().decode("utf-8", errors="replace")
-    return Completed(process.returncode, output, timed_out)
+    return Completed(process.returncode, output, timed_out, _fault(process.returncode, output, timed_out, cwd))
+
+
+def _fault(returncode: int, output: str, timed_out: bool, cwd: Path) -> str:
+    """Say why a failure may be the machine's, while the folder is still there."""
+    if timed_out:
+        return "it is still running at the time limit; let the machine do less at once, or raise the limit"
+    if shutil.disk_usage(cwd).free < SPARE_BYTES:
+        return f"no space is left at {cwd.parent}; free space"
+    if returncode == -signal.SIGKILL:
+        return "it was killed; free memory"
+    if machine_fault(output) or "MemoryError" in output:
+        return "it lacks memory, space or processes; free some, or let the machine do less at once"
+    return ""
 
 
 def describe(done: Completed) -> str:
@@ -164,8 +195,10 @@ def describe(done: Completed) -> str:
     return f"{ending}, {lines[-1].strip()[:200]!r}" if lines else f"{ending}, no output"
 
 
-def _limit_memory(pid: int, memory_bytes: int) -> None:
-    """Limit the address space of a process just started (``preexec_fn`` would be unsafe beside threads)."""
+def _limit(pid: int, name: str, value: int, spare: int = 0) -> None:
+    """Limit a process just started (``preexec_fn`` would be unsafe beside threads); lower limits stay as they are."""
     if hasattr(resource, "prlimit"):
+        which = getattr(resource, name)
         with contextlib.suppress(ProcessLookupError):
-            resource.prlimit(pid, resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+            old = [sys.maxsize if each == resource.RLIM_INFINITY else each for each in resource.prlimit(pid, which)]
+            resource.prlimit(pid, which, (min(value, old[0]), min(value + spare, old[1])))

@@ -14,7 +14,7 @@ import numpy as np
 import pypdfium2
 from PIL import Image
 
-from unisono.errors import DataError
+from unisono.errors import DataError, pass_machine
 
 WHITE = 255
 POINTS_PER_INCH = 72
@@ -70,6 +70,7 @@ def _opened(path: Path) -> pypdfium2.PdfDocument:
     try:
         return pypdfium2.PdfDocument(path)
     except (pypdfium2.PdfiumError, OSError) as error:
+        pass_machine(error)
         raise DataError(f"{path.name}: not a readable PDF file: {error}") from None
 
 

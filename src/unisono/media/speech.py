@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from unisono.errors import DataError, ProgramError
+from unisono.errors import DataError, ProgramError, pass_machine
 from unisono.media import audio, programs
 
 PROGRAM = "espeak-ng"
@@ -90,7 +90,8 @@ def say(word: str, *, accent: str, variant: str, words_per_minute: int, pitch: i
         done = programs.run([programs.find(PROGRAM, PACKAGES), *arguments], cwd=folder, timeout_s=TIMEOUT_S)
         try:
             samples, rate = audio.decode((folder / "word.wav").read_bytes())
-        except (OSError, DataError):
+        except (OSError, DataError) as error:
+            pass_machine(error)
             samples, rate = np.empty(0, dtype=np.float32), SAMPLE_RATE
     peak = float(np.abs(samples).max(initial=0))
     if rate != SAMPLE_RATE or peak < 1e-3:

@@ -14,7 +14,6 @@ reduction.
 from __future__ import annotations
 
 import hashlib
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,7 +24,7 @@ import pyarrow as pa
 
 from unisono.config.compute import Compute
 from unisono.config.mtm import Audio
-from unisono.errors import ConfigError, DataError, ProgramError
+from unisono.errors import ConfigError, DataError, MachineError, ProgramError, pass_machine
 from unisono.io import parquet
 from unisono.io.skipped import write as write_skipped
 from unisono.media import audio as sound
@@ -57,7 +56,6 @@ SILENCE = 16
 piano at 700."""
 
 MEMORY_BYTES = 2 * 2**30
-DISK_BYTES = 32 * 2**20
 
 OPTIONS = (
     "-idqqq",
@@ -111,6 +109,7 @@ def find_soundfont(name: str) -> Path:
         with found.open("rb") as file:
             header = file.read(12)
     except OSError as error:
+        pass_machine(error)
         raise ConfigError(f"mtm.audio.soundfont: {found}: {error.strerror}") from None
     if header[:4] != b"RIFF" or header[8:] != b"sfbk":
         raise ConfigError(f"mtm.audio.soundfont: {found}: not a SoundFont 2 file (.sf2)")
@@ -168,7 +167,7 @@ def check(audio: Audio) -> None:
 
 
 def render(samples: Sequence[np.ndarray], audio: Audio) -> list[np.ndarray | str]:
-    """Render samples; one that fails among others is tried once more alone.
+    """Render samples; one that fails is tried once more, alone.
 
     Parameters
     ----------
@@ -186,7 +185,9 @@ def render(samples: Sequence[np.ndarray], audio: Audio) -> list[np.ndarray | str
     Raises
     ------
     ProgramError
-        TiMidity++ is missing, or the disk is full.
+        TiMidity++ is missing.
+    MachineError
+        Space, memory, processes or time do not suffice for one sample.
     ConfigError
         The sound font is missing.
     """
@@ -204,9 +205,9 @@ def render(samples: Sequence[np.ndarray], audio: Audio) -> list[np.ndarray | str
         batch = playable[start : start + audio.files_per_process]
         played = _play([samples[index] for index in batch], audio, program, font)
         for index, result in zip(batch, played, strict=True):
-            if isinstance(result, str) and len(batch) > 1:
-                [result] = _play([samples[index]], audio, program, font)
             results[index] = result
+            if isinstance(result, str):
+                [results[index]] = _play([samples[index]], audio, program, font)
     return results
 
 
@@ -237,8 +238,8 @@ def _play(samples: Sequence[np.ndarray], audio: Audio, program: str, font: Path)
             try:
                 results.append(_checked(folder / f"{index}.wav", notes, audio))
             except DataError as error:
-                if shutil.disk_usage(folder).free < DISK_BYTES:
-                    raise ProgramError(f"{PROGRAM}: disk full at {folder}; free space, run again") from None
+                if done.fault and len(samples) == 1:
+                    raise MachineError(f"{PROGRAM}: {error}: {done.fault}") from None
                 results.append(f"{error} (TiMidity++: {programs.describe(done)})")
     return results
 
@@ -257,7 +258,8 @@ def _checked(path: Path, notes: np.ndarray, audio: Audio) -> np.ndarray:
         raise DataError("no sound was written")
     try:
         samples, rate = soundfile.read(path, dtype="int16", always_2d=True)
-    except (soundfile.SoundFileError, RuntimeError):
+    except (soundfile.SoundFileError, RuntimeError) as error:
+        pass_machine(error)
         raise DataError(f"not a readable WAV file ({path.stat().st_size} bytes)") from None
     if rate != audio.sample_rate or samples.shape[1] != 1:
         raise DataError(f"expected mono at {audio.sample_rate} Hz, got {samples.shape[1]} channels at {rate} Hz")

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from unisono.config import nearest
-from unisono.errors import ConfigError
+from unisono.errors import ConfigError, pass_machine
 from unisono.models.base import Aligner, name_of, read_header
 
 #: Modules that hold no method.
@@ -119,6 +119,7 @@ def _imported(dotted: str, *, where: str) -> type[Aligner]:
         ) from None
     # Whatever the user's code raises.
     except Exception as error:
+        pass_machine(error)
         raise ConfigError(f"{where}: {name} does not import: {type(error).__name__}: {error}") from error
     own = [
         key

@@ -23,7 +23,7 @@ import pydantic
 from pydantic import Field
 
 from unisono.config import Section, nearest, validate
-from unisono.errors import ConfigError, DataError
+from unisono.errors import ConfigError, DataError, pass_machine
 from unisono.io.files import replacing
 from unisono.metrics.precision import refuse_missing
 from unisono.models.parts.columns import inequality, real_rows, standardisation
@@ -419,6 +419,7 @@ def read_header(path: Path) -> dict[str, Any]:
         with safe_open(file, framework="numpy") as opened:
             header = json.loads((opened.metadata() or {})["unisono"])
     except (SafetensorError, OSError, KeyError, ValueError) as error:
+        pass_machine(error)
         raise DataError(f"{file}: not a saved model, or damaged ({error}); save it again") from None
     missing = {"name", "seed", "params", "widths", "history"} - set(header)
     if missing:

@@ -17,7 +17,7 @@ import numpy as np
 from unisono.datasets import dealing, items
 from unisono.datasets.base import DataSet, dataset_of
 from unisono.datasets.folds import PARTS
-from unisono.errors import DataError
+from unisono.errors import DataError, pass_machine
 from unisono.io import parquet
 from unisono.io.files import replacing
 from unisono.report import separability
@@ -167,6 +167,7 @@ def _read_csv(path: Path) -> list[dict[str, str]]:
                 raise DataError(f"{path}: expected a column reason; run the stage that writes it")
             return list(reader)
     except OSError as error:
+        pass_machine(error)
         raise DataError(f"{path}: cannot be read: {error.strerror}; run the stage that writes it") from None
     except (UnicodeDecodeError, csv.Error):
         raise DataError(f"{path}: expected a column reason; run the stage that writes it") from None

@@ -32,7 +32,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from unisono.config.compute import Compute
-from unisono.errors import DataError, ProgramError, UnisonoError
+from unisono.errors import MachineError, ProgramError, UnisonoError, machine_fault
 
 #: Read by OpenMP, the BLAS libraries, TensorFlow and numba when they are first imported.
 THREAD_VARIABLES = (
@@ -257,8 +257,9 @@ def _error(future: Future[Any]) -> BaseException | None:
 
 def portable(error: Exception, where: str) -> Exception:
     """Make an exception fit to be sent to the parent, and say where it happened."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DataError(f"{where}: {error.strerror}; free space and run again, what was finished is kept")
+    if isinstance(error, OSError) and machine_fault(error):
+        free = "space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "memory or processes"
+        return MachineError(f"{where}: {error.strerror or error}; free {free} and run again, what was finished is kept")
     try:
         # Our own bytes.
         copy = pickle.loads(pickle.dumps(error))  # noqa: S301

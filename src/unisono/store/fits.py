@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from unisono.errors import pass_machine
 from unisono.io.files import replacing
 
 #: Layout of the files: a fit of another one is not read.
@@ -153,7 +154,8 @@ def read(folder: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
             return None
         arrays = load(stored[ARRAYS])
         content = dict(record["content"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+        pass_machine(error)
         return None
     with suppress(OSError):
         os.utime(folder)  # used today

@@ -19,7 +19,7 @@ import numpy as np
 from tqdm import tqdm
 
 from unisono.config.compute import Compute
-from unisono.errors import DataError, ProgramError
+from unisono.errors import ProgramError, cannot_write
 from unisono.store.executors import FORKED, Killed, Scheduler, fixed_threads, portable
 
 #: Seconds that a pool must save before it is started for work that could as well be done here.
@@ -60,10 +60,8 @@ class SharedArrays(Mapping[str, np.ndarray]):
                 for number, array in enumerate(self._arrays.values()):
                     np.save(self._folder / f"{number}.npy", array, allow_pickle=False)
             except OSError as error:
-                raise DataError(
-                    f"{self._folder}: cannot be written: {error.strerror or error}; free space, or set "
-                    "compute.executor to serial, which needs none"
-                ) from error
+                advice = "or set compute.executor to serial, which needs none"
+                raise cannot_write(self._folder, error, advice) from error
             self._written = True
         return _open_arrays, (self._folder, tuple(self._arrays))
 

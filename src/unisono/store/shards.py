@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from tqdm import tqdm
 
 from unisono.config.compute import Compute
-from unisono.errors import DataError, ProgramError
+from unisono.errors import DataError, ProgramError, cannot_write, pass_machine
 from unisono.io.files import replacing
 from unisono.store.code import code_version
 from unisono.store.executors import Killed, Scheduler, fixed_threads, portable
@@ -228,10 +228,7 @@ def _deliver(tasks: Sequence[_Task], out: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         shutil.rmtree(fresh, ignore_errors=True)
-        raise DataError(
-            f"{out}: cannot be written: {error.strerror or error}; free space or check permissions "
-            "and run again, what was finished is kept"
-        ) from error
+        raise cannot_write(out, error, "then run again: what was finished is kept") from error
 
 
 def _hash(*parts: str) -> str:
@@ -258,4 +255,5 @@ def _content(path: Path) -> str:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
+        pass_machine(error)
         raise DataError(f"{path}: cannot be read: {error.strerror or error}; run the stage that writes it") from error

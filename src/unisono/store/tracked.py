@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from unisono.errors import DataError
+from unisono.errors import DataError, pass_machine
 
 LOCK = Path("dvc.lock")
 RWLOCK = Path(".dvc/tmp/rwlock")
@@ -195,7 +195,8 @@ def _text(path: Path) -> str:
     """Read a text, empty where there is none or it is no text."""
     try:
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+    except (OSError, UnicodeDecodeError) as error:
+        pass_machine(error)
         return ""
 
 

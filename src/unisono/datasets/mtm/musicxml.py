@@ -14,6 +14,7 @@ Scores are not trusted: entity declarations are refused, sizes are bounded, ever
 from __future__ import annotations
 
 import io
+import struct
 import xml.etree.ElementTree as ET
 import zipfile
 import zlib
@@ -24,13 +25,15 @@ from xml.parsers import expat
 
 from unisono.datasets.mtm.song import Note, clean, without_verse_number
 from unisono.datasets.mtm.verses import Syllable, follow
-from unisono.errors import DataError
+from unisono.errors import DataError, pass_machine
 
 #: File names that may hold a score.
 SUFFIXES = (".mxl", ".musicxml", ".xml")
 
 #: Largest score read, in bytes after decompression; the largest of music21's corpus has 20 MB.
-MAX_BYTES = 128 * 2**20
+MAX_BYTES = 64 * 2**20
+#: Largest list of the files in a compressed score that is read.
+MAX_CONTAINER_BYTES = 2**20
 
 _SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
@@ -113,7 +116,8 @@ def _decompress(data: bytes, name: str) -> bytes:
             if member.file_size > MAX_BYTES:
                 raise DataError(f"{name}: the score has {member.file_size:,} bytes, more than {MAX_BYTES:,}")
             return archive.read(member)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, OSError, struct.error) as error:
+        pass_machine(error)
         raise DataError(f"{name}: damaged or truncated compressed MusicXML: {error}") from None
 
 
@@ -123,11 +127,14 @@ def _root_file(archive: zipfile.ZipFile) -> zipfile.ZipInfo | None:
     Containers are often malformed: MuseScore wrote names with apostrophes unescaped.
     """
     try:
-        container = archive.read("META-INF/container.xml")
+        info = archive.getinfo("META-INF/container.xml")
+        if info.file_size > MAX_CONTAINER_BYTES:
+            raise DataError("META-INF/container.xml: far larger than a list of files")
+        container = archive.read(info)
         _refuse_entities(container, "META-INF/container.xml")
         named = next(e.get("full-path") for e in ET.fromstring(container).iter() if e.tag.endswith("rootfile"))
         return archive.getinfo(str(named))
-    except (KeyError, ET.ParseError, StopIteration, DataError):
+    except (LookupError, ValueError, ET.ParseError, StopIteration, DataError):
         scores = (m for m in archive.infolist() if m.filename.lower().endswith((".xml", ".musicxml")))
         return next((m for m in scores if not m.filename.startswith("META-INF/")), None)
 

@@ -15,7 +15,7 @@ from unisono.config.compute import Compute
 from unisono.config.mv10k import Mv10k
 from unisono.datasets.mv10k import simulated
 from unisono.datasets.mv10k.ready import write_folder
-from unisono.errors import DataError
+from unisono.errors import DataError, pass_machine
 from unisono.io import parquet
 from unisono.store.shards import Shard, map_shards
 
@@ -75,6 +75,7 @@ def read_pairs(path: Path, columns: tuple[str, str]) -> dict[str, str]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
+        pass_machine(error)
         raise DataError(f"{path}: cannot be read ({error}); expected a CSV with {' and '.join(columns)}") from None
     rows = csv.DictReader(io.StringIO(text, newline=""))
     for column in columns:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from unisono.errors import DataError
+from unisono.errors import DataError, pass_machine
 
 # A name becomes a file name and a part of URLs; an MD5 is checked after the download.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\.tfrecord")
@@ -61,7 +61,8 @@ def read_plan(path: Path, *, partition: str, mirrors: Sequence[str]) -> list[Sou
     try:
         files = json.loads(path.read_bytes())["files"]
         entries = sorted(files.items())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        pass_machine(error)
         raise DataError(f'{path}: not a download plan; expected JSON {{"files": {{name: md5}}}}') from None
     if not entries:
         raise DataError(f"{path}: the plan names no shard")

@@ -22,7 +22,7 @@ from typing import Any, Literal, NamedTuple
 from tqdm import tqdm
 
 from unisono.config.vegas import YouTube
-from unisono.errors import ConfigError, DataError, DownloadError
+from unisono.errors import ConfigError, DataError, DownloadError, pass_machine
 from unisono.io.files import replacing
 
 #: Names a file of cookies (Netscape format) for videos that ask for a login; never a parameter, as it is a secret.
@@ -95,6 +95,7 @@ def read_list(path: Path) -> list[Piece]:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
+        pass_machine(error)
         raise DataError(f"{path}: cannot be read ({error}); expected a CSV of {', '.join(COLUMNS)}") from None
     pieces: dict[str, Piece] = {}
     order = list(range(len(COLUMNS)))

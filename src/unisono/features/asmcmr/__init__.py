@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from unisono.errors import DataError
+from unisono.errors import DataError, pass_machine
 from unisono.io import unpickle
 from unisono.io.files import replacing
 
@@ -114,6 +114,7 @@ class Encoder:
         except FileNotFoundError:
             raise DataError(f"{path}: no such file; run the stage train_asmcmr first") from None
         except (SafetensorError, OSError, ValueError) as error:
+            pass_machine(error)
             raise DataError(f"{path}: not an ASMCMR encoder ({error}); run train_asmcmr again") from None
         return cls(arrays, metadata)
 

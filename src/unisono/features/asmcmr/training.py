@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tqdm import tqdm
 
-from unisono.errors import DataError, ProgramError
+from unisono.errors import DataError, ProgramError, pass_machine
 from unisono.features import asmcmr
 from unisono.features.asmcmr.pairs import Pairs
 from unisono.io.files import replacing
@@ -276,6 +276,7 @@ class _Work:
             self.layer.state = state["layer"]
             return list(state["history"])
         except Exception as error:  # damage shows as whatever it leads to
+            pass_machine(error)
             raise DataError(
                 f"{path}: unfinished training cannot be read ({type(error).__name__}); delete it and run again"
             ) from None

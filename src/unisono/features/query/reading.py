@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from unisono.errors import DataError
+from unisono.errors import DataError, pass_machine
 from unisono.features.query.place import N_NOTES
 
 #: What divides words of lyrics: blanks, em dash, horizontal bar.
@@ -48,6 +48,7 @@ def read_sound(path: Path, *, longest_s: float) -> tuple[np.ndarray, int, float]
             rate, length_s = int(file.samplerate), file.frames / file.samplerate
             samples = file.read(round(longest_s * rate), dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, RuntimeError, OSError) as error:
+        pass_machine(error)
         raise DataError(f"{path}: not a readable sound file, or damaged ({error})") from None
     if not len(samples):
         raise DataError(f"{path}: a sound file without samples")
@@ -164,6 +165,7 @@ def read_midi(path: Path, *, grid: float) -> np.ndarray:
             warnings.simplefilter("ignore")
             score = pretty_midi.PrettyMIDI(str(path))
     except (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError) as error:
+        pass_machine(error)
         raise DataError(f"{path}: not a readable MIDI file, or damaged ({error or type(error).__name__})") from None
     longest = 0
     for instrument in score.instruments:

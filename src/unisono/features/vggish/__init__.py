@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from unisono.errors import DataError
+from unisono.errors import DataError, pass_machine
 from unisono.features import logmel
 from unisono.features.tf_runtime import tensorflow
 
@@ -126,6 +126,7 @@ def load_checkpoint(path: Path, widths: Mapping[str, int] = WIDTHS) -> dict[str,
         reader = tf.train.load_checkpoint(str(path))
         present = reader.get_variable_to_shape_map()
     except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        pass_machine(error)
         raise DataError(f"{path}: not a TensorFlow checkpoint or damaged ({error}); {remedy}") from None
     weights = {}
     for name, shape in variable_shapes(widths).items():
@@ -137,6 +138,7 @@ def load_checkpoint(path: Path, widths: Mapping[str, int] = WIDTHS) -> dict[str,
         try:
             weights[name] = np.asarray(reader.get_tensor(full), dtype=np.float32)
         except (tf.errors.OpError, ValueError, RuntimeError) as error:
+            pass_machine(error)
             raise DataError(f"{path}: variable {full} cannot be read ({error}); {remedy}") from None
         if not np.isfinite(weights[name]).all():
             raise DataError(f"{path}: variable {full} holds NaN or infinity; {remedy}")
@@ -177,6 +179,7 @@ def load_pca(path: Path) -> tuple[np.ndarray, np.ndarray]:
         raise DataError(f"{path}: no such file; {remedy}") from None
     # A plain .npy comes back as an array, which is no context manager: TypeError or AttributeError.
     except (OSError, ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        pass_machine(error)
         raise DataError(f"{path}: not an .npz file or damaged ({error}); {remedy}") from None
     return arrays[0], arrays[1]
 

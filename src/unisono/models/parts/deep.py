@@ -20,7 +20,7 @@ import numpy as np
 from pydantic import Field
 from tqdm import tqdm
 
-from unisono.errors import ConfigError, TrainingError
+from unisono.errors import ConfigError, TrainingError, pass_machine
 from unisono.io.files import replacing
 from unisono.models.base import Aligner, Count
 
@@ -362,7 +362,8 @@ def _resume(
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
         if header["fingerprint"] != fingerprint:
             return []
-    except (SafetensorError, OSError, KeyError, ValueError):
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        pass_machine(error)
         return []
     start = "networks/"
     networks.load_state_dict({n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)})

@@ -20,7 +20,7 @@ from unisono import metrics
 from unisono.config.experiments import Experiment
 from unisono.config.report import Report
 from unisono.datasets.base import dataset_of
-from unisono.errors import UnisonoError
+from unisono.errors import UnisonoError, pass_machine
 from unisono.evaluation import embeddings
 from unisono.report import layouts
 from unisono.report.html import items
@@ -166,7 +166,8 @@ def _spaces(
             continue
         try:
             found[key] = embeddings.read(key, experiments, folder, dataset=dataset, pairs=True)
-        except UnisonoError:
+        except UnisonoError as error:
+            pass_machine(error)
             absent.append(key)
     return found, absent
 

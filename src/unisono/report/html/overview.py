@@ -16,7 +16,7 @@ from unisono.config.experiments import Experiment
 from unisono.config.report import Report
 from unisono.config.sources import Source
 from unisono.datasets.base import dataset_of
-from unisono.errors import DataError, UnisonoError
+from unisono.errors import DataError, UnisonoError, pass_machine
 from unisono.io import parquet
 from unisono.report import layouts
 from unisono.store.results import Run, read_results
@@ -129,7 +129,8 @@ def collect(experiments: Mapping[str, Experiment], looks: Report, results: Path,
     for key, experiment in experiments.items():
         try:
             runs += read_results({key: experiment}, looks, results)
-        except UnisonoError:
+        except UnisonoError as error:
+            pass_machine(error)
             absent.append(key)
     used = {experiment.dataset for experiment in experiments.values()}
     return Overview([_data_set(name, data / name) for name in layouts.DATASETS if name in used], runs, absent)

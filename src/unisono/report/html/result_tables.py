@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from unisono.errors import pass_machine
 from unisono.report import layouts, tables
 from unisono.report.html import prose
 from unisono.report.html.markup import Markup, join, missing, tag
@@ -74,7 +75,8 @@ def read(path: Path, columns: Sequence[str]) -> list[dict[str, str]] | None:
             if not set(columns) <= set(reader.fieldnames or ()):
                 return None
             return list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error):
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        pass_machine(error)
         return None
 
 
