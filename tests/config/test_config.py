@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from unisono import config
+from unisono.config import read_yaml
 from unisono.config.compute import Compute
 from unisono.config.experiments import Experiment
 from unisono.config.mtm import Mtm, MusicXML
@@ -169,3 +170,31 @@ def test_own_files_can_be_added_to_dvc(tmp_path: Path) -> None:
     assert not ignored("data/raw/vegas/.gitignore")
     assert ignored("data/raw/mtm/scores/a.musicxml")
     assert ignored("data/raw/mtm/a.musicxml")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: 1\na: 2", "the key 'a' stands twice.*line 2"),
+        ("a: {b: 1, b: 2}", "the key 'b' stands twice"),
+        ("a: 010", "010 means different numbers"),
+        ("a: 1:30", "1:30 means different numbers"),
+        ("a: .inf", "no finite number"),
+        ("a: -.inf", "no finite number"),
+        ("a: .nan", "no finite number"),
+        ("a: " + "9" * 5000, "not YAML"),
+        ("a: " + "[" * 5000 + "]" * 5000, "nested deeper"),
+        ("a: " + "{b: " * 200 + "1" + "}" * 200, "nested deeper"),
+    ],
+)
+def test_what_has_two_meanings_or_none_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=message):
+        read_yaml(tmp_path / "params.yaml")
+
+
+def test_what_yaml_has_for_convenience_stays(tmp_path: Path) -> None:
+    text = "a: &x {b: 1, c: 0}\nd: {<<: *x, c: 0x1F}\ne: -1.5e+3\nf: 0\ng: 0.5\n"
+    (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
+    found = read_yaml(tmp_path / "params.yaml")
+    assert found == {"a": {"b": 1, "c": 0}, "d": {"b": 1, "c": 31}, "e": -1500.0, "f": 0, "g": 0.5}

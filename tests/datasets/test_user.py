@@ -149,3 +149,28 @@ def test_a_views_name_that_is_a_path_is_refused(tmp_path: Path, name: str) -> No
     with pytest.raises(DataError, match="rename the column"):
         load_features(path)
     assert load_features(path, views=["audio", "sheet"]).ids.tolist() == ["a", "b", "c", "d"]
+
+
+def test_a_small_file_that_holds_gigabytes_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from unisono.io import memory
+
+    monkeypatch.setattr(memory, "SMALL", 10_000)
+    path = tmp_path / "features.parquet"
+    zeros = pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(1_000_000, np.float32)), 500)
+    ids = pa.array([str(i) for i in range(2000)])
+    pq.write_table(pa.table({"id": ids, "a": zeros, "b": zeros}), path, compression="zstd")
+    with pytest.raises(DataError, match=r"claims .* bytes"):
+        load_features(path)
+
+
+def test_a_text_that_is_no_utf_8_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "features.parquet"
+    texts = pa.Array.from_buffers(
+        pa.string(), 2, [None, pa.py_buffer(np.array([0, 1, 2], "i4")), pa.py_buffer(b"a\xff")]
+    )
+    vectors = pa.array([[1.0, 2.0]] * 2, pa.list_(pa.float32(), 2))
+    pq.write_table(pa.table({"id": texts, "a": vectors, "b": vectors}), path)
+    with pytest.raises(DataError, match="not UTF-8"):
+        load_features(path)

@@ -155,7 +155,7 @@ def test_links_to_other_files_are_not_followed(tmp_path: Path, layout_a: dict[st
     path = write_h5(tmp_path / "a.h5", **layout_a)
     with h5py.File(path, "a") as file:
         file["audio_train"] = h5py.ExternalLink(str(other), "audio_train")
-    with pytest.raises(DataError, match="has no key 'audio_train'"):
+    with pytest.raises(DataError, match="'audio_train' is a link to another place"):
         published.read(path)
 
 
@@ -225,3 +225,75 @@ def test_damaged_folders_of_clips(tmp_path: Path, rng: np.random.Generator) -> N
 )
 def test_scale(low: float, high: float, expected: str) -> None:
     assert published.scale([np.array([[low]]), np.array([[high]])]) == expected
+
+
+def elsewhere(path: Path, how: str, other: Path) -> Path:
+    """Layout B whose labels lie in another file."""
+    n = 4
+    with h5py.File(path, "w") as file:
+        file["audio_feat"], file["visual_feat"] = np.ones((n, 3)), np.ones((n, 5))
+        file["Train_test"] = np.array([1, 1, 0, 0])
+        if how == "external storage":
+            file.create_dataset("Label_ID", (n,), "i4", external=[(str(other), 0, h5py.h5f.UNLIMITED)])
+        elif how == "external link":
+            file["Label_ID"] = h5py.ExternalLink(str(other), "/secret")
+        elif how == "soft link":
+            file["Label_ID"] = h5py.SoftLink("/Train_test")
+        else:
+            layout = h5py.VirtualLayout((n,), "i4")
+            layout[:] = h5py.VirtualSource(str(other), "secret", (n,))
+            file.create_virtual_dataset("Label_ID", layout)
+    return path
+
+
+@pytest.mark.parametrize("how", ["external storage", "external link", "soft link", "virtual"])
+def test_nothing_that_lies_elsewhere_is_read(tmp_path: Path, how: str) -> None:
+    other = tmp_path / "secret"
+    write_h5(other, secret=np.arange(4, dtype="i4"))
+    with pytest.raises(DataError, match=r"'Label_ID' .*store the numbers themselves"):
+        published.read(elsewhere(tmp_path / "a.h5", how, other))
+
+
+def test_a_small_file_that_claims_gigabytes_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        for key in ("audio_feat", "visual_feat"):
+            file.create_dataset(key, (2**20, 1024), "f8", chunks=(1024, 1024), compression="gzip")
+        file["Label_ID"] = np.zeros(4)
+    with pytest.raises(DataError, match="claims"):
+        published.read(path)
+
+
+def test_texts_that_all_point_to_one_place_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from unisono.io import memory
+
+    monkeypatch.setattr(memory, "SMALL", 2**16)
+    monkeypatch.setattr(memory, "RATIO", 4)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["Label_ID"] = np.array(["x" * 1000] * 4, dtype=object)
+    with pytest.raises(DataError, match="audio_feat"):
+        published.read(tmp_path / "a.h5")  # all is well with its texts
+    monkeypatch.setattr(memory, "SMALL", 100)
+    monkeypatch.setattr(memory, "RATIO", 0)
+    with pytest.raises(DataError, match="claims"):
+        published.read(tmp_path / "a.h5")
+
+
+def test_a_label_that_is_one_number_is_one_line(tmp_path: Path) -> None:
+    path = write_h5(tmp_path / "a.h5", audio_feat=np.ones((4, 3)), visual_feat=np.ones((4, 5)), Label_ID=np.int64(3))
+    with pytest.raises(DataError, match="expected one label per clip"):
+        published.read(path)
+
+
+def test_a_sparse_member_is_refused(tmp_path: Path) -> None:
+    header = tarfile.TarInfo("a.h5")
+    header.size = 512
+    header.type = tarfile.GNUTYPE_SPARSE
+    block = bytearray(header.tobuf(tarfile.GNU_FORMAT))
+    block[386:398], block[398:410] = b"00000000000\0", b"00000001000\0"
+    block[483:495] = b"77777777777\0"
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    (tmp_path / "a.tar").write_bytes(bytes(block) + bytes(512) + bytes(1024))
+    with pytest.raises(DataError, match="sparse file"):
+        published.read(tmp_path / "a.tar")

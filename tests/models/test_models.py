@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from pathlib import Path
 
@@ -243,3 +244,40 @@ def test_wholly_constant_view_raises() -> None:
 def test_cca_takes_exactly_two_views() -> None:
     with pytest.raises(ConfigError, match=r"cca: aligns exactly 2 views, got 3 views \(audio, sheet, lyrics\)"):
         models.create("cca", n_components=2).fit(example_views())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seed": "x"},
+        {"seed": -1},
+        {"seed": True},
+        {"params": None},
+        {"widths": {"a": "x"}},
+        {"widths": {"a": 0}},
+        {"widths": {}},
+        {"widths": [1]},
+        {"history": 3},
+        {"history": [1]},
+        {"name": 3},
+        None,
+    ],
+)
+def test_a_foreign_header_is_one_line(tmp_path: Path, changes: dict[str, object] | None) -> None:
+    from safetensors.numpy import save_file
+
+    good = {"name": "identity", "seed": 0, "params": {}, "widths": {"a": 2, "b": 2}, "history": []}
+    header = None if changes is None else {**good, **changes}
+    save_file({"x": np.ones(2, np.float32)}, tmp_path / "model.safetensors", {"unisono": json.dumps(header)})
+    with pytest.raises(DataError, match="not a saved model"):
+        models.load(tmp_path)
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    from safetensors.numpy import save_file
+
+    header = {"name": "identity", "seed": 0, "params": {}, "widths": {"a": 2, "b": 2}, "history": []}
+    weights = {"x": np.array([1, np.nan], np.float32)}
+    save_file(weights, tmp_path / "model.safetensors", {"unisono": json.dumps(header)})
+    with pytest.raises(DataError, match="NaN"):
+        models.load(tmp_path)

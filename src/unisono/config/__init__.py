@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import difflib
 import functools
+import math
+import re
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -23,6 +25,8 @@ import yaml
 from unisono.errors import ConfigError
 
 PARAMS_FILE = Path("params.yaml")
+#: Deepest nesting of a parameter file.
+MAX_DEPTH = 50
 
 
 class Section(pydantic.BaseModel):
@@ -97,8 +101,10 @@ def read_yaml(path: Path) -> Mapping[str, Any]:
         raw = _parsed(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file; run from the project's folder (where dvc.yaml is)") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
         raise ConfigError(f"{path}: not YAML: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: nested deeper than any parameter; correct it") from None
     if not isinstance(raw, dict):
         raise ConfigError(f"{path}: expected a mapping of sections, got {type(raw).__name__}")
     return raw
@@ -107,7 +113,49 @@ def read_yaml(path: Path) -> Mapping[str, Any]:
 @functools.lru_cache(maxsize=4)
 def _parsed(text: str) -> Any:
     """Parse YAML once for all sections; by libyaml where PyYAML has it, which is ten times as fast."""
-    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    depth = 0
+    # The parser's own stack has an end, and the composer calls itself.
+    for event in yaml.parse(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise yaml.YAMLError(f"nested deeper than {MAX_DEPTH} levels")
+    return yaml.load(text, _Loader)
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Reads as YAML 1.2 does, and DVC with it, or not at all."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Refuse a key that stands twice."""
+        seen: set[tuple[str, str]] = set()
+        for key, _ in node.value:
+            name = (str(key.tag), str(key.value))
+            if name in seen and key.value != "<<":
+                raise yaml.YAMLError(f"the key {key.value!r} stands twice{key.start_mark}; remove one")
+            seen.add(name)
+        found: dict[Any, Any] = super().construct_mapping(node, deep=deep)
+        return found
+
+    def construct_number(self, node: yaml.ScalarNode) -> int:
+        """Refuse 010, which is eight here and ten elsewhere, and 1:30, which is ninety."""
+        text = str(node.value)
+        if re.fullmatch(r"[-+]?0[0-9_]+|.*:.*", text):
+            raise yaml.YAMLError(
+                f"{text} means different numbers to different programs{node.start_mark}; write another"
+            )
+        number: int = self.construct_yaml_int(node)
+        return number
+
+    def construct_finite(self, node: yaml.ScalarNode) -> float:
+        """Refuse infinity and NaN, which no parameter may be."""
+        number: float = self.construct_yaml_float(node)
+        if not math.isfinite(number):
+            raise yaml.YAMLError(f"{node.value} is no finite number{node.start_mark}; write one, or null")
+        return number
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_number)
+_Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_finite)
 
 
 def section(name: str, path: Path = PARAMS_FILE) -> Any:

@@ -276,7 +276,10 @@ def to_labels(column: pa.ChunkedArray, where: str) -> np.ndarray:
     if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
         return np.asarray(column.to_numpy(), dtype=np.int64)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return np.array(column.to_pylist(), dtype=np.str_)
+        try:
+            return np.array(column.to_pylist(), dtype=np.str_)
+        except UnicodeDecodeError as error:
+            raise DataError(f"{where}: a text that is not UTF-8 ({error.reason}); write it anew") from None
     raise DataError(f"{where}: expected strings or integers, got {kind}")
 
 

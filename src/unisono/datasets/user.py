@@ -70,6 +70,7 @@ def load_features(path: Path, *, views: Sequence[str] | None = None) -> Dataset:
     if "split" in special and "fold" in special:
         raise DataError(f"{path}: columns 'split' and 'fold' exclude each other; drop one")
 
+    parquet.check_size(path, ["id", *special, *wanted])
     table = parquet.read(path, columns=["id", *special, *wanted])
     ids = unique_ids(table.column("id"), where=str(path))
     given = {name: to_labels(table.column(name), f"{path}: {name}") for name in special}

@@ -100,6 +100,10 @@ def load(path: Path, network: Any) -> None:
     network.load_state_dict(wanted | filled)
 
 
+#: What torch raises on a damaged file, besides its own.
+_DAMAGE = (OSError, RuntimeError, ValueError, LookupError, EOFError, TypeError, AttributeError, AssertionError)
+
+
 def _read(path: Path, remedy: str) -> Mapping[str, Any]:
     """Read a state dict."""
     import torch
@@ -113,13 +117,15 @@ def _read(path: Path, remedy: str) -> Mapping[str, Any]:
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     # torch raises nearly anything on a damaged file.
-    except (OSError, RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError, SafetensorError) as error:
+    except (*_DAMAGE, pickle.UnpicklingError, SafetensorError) as error:
         pass_machine(error)
         reason = str(error).split("\n")[0]
         raise DataError(f"{path}: not a state dict or damaged ({reason}); {remedy}") from None
     # Some authors save a checkpoint around it.
     state = state.get("state_dict", state) if isinstance(state, Mapping) else {}
-    return {name.removeprefix("module."): tensor for name, tensor in state.items()}
+    if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
+        raise DataError(f"{path}: not a state dict: expected tensors by name; {remedy}")
+    return {name.removeprefix("module."): tensor for name, tensor in state.items() if isinstance(tensor, torch.Tensor)}
 
 
 def draw(network: Any, seed: int) -> None:

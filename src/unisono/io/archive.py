@@ -14,22 +14,25 @@ import io
 import os
 import posixpath
 import stat
+import struct
 import sys
 import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from unisono.errors import DataError, DownloadError, pass_machine
-from unisono.io import download
+from unisono.io import download, memory
 
 #: Largest member that is read into memory.
 MAX_MEMBER_BYTES = 512 * 2**20
+#: Read at once of a single file.
+CHUNK_BYTES = 4 * 2**20
 #: Largest header (long names, comments) that a tar archive may hold.
 MAX_HEADER_BYTES = 2**20
 
@@ -48,6 +51,7 @@ def members(
     *,
     suffixes: tuple[str, ...] = (),
     under: str = "",
+    only: Callable[[str], bool] | None = None,
     sha256: str = "",
     max_member_bytes: int = MAX_MEMBER_BYTES,
 ) -> Iterator[tuple[str, bytes]]:
@@ -62,6 +66,8 @@ def members(
     under : str, optional
         Only members in this folder, as seen from the top or from inside the one folder that wraps all (archives
         made by GitHub have one).
+    only : callable, optional
+        Only members of whose names this is true; nothing is read of others. A single file is always read.
     sha256 : str, optional
         Expected checksum of an archive or single file; empty = not checked. It is known to be wrong only at the
         end, after the last member.
@@ -86,7 +92,7 @@ def members(
         raise DataError(f"{place}: no such file or folder; correct the path")
     name = place.name if place is not None else posixpath.basename(urlsplit(str(source)).path)
     lower = name.lower()
-    wanted = _Wanted(str(source), suffixes, under, max_member_bytes)
+    wanted = _Wanted(str(source), suffixes, under, max_member_bytes, only)
     if place is not None and place.is_dir():
         yield from _folder(place, wanted)
     elif lower.endswith(".zip"):
@@ -100,19 +106,30 @@ def members(
         raise DataError(f"{source}: expected a folder or a name ending in {legal}; fetch or rename it by hand")
     else:
         with _checked(source, sha256) as stream:
-            data = stream.read(max_member_bytes + 1)
+            data = bytearray()
+            # Bit by bit: a reader may take all the memory that it is asked for before it reads.
+            while len(data) <= max_member_bytes and (piece := stream.read(CHUNK_BYTES)):
+                data += piece
             wanted.check_size(name, len(data))
-            yield name, data
+            yield name, bytes(data)
 
 
 class _Wanted:
     """Which members are asked for, and which are not allowed."""
 
-    def __init__(self, source: str, suffixes: tuple[str, ...], under: str, max_member_bytes: int) -> None:
+    def __init__(
+        self,
+        source: str,
+        suffixes: tuple[str, ...],
+        under: str,
+        max_member_bytes: int,
+        only: Callable[[str], bool] | None,
+    ) -> None:
         self.source = source
         self.suffixes = tuple(suffix.lower() for suffix in suffixes)
         self.under = under.strip("/") + "/" if under.strip("/") else ""
         self.max_member_bytes = max_member_bytes
+        self.only = only
 
     def name(self, raw: str) -> str:
         """Return a member's name without ``./``; refuse one that leaves the folder."""
@@ -137,6 +154,7 @@ class _Wanted:
             (not self.suffixes or name.lower().endswith(self.suffixes))
             and (name.startswith(self.under) or inside.startswith(self.under))
             and not path.name.startswith("._")
+            and (self.only is None or self.only(name))
             and "__MACOSX" not in path.parts
         )
 
@@ -179,12 +197,13 @@ def _zip(file: Path, wanted: _Wanted) -> Iterator[tuple[str, bytes]]:
                     _check_link(name, archive.read(info).decode("utf-8", "replace"), wanted)
                 elif not info.is_dir() and name in wanted:
                     wanted.check_size(name, info.file_size)
+                    memory.check(info.file_size, info.compress_size, f"{wanted.source}: {name}")
                     with archive.open(info) as stream:
                         data = stream.read(info.file_size + 1)
                     if len(data) != info.file_size:
                         raise zipfile.BadZipFile(f"{name!r} has {len(data)} bytes, claims {info.file_size}")
                     yield name, data
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, OSError, struct.error) as error:
         pass_machine(error)
         # RuntimeError: a password is needed; its child NotImplementedError: an unknown compression.
         raise wanted.damaged(error) from error
@@ -202,6 +221,8 @@ def _tar(stream: BinaryIO, wanted: _Wanted, *, zipped: bool) -> Iterator[tuple[s
                     _check_link(name, member.linkname, wanted, at)
                 elif not (member.isreg() or member.isdir()):
                     raise DataError(f"{wanted.source}: member {name!r} is a device or pipe; do not trust this source")
+                elif member.issparse():
+                    raise DataError(f"{wanted.source}: member {name!r} is a sparse file; pack it without holes")
                 elif member.isreg() and name in wanted:
                     wanted.check_size(name, member.size)
                     content = archive.extractfile(member)

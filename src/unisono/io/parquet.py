@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from unisono.errors import DataError, pass_machine
+from unisono.io import memory
 from unisono.io.files import replacing
 
 #: A sound or a picture: encoded bytes (FLAC, WAV, PNG, ...) and the file name they would have.
@@ -303,6 +304,31 @@ def read(source: Path | Sequence[Path], columns: Sequence[str] | None = None) ->
         if not table.schema.equals(tables[0].schema, check_metadata=False):
             raise DataError(f"{path}: columns differ from those of {files[0]}; both must come from one stage's run")
     return pa.concat_tables(tables)
+
+
+def check_size(path: Path, columns: Sequence[str]) -> None:
+    """Hold what columns of a file from outside become in memory against what there is.
+
+    Parameters
+    ----------
+    path : Path
+    columns : sequence of str
+
+    Raises
+    ------
+    DataError
+        They claim more than `unisono.io.memory.check` allows, or the file is missing or damaged.
+    """
+    with _opened(path, columns) as file:
+        claimed = 0
+        for group in range(file.metadata.num_row_groups):
+            row_group = file.metadata.row_group(group)
+            for index in range(row_group.num_columns):
+                part = row_group.column(index)
+                if part.path_in_schema.split(".")[0] in columns:
+                    # Numbers become 4 or 8 bytes each, however they are coded; texts are as long as they are.
+                    claimed += max(8 * part.num_values, part.total_uncompressed_size)
+    memory.check(claimed, path.stat().st_size, str(path))
 
 
 def iterate(

@@ -17,7 +17,6 @@ says it.
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,8 +25,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from unisono.errors import DataError, pass_machine
-from unisono.io import archive, unpickle
+from unisono.errors import DataError
+from unisono.io import archive, memory, unpickle
+from unisono.io import hdf5 as hdf5_file
 
 Layout = Literal["A", "B", "C", "D"]
 _KEYS: Mapping[Layout, tuple[str, ...]] = {
@@ -36,6 +36,7 @@ _KEYS: Mapping[Layout, tuple[str, ...]] = {
     "C": ("featN1", "featN2", "testLs"),
 }
 _SPLIT_KEYS = ("Train_test", "Split")
+_ALL_KEYS = {*_SPLIT_KEYS, *(key for keys in _KEYS.values() for key in keys)}
 _FOLD_FILE = re.compile(r"(?P<part>train_|test_)?(?P<fold>\d{1,2})s\.h5")
 #: A file or array that claims more is refused before it is read.
 MAX_BYTES = 8 * 2**30
@@ -93,15 +94,27 @@ def read(location: str | Path, *, sha256: str = "") -> Published:
     name = str(location)
     hdf5: dict[str, bytes] = {}
     clips = _Clips(name)
-    for member, data in archive.members(location, sha256=sha256, max_member_bytes=MAX_BYTES):
+    largest = min(MAX_BYTES, int(memory.SHARE * memory.spare()))
+    for member, data in archive.members(location, only=_is_wanted, sha256=sha256, max_member_bytes=largest):
         path = PurePosixPath(member)
-        if path.suffix in (".h5", ".hdf5"):
+        if _is_hdf5(path):
             hdf5[member] = data
         else:
             clips.add(path, data)
     if hdf5:
         return _from_hdf5(hdf5, name)
     return clips.finish()
+
+
+def _is_hdf5(path: PurePosixPath) -> bool:
+    return path.suffix.lower() in (".h5", ".hdf5", ".hdf")
+
+
+def _is_wanted(name: str) -> bool:
+    """Say whether a file may belong to one of the layouts: no other is read."""
+    path = PurePosixPath(name)
+    clip = path.suffix == ".npy" and (path.parent.name in ("vgg", "inception") or path.parent.name.endswith("classes"))
+    return _is_hdf5(path) or clip or path.parent.name == "folds"
 
 
 def scale(arrays: Sequence[np.ndarray]) -> str:
@@ -140,10 +153,12 @@ def _from_hdf5(files: Mapping[str, bytes], name: str) -> Published:
         raise DataError(f"{name}: holds {len(files)} .h5 files ({', '.join(sorted(files))}); name one of them")
     ((member, data),) = files.items()
     where = name if name.endswith(member) else f"{name}: {member}"
-    arrays = _arrays(data, where)
+    arrays, present = hdf5_file.read(data, where, _ALL_KEYS.__contains__)
     layout = next((layout for layout, keys in _KEYS.items() if any(key in arrays for key in keys)), None)
     if layout is None:
-        raise DataError(f"{where}: holds {sorted(arrays)}, no published key (audio_train, audio_feat, featN1)")
+        raise DataError(
+            f"{where}: holds {sorted(present)}, no published key (audio_train, audio_feat, featN1) at its top"
+        )
     if layout == "A":
         parts = [_part(arrays, (f"audio_{p}", f"visual_{p}", f"lab_{p}"), where) for p in ("train", "test")]
         sizes = [len(labels) for _, _, labels in parts]
@@ -160,32 +175,12 @@ def _join_folds(files: Mapping[int, tuple[str, bytes]], name: str) -> Published:
         raise DataError(f"{name}: holds only train_ files of folds; the test_ files are needed")
     parts, ids, folds = [], [], []
     for fold, (member, data) in sorted(files.items()):
-        part = _part(_arrays(data, f"{name}: {member}"), _KEYS["C"], f"{name}: {member}")
+        arrays, _ = hdf5_file.read(data, f"{name}: {member}", _ALL_KEYS.__contains__)
+        part = _part(arrays, _KEYS["C"], f"{name}: {member}")
         parts.append(part)
         ids += [f"fold{fold}-{i:05d}" for i in range(len(part[2]))]
         folds += [fold] * len(part[2])
     return _published("C", ids, parts, folds=folds)
-
-
-def _arrays(data: bytes, where: str) -> dict[str, np.ndarray]:
-    """Read all arrays at the top of an HDF5 file."""
-    import h5py
-
-    try:
-        with h5py.File(io.BytesIO(data), "r") as file:
-            arrays = {}
-            for key in file:
-                # Only what lies in this file: links could name any other file of the machine.
-                link = file.get(key, getlink=True)
-                if not isinstance(link, h5py.HardLink) or not isinstance(file[key], h5py.Dataset):
-                    continue
-                if file[key].nbytes > MAX_BYTES:
-                    raise DataError(f"{where}: {key!r} claims {file[key].nbytes} bytes; not a feature file")
-                arrays[key] = np.asarray(file[key][()])
-            return arrays
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
-        pass_machine(error)
-        raise DataError(f"{where}: not an HDF5 file or damaged ({error}); fetch it again") from None
 
 
 Part = tuple[list[np.ndarray], list[np.ndarray], list[str]]
@@ -234,7 +229,7 @@ def _check_finite(array: np.ndarray, where: str) -> None:
 
 def _labels(array: np.ndarray, where: str) -> list[str]:
     flat = array.reshape(-1)
-    if flat.size != len(array):
+    if not array.ndim or flat.size != len(array):
         raise DataError(f"{where}: has shape {array.shape}, expected one label per clip")
     return [_text(value, where) for value in flat.tolist()]
 
@@ -243,6 +238,8 @@ def _text(value: Any, where: str) -> str:
     """Write a label as text: 3, 3.0, b"3" and "3" are the same one."""
     if isinstance(value, bytes):
         value = value.decode("utf-8", errors="replace")
+    if isinstance(value, bool):
+        value = int(value)
     if isinstance(value, float):
         if not value.is_integer():
             raise DataError(f"{where}: {value} is not a label; expected whole numbers or names")
@@ -298,7 +295,8 @@ class _Clips:
         }
         if not any(found.values()):
             raise DataError(
-                f"{self.name}: holds no features; expected .h5, or folders vgg/, inception/, *_classes/ of .npy"
+                f"{self.name}: holds no features; expected .h5, .hdf5 or .hdf (a .mat file: save it as HDF5 with these "
+                "names), or folders vgg/, inception/, *_classes/ of .npy (data/README.md)"
             )
         folds = dict(self._folds())
         ids = sorted(folds or self.arrays["vgg"])

@@ -12,6 +12,9 @@ import numpy as np
 
 from unisono.errors import DataError, pass_machine
 
+#: Longest sound that is read whole, in samples of all channels: an hour of stereo at 48 kHz.
+MAX_SAMPLES = 2 * 48_000 * 3600
+
 
 def encode_flac(samples: np.ndarray, rate: int) -> bytes:
     """Encode mono samples as a 16-bit FLAC file.
@@ -69,7 +72,10 @@ def decode(data: bytes) -> tuple[np.ndarray, int]:
     import soundfile
 
     try:
-        samples, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
+        with soundfile.SoundFile(io.BytesIO(data)) as file:
+            if file.frames * file.channels > MAX_SAMPLES:
+                raise DataError(f"a sound file that claims {file.frames:,} samples, more than the {MAX_SAMPLES:,} read")
+            samples, rate = file.read(dtype="float32", always_2d=True), file.samplerate
     except (soundfile.SoundFileError, RuntimeError) as error:
         pass_machine(error)
         raise DataError(f"not a readable sound file ({len(data)} bytes): {error}") from None

@@ -336,12 +336,20 @@ class Aligner(_Declared, abc.ABC):
 
     def restore(self, path: Path) -> None:
         """Take over what `save` wrote for a model of the same method (`unisono.models.load` calls it)."""
+        from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
         header = read_header(path)
         self.widths_ = {str(view): int(width) for view, width in header["widths"].items()}
         self.history_ = header["history"]
-        self.arrays_ = load_file(path / FILE)
+        try:
+            self.arrays_ = load_file(path / FILE)
+        except (SafetensorError, OSError, KeyError, ValueError, TypeError, AttributeError) as error:
+            pass_machine(error)
+            raise DataError(f"{path / FILE}: not a saved model, or damaged ({error}); save it again") from None
+        for key, array in self.arrays_.items():
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                raise DataError(f"{path / FILE}: {key!r} holds NaN or infinite values; fit the model again")
 
 
 def name_of(cls: type[Aligner]) -> str:
@@ -418,12 +426,27 @@ def read_header(path: Path) -> dict[str, Any]:
     try:
         with safe_open(file, framework="numpy") as opened:
             header = json.loads((opened.metadata() or {})["unisono"])
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
+    except (SafetensorError, OSError, KeyError, ValueError, RecursionError) as error:
         pass_machine(error)
         raise DataError(f"{file}: not a saved model, or damaged ({error}); save it again") from None
+    if not isinstance(header, dict):
+        raise DataError(f"{file}: not a saved model: its header is {type(header).__name__}, expected a mapping")
     missing = {"name", "seed", "params", "widths", "history"} - set(header)
     if missing:
         raise DataError(f"{file}: not a saved model: the header lacks {', '.join(sorted(missing))}")
+    widths, seed = header["widths"], header["seed"]
+    legal = {
+        "name": isinstance(header["name"], str),
+        "seed": type(seed) is int and 0 <= seed < 2**64,
+        "params": isinstance(header["params"], dict),
+        "widths": isinstance(widths, dict) and bool(widths) and all(type(w) is int and w > 0 for w in widths.values()),
+        "history": isinstance(header["history"], list) and all(isinstance(each, dict) for each in header["history"]),
+    }
+    for key, good in legal.items():
+        if not good:
+            raise DataError(
+                f"{file}: not a saved model: {key} in its header is {str(header[key])[:80]!r}; save it again"
+            )
     return dict(header)
 
 

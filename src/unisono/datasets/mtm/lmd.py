@@ -83,7 +83,7 @@ def song(
         n_notes = sum(len(word) for sentence in discrete for word in sentence)
         notes = list(islice(_notes(discrete, words, syllables), 2 * N_NOTES))
         lengths = [float(c[1]) for c in islice(_flat(continuous), 2 * N_NOTES)]
-    except (TypeError, ValueError, IndexError, AttributeError) as error:
+    except (TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         raise DataError(f"{file}: not sentences of words of notes: {error}") from None
     if len(lengths) != len(notes):
         raise DataError(f"{file}: {len(lengths)} continuous and {len(notes)} discrete notes")

@@ -93,13 +93,13 @@ def read_list(path: Path) -> list[Piece]:
         The file is missing, empty, or a row is not a piece or repeats one; names the row.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        rows = list(csv.reader(path.read_bytes().decode("utf-8-sig").splitlines(), skipinitialspace=True))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         pass_machine(error)
         raise DataError(f"{path}: cannot be read ({error}); expected a CSV of {', '.join(COLUMNS)}") from None
     pieces: dict[str, Piece] = {}
     order = list(range(len(COLUMNS)))
-    for number, row in enumerate(csv.reader(text.splitlines(), skipinitialspace=True), start=1):
+    for number, row in enumerate(rows, start=1):
         cells = [cell.strip() for cell in row]
         if not any(cells) or cells[0].startswith("#"):
             continue
