@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
+from unisono.errors import printable
 from unisono.io.files import replacing
 
 
@@ -27,4 +28,5 @@ def write(path: Path, rows: Iterable[tuple[str, str]]) -> None:
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["item", "reason"])
-        writer.writerows((item, " ".join(reason.split())) for item, reason in rows)
+        # A file's name may hold bytes that are no text, or what a terminal would obey.
+        writer.writerows((printable(item), printable(" ".join(reason.split()))) for item, reason in rows)
