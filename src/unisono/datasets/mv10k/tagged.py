@@ -74,7 +74,9 @@ def read_pairs(path: Path, columns: tuple[str, str]) -> dict[str, str]:
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        for _ in csv.reader(io.StringIO(text, newline="")):
+            pass  # a field may be longer than the reader takes
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         pass_machine(error)
         raise DataError(f"{path}: cannot be read ({error}); expected a CSV with {' and '.join(columns)}") from None
     rows = csv.DictReader(io.StringIO(text, newline=""))
