@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 FONT := /usr/share/sounds/sf2/FluidR3_GM.sf2
 PACKAGES := lilypond timidity fluid-soundfont-gm espeak-ng
+# Fonts for lyrics in Chinese, kana, Hangul, Hindi and Thai, 13 MB; without them such samples are listed, with no picture.
+FONTS := fonts-wqy-microhei fonts-droid-fallback fonts-lohit-deva fonts-tlwg-loma-otf
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 # Stages run `python`: the one of the virtual environment.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -45,6 +47,7 @@ tools:
 	command -v espeak-ng >/dev/null || missing="$$missing espeak-ng"; \
 	test -e $(FONT) || missing="$$missing FluidR3_GM.sf2"; \
 	$(PYTHON) -c 'import ensurepip' 2>/dev/null || missing="$$missing python3-venv"; \
+	! command -v dpkg >/dev/null || dpkg -s $(FONTS) >/dev/null 2>&1 || missing="$$missing fonts"; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if ! command -v apt-get >/dev/null; then \
 		echo "missing:$$missing. Install LilyPond 2.24+, TiMidity++ 2.14+, espeak-ng 1.51+ and the sound font FluidR3_GM.sf2" \
@@ -52,7 +55,7 @@ tools:
 	fi; \
 	echo "installing system tools:$$missing"; \
 	$(SUDO) apt-get update -qq && \
-	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(PACKAGES) \
+	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(PACKAGES) $(FONTS) \
 		$$($(PYTHON) -c 'import ensurepip' 2>/dev/null || echo python3-venv) >/dev/null
 
 $(VENV)/.installed: requirements.lock pyproject.toml

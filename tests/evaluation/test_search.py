@@ -212,6 +212,39 @@ def test_the_melody_of_a_midi_file_comes_back(tmp_path: Path) -> None:
         reading.read_midi(path, grid=0.125)
 
 
+def test_an_mp3_of_variable_rate_without_a_header_is_heard_whole(tmp_path: Path) -> None:
+    av = pytest.importorskip("av")
+    if "libmp3lame" not in av.codecs_available:
+        pytest.skip("PyAV was built without libmp3lame")
+    path, rate = tmp_path / "q.mp3", 16_000
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 12 * rate).astype(np.float32)
+    noise[rate:] *= 0.001
+    with av.open(str(path), "w", format="mp3", options={"write_xing": "0", "id3v2_version": "0"}) as container:
+        stream = container.add_stream("libmp3lame", rate=rate, layout="mono", options={"compression_level": "9"})
+        stream.codec_context.flags |= 2  # constant quality
+        stream.codec_context.global_quality = 9 * 118
+        for start in range(0, len(noise), 1152):
+            block = noise[None, start : start + 1152]
+            frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = rate, start
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    samples, found, length_s = reading.read_sound(path, longest_s=mtm.SOUND_S)
+    assert (len(samples) / found, length_s) == pytest.approx((12, 12), abs=0.1)
+    assert len(reading.read_sound(path, longest_s=3)[0]) == 3 * rate
+
+
+def test_a_sound_out_of_phase_is_heard_and_said(tmp_path: Path) -> None:
+    import soundfile
+
+    tone = np.sin(np.arange(16_000) / 7).astype(np.float32) / 2
+    soundfile.write(tmp_path / "q.wav", np.stack([tone, -tone], axis=1), 16_000)
+    said: list[str] = []
+    samples, _, _ = reading.read_sound(tmp_path / "q.wav", longest_s=10, said=said)
+    np.testing.assert_allclose(samples, tone, atol=1e-3)
+    assert said == [reading.CANCELLED]
+
+
 @pytest.mark.parametrize(
     ("text", "syllables"),
     [

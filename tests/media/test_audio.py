@@ -64,3 +64,21 @@ def test_truncated_flac(tone: np.ndarray) -> None:
     data = audio.encode_flac(tone, 16_000)
     with pytest.raises(DataError, match="sound file"):
         audio.decode(data[: len(data) // 2])
+
+
+def test_channels_become_one() -> None:
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, (4000, 6)).astype(np.float32)
+    same = np.repeat(noise[:, :1], 6, axis=1)
+    np.testing.assert_allclose(audio.mono(same)[0], noise[:, 0], atol=1e-6)
+    np.testing.assert_array_equal(audio.mono(noise[:, :1])[0], noise[:, 0])
+    mixed, cancelled = audio.mono(noise)
+    assert mixed.std() == pytest.approx(noise.std(axis=0).max(), rel=0.01)
+    assert not cancelled
+    one_side = noise[:, :2] * np.float32([1, 0])
+    np.testing.assert_allclose(audio.mono(one_side)[0], noise[:, 0], atol=1e-6)
+    against = np.stack([noise[:, 0], -0.95 * noise[:, 0]], axis=1)
+    np.testing.assert_array_equal(audio.mono(against)[0], noise[:, 0])
+    assert audio.mono(against)[1]
+    loud = np.ones((10, 2), np.float32) * np.float32([1, 0.9])
+    assert np.abs(audio.mono(loud)[0]).max() <= 1
+    assert not audio.mono(np.zeros((10, 2), np.float32))[0].any()

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from unisono.errors import MachineError, ProgramError
-from unisono.media import lilypond, notation, programs
+from unisono.media import fonts, lilypond, notation, programs
 
 REAL = shutil.which("lilypond")
 needs_lilypond = pytest.mark.skipif(REAL is None, reason="LilyPond is missing (`make test` installs it)")
@@ -139,7 +139,7 @@ def test_hostile_lyrics_come_out_as_text(tmp_path: Path, notes: np.ndarray) -> N
         notation.score(notes, syllables=["Anfang", syllable, "Mitte", "Ende"], word_index=[0, 0, 0, 1])
         for syllable in HOSTILE
     ]
-    pdf = lilypond.typeset(REAL, scores, tmp_path, timeout_s=120)
+    pdf, _ = lilypond.typeset(REAL, scores, tmp_path, timeout_s=120)
     document = pypdfium2.PdfDocument(pdf)
     assert len(HOSTILE) > 80
     assert len(document) == len(HOSTILE)
@@ -158,9 +158,62 @@ def test_hostile_lyrics_come_out_as_text(tmp_path: Path, notes: np.ndarray) -> N
 def test_every_hostile_page_has_a_picture(notes: np.ndarray) -> None:
     chosen = ["", "~", "🎵", "שלום", "中文", "x" * 10_000]
     results = engrave([notation.score(notes, syllables=[text] * 4, word_index=[0, 1, 2, 3]) for text in chosen])
-    assert [result.reason for result in results] == [""] * len(chosen)
-    widths = [Image.open(io.BytesIO(result.picture)).width for result in results]
-    assert widths[-1] > 3 * widths[0]
+    for text, result in zip(chosen, results, strict=True):
+        assert result.picture or (fonts.scripts(text) and "no font prints" in result.reason)
+    first, last = (Image.open(io.BytesIO(results[place].picture)).width for place in (0, -1))
+    assert last > 3 * first
+
+
+SCRIPTS = {
+    "Han": "中文",
+    "Hiragana": "かな",
+    "Katakana": "カナ",
+    "Hangul": "한국",
+    "Thai": "ไทย",
+    "Devanagari": "हिन्दी",
+}
+
+
+@needs_lilypond
+@pytest.mark.parametrize("installed", [True, False], ids=["installed fonts", "no fonts"])
+def test_lyrics_are_ink_or_their_script_and_package_are_named(
+    notes: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: bool
+) -> None:
+    if not installed:
+        empty = tmp_path / "fonts.conf"
+        empty.write_text(f"<fontconfig><cachedir>{tmp_path}</cachedir></fontconfig>")
+        monkeypatch.setattr(lilypond, "ENVIRONMENT", {**lilypond.ENVIRONMENT, "FONTCONFIG_FILE": str(empty)})
+    texts = {**SCRIPTS, "Tamil": "தமிழ்", "Cyrillic": "дом", "Latin": "Größe", "": "1!"}
+    words = [notation.score(notes, syllables=["la", text, "la", "la"], word_index=range(4)) for text in texts.values()]
+    bare, latin, *results = engrave([notation.score(notes), words[-2], *words])
+    staff, line = (Image.open(io.BytesIO(one.picture)).height for one in (bare, latin))
+    assert line > staff + 10
+    pages = engrave(
+        [notation.score(notes, syllables=["", text, "", ""], word_index=range(4)) for text in texts.values()]
+    )
+    for (script, text), result, page in zip(texts.items(), results, pages, strict=True):
+        if result.reason:
+            assert script not in ("Latin", ""), "they are printed everywhere"
+            assert f"no font prints its letters of {script} (U+{min(map(ord, text)):04X}, " in result.reason
+            assert fonts.PACKAGES.get(script, "an OpenType font") in result.reason
+            assert page.reason == result.reason
+        else:
+            assert Image.open(io.BytesIO(page.picture)).height > staff + 5, script
+    listed = {script for script, result in zip(texts, results, strict=True) if result.reason}
+    assert installed or listed >= {*SCRIPTS, "Tamil"}
+
+
+def test_letters_without_a_font_or_ink_cost_their_scores_alone(runs: Path) -> None:
+    chosen = [GOOD[0], "\\score { 中 }", "\\score { ก }", "\\score { б }", GOOD[1]]
+    results = engrave(chosen)
+    assert [bool(result.picture) for result in results] == [True, False, False, True, True]
+    assert results[1].reason == (
+        "no font prints its letters of Han (U+4E2D); install fonts-wqy-microhei, then engrave again with "
+        "`dvc repro -f engrave_sheet`"
+    )
+    assert "letters of Thai (U+0E01); install fonts-tlwg-loma-otf" in results[2].reason
+    # Five scores and a page for each of three scripts, in one run.
+    assert sizes(runs) == [8]
 
 
 @needs_lilypond
@@ -225,7 +278,8 @@ if "BROKEN" in text: Path("scores.pdf").write_bytes(b"%PDF-"); sys.exit(0)
 pages = []
 for score in scores:
     page = Image.new("L", (300, 60), 255)
-    if "BLANK" not in score:
+    if "中" in score: print("scores.ly:7:1: warning: no glyph for character U+4E2D in font `c059.otf'")
+    if "BLANK" not in score and score != r'\\markup \\simple "ก"':
         ImageDraw.Draw(page).rectangle((10, 10, 10 + len(score), 50), fill=0)
     if "WIDE" in score:
         ImageDraw.Draw(page).rectangle((10, 10, 299, 50), fill=0)

@@ -133,16 +133,65 @@ def test_sound_has_the_exact_length_and_pitch(rate: int) -> None:
     assert np.corrcoef(samples[second], tone(2.5)[second])[0, 1] > 0.95
 
 
-def test_channels_are_averaged() -> None:
+def together(sound_s: float, pictures_s: float, *, left: float = 0.5, right: float = 0.5, gap_s: float = 0) -> bytes:
+    """4 s of a tone on two channels, with a gap after 1 s, and of pictures, brighter by 50 a second; each from a time on."""
     file = io.BytesIO()
     with av.open(file, "w", format="matroska") as container:
-        stream = container.add_stream("pcm_s16le", rate=16_000, layout="stereo")
-        pair = np.stack([np.full(16_000, 0.5), np.full(16_000, -0.25)], axis=1) * 32768
-        frame = av.AudioFrame.from_ndarray(pair.astype(np.int16).reshape(1, -1), format="s16", layout="stereo")
-        frame.sample_rate = 16_000
-        container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    np.testing.assert_allclose(video.sound(file.getvalue()), np.full(16_000, 0.125), atol=1e-4)
+        sound = container.add_stream("pcm_s16le", rate=16_000, layout="stereo")
+        pictures = container.add_stream("mpeg4", rate=10)
+        pictures.height, pictures.width, pictures.pix_fmt = 48, 64, "yuv420p"
+        mono = np.sin(2 * np.pi * 440 * np.arange(4 * 16_000) / 16_000)
+        pair = np.stack([left * mono, right * mono], axis=1) * 32767
+        for tenth in range(80):
+            if round(10 * pictures_s) <= tenth < round(10 * pictures_s) + 40:
+                frame = av.VideoFrame.from_ndarray(grey(5 * (tenth - round(10 * pictures_s))), format="rgb24")
+                frame.pts, frame.time_base = tenth, Fraction(1, 10)
+                container.mux(pictures.encode(frame))
+            at = tenth - round(10 * sound_s)
+            if 0 <= at < 40:
+                block = pair[1600 * at : 1600 * (at + 1)].astype(np.int16).reshape(1, -1)
+                heard = av.AudioFrame.from_ndarray(block, format="s16", layout="stereo")
+                heard.sample_rate, heard.time_base = 16_000, Fraction(1, 16_000)
+                heard.pts = 1600 * tenth + (round(gap_s * 16_000) if at >= 10 else 0)
+                container.mux(sound.encode(heard))
+        container.mux(pictures.encode(None))
+        container.mux(sound.encode(None))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("sound_s", "pictures_s", "length_s", "levels_s"),
+    [(0, 0, 4, [0, 50, 100, 150]), (2, 0, 2, [100, 150]), (0, 2, 2, [0, 50]), (0.05, 0, 4, [0, 50, 100, 150])],
+)
+def test_sound_and_pictures_are_of_one_clock(
+    sound_s: float, pictures_s: float, length_s: float, levels_s: list[int]
+) -> None:
+    data = together(sound_s, pictures_s)
+    assert levels(video.frames(data)) == pytest.approx(levels_s, abs=3)
+    samples = video.sound(data)
+    assert min(video.duration(data), len(samples) / 16_000) == pytest.approx(length_s, abs=0.06)
+    assert np.abs(samples[:800]).max() > 0.4, "it begins with the tone"
+    piece = video.cut(data, max(sound_s, pictures_s) + 1, 9)
+    assert levels(video.frames(piece))[0] == pytest.approx(levels_s[1], abs=6)
+
+
+def test_a_gap_in_the_sound_is_silence() -> None:
+    samples = video.sound(together(0, 0, gap_s=1))
+    assert len(samples) == pytest.approx(5 * 16_000, abs=100)
+    assert not samples[16_200:31_800].any()
+    assert np.abs(samples[32_200:33_000]).max() > 0.4
+
+
+def test_tracks_that_never_meet_are_refused() -> None:
+    with pytest.raises(DataError, match="ends before the other track begins"):
+        video.frames(together(4, 0))
+
+
+@pytest.mark.parametrize(("left", "right"), [(0.5, 0.5), (0.5, -0.5), (0.5, 0), (0, 0.5), (0.5, -0.4), (0.5, 0.2)])
+def test_channels_become_one_that_is_as_loud(left: float, right: float) -> None:
+    samples, cancelled = video.listen(together(0, 0, left=left, right=right))
+    assert samples.std() == pytest.approx(0.5 / np.sqrt(2), rel=0.01)
+    assert cancelled == (right == -0.5)
 
 
 def test_encoding_again_gives_the_same_bytes() -> None:

@@ -1,7 +1,7 @@
 """Mono sound as FLAC bytes and as samples.
 
 **Conventions.** Samples are float32 in -1 ... 1, shape ``(n,)``; a file holds 16-bit integers, that is steps
-of 1 / 32,768.
+of 1 / 32,768. Several channels become one by `mono`, wherever sound is read.
 """
 
 from __future__ import annotations
@@ -14,6 +14,44 @@ from unisono.errors import DataError, pass_machine
 
 #: Longest sound that is read whole, in samples of all channels: an hour of stereo at 48 kHz.
 MAX_SAMPLES = 2 * 48_000 * 3600
+#: A mean of channels with less than this share of the loudest one's level says that they cancel each other.
+CANCELLED = 0.1
+
+
+def mono(samples: np.ndarray) -> tuple[np.ndarray, bool]:
+    """Mix channels down to one that is as loud as they are.
+
+    Parameters
+    ----------
+    samples : np.ndarray [shape=(n, channels), dtype=float32]
+
+    Returns
+    -------
+    mixed : np.ndarray [shape=(n,), dtype=float32]
+        The mean of the channels, raised to the level (root mean square) of the loudest one, yet not beyond -1 ... 1.
+        Channels that cancel each other, like those of a stereo pair out of phase, would leave next to nothing: the
+        loudest one then stands for all.
+    cancelled : bool
+        Whether they do.
+
+    Examples
+    --------
+    >>> left = np.array([0.5, -0.5], dtype=np.float32)
+    >>> mono(np.stack([left, left], axis=1)), mono(np.stack([left, -left], axis=1))[1]
+    ((array([ 0.5, -0.5], dtype=float32), False), True)
+    """
+    if samples.shape[1] == 1 or not len(samples):
+        return samples.mean(axis=1, dtype=np.float32), False
+    levels = np.sqrt(np.square(samples, dtype=np.float64).mean(axis=0))
+    mixed = samples.mean(axis=1, dtype=np.float32)
+    level = np.sqrt(np.square(mixed, dtype=np.float64).mean())
+    loudest = int(np.nanargmax(levels)) if np.isfinite(levels).any() else 0
+    if not level >= CANCELLED * levels[loudest]:
+        return samples[:, loudest].astype(np.float32), True
+    if level > 0 and levels[loudest] > level * (1 + 1e-6):
+        gain = min(levels[loudest] / level, max(1.0, 1 / float(np.abs(mixed).max())))
+        mixed *= np.float32(gain)
+    return mixed, False
 
 
 def encode_flac(samples: np.ndarray, rate: int) -> bytes:
@@ -60,7 +98,7 @@ def decode(data: bytes) -> tuple[np.ndarray, int]:
     Returns
     -------
     samples : np.ndarray [shape=(n,), dtype=float32]
-        In -1 ... 1; the mean of the channels.
+        In -1 ... 1; mixed by `mono`.
     rate : int
         Samples per second, in Hz.
 
@@ -81,4 +119,4 @@ def decode(data: bytes) -> tuple[np.ndarray, int]:
         raise DataError(f"not a readable sound file ({len(data)} bytes): {error}") from None
     if len(samples) == 0:
         raise DataError(f"a sound file without samples ({len(data)} bytes)")
-    return samples.mean(axis=1) if samples.shape[1] > 1 else samples[:, 0], int(rate)
+    return mono(samples)[0], int(rate)

@@ -8,10 +8,13 @@ its fonts and pdfium, not on what else was in the run.
 Its exit status alone says little: a run counts only if it ends with 0 *and* there are as many pages as scores. Any
 other run is halved until what is left is one score. If that fails twice, while a single note can be engraved, it has a
 reason instead of a picture; if it lacks space, memory, processes or time, the machine is to blame and the work stops.
+A score with letters that no font prints has a reason, too: LilyPond leaves them out and goes on. It says so where no font
+has the letter; where it finds a font that it cannot print, a page with nothing but the letters of that script stays blank.
 """
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from unisono.errors import DataError, MachineError, ProgramError
-from unisono.media import programs, raster
+from unisono.media import fonts, notation, programs, raster
 
 PROGRAM = "lilypond"
 PACKAGE = "lilypond"
@@ -42,6 +45,9 @@ HEADER = r"""\version "2.24.1"
   \context { \Lyrics \override LyricSpace.minimum-distance = #1 \override LyricHyphen.minimum-distance = #1.4 }
 }
 """
+WARNING_BYTES = 16 * 2**20
+"""Of what LilyPond says, which is a line for every letter without a font."""
+_NO_GLYPH = re.compile(r"no glyph for character U\+([0-9A-F]+)")
 CONTROL = r"\score { { c'4 } }"
 """A score that any working LilyPond can engrave."""
 
@@ -126,7 +132,7 @@ def engrave(scores: Sequence[str], *, resolution_dpi: float, scores_per_run: int
     return results
 
 
-def typeset(program: str, scores: Sequence[str], folder: Path, *, timeout_s: float) -> Path:
+def typeset(program: str, scores: Sequence[str], folder: Path, *, timeout_s: float) -> tuple[Path, set[str]]:
     """Run LilyPond once.
 
     Parameters
@@ -141,8 +147,10 @@ def typeset(program: str, scores: Sequence[str], folder: Path, *, timeout_s: flo
 
     Returns
     -------
-    Path
-        A PDF file in `folder`, with one page per score.
+    pdf : Path
+        In `folder`, with one page per score.
+    lost : set of str
+        Characters that were left out, since no font has them.
 
     Raises
     ------
@@ -154,11 +162,12 @@ def typeset(program: str, scores: Sequence[str], folder: Path, *, timeout_s: flo
     source, pdf = folder / "scores.ly", folder / "scores.pdf"
     source.write_text(document(scores), encoding="utf-8")
     done = programs.run(
-        [program, "--silent", "-dno-point-and-click", "--output=scores", source.name],
+        [program, "--loglevel=WARN", "-dno-point-and-click", "--output=scores", source.name],
         cwd=folder,
         timeout_s=timeout_s,
         memory_bytes=MEMORY_BYTES,
         env=ENVIRONMENT,
+        output_bytes=WARNING_BYTES,
     )
     reason = programs.describe(done) if done.returncode != 0 or done.timed_out else ""
     try:
@@ -168,13 +177,23 @@ def typeset(program: str, scores: Sequence[str], folder: Path, *, timeout_s: flo
     if n_pages != len(scores):
         reason = reason or f"expected {len(scores)} pages, got {n_pages}"
         raise MachineError(f"LilyPond: {reason}: {done.fault}") if done.fault else ProgramError(f"LilyPond: {reason}")
-    return pdf
+    return pdf, {chr(int(code, 16)) for code in _NO_GLYPH.findall(done.output)}
 
 
 def _run(program: str, scores: Sequence[str], *, resolution_dpi: float, timeout_s: float) -> list[Engraved]:
+    letters = list(fonts.scripts("".join(scores)).values())
     with tempfile.TemporaryDirectory(prefix="unisono-") as folder:
-        pdf = typeset(program, scores, Path(folder), timeout_s=timeout_s)
-        return [_picture(page) for page in raster.pages(pdf, resolution_dpi=resolution_dpi)]
+        pages = [*scores, *map(notation.quote, letters)]
+        pdf, lost = typeset(program, pages, Path(folder), timeout_s=timeout_s)
+        pictures = list(raster.pages(pdf, resolution_dpi=resolution_dpi))
+    for text, page in zip(letters, pictures[len(scores) :], strict=True):
+        if (page == raster.WHITE).all():
+            lost.update(text)
+    lost = {character for character in lost if fonts.script(character)}
+    return [
+        Engraved(b"", fonts.reason(lost & set(score))) if lost & set(score) else _picture(page)
+        for score, page in zip(scores, pictures, strict=False)
+    ]
 
 
 def _picture(page: np.ndarray) -> Engraved:

@@ -29,7 +29,7 @@ from typing import NamedTuple
 from unisono.errors import MachineError, ProgramError, machine_fault
 
 OUTPUT_BYTES = 65_536
-"""How much of a program's output is kept: its end."""
+"""How much of a program's output is kept unless said otherwise."""
 PATIENCE = 3
 """How much longer than its processor time a program may take by the clock."""
 SPARE_BYTES = 32 * 2**20
@@ -42,7 +42,7 @@ class Completed(NamedTuple):
     returncode: int
     """Exit status; minus the signal's number when a signal ended it."""
     output: str
-    """The end of standard output and error together, at most `OUTPUT_BYTES` bytes."""
+    """The end of standard output and error together."""
     timed_out: bool
     """Whether it was still running at the time limit, and was killed."""
     fault: str = ""
@@ -101,6 +101,7 @@ def run(
     timeout_s: float,
     memory_bytes: int | None = None,
     env: Mapping[str, str] | None = None,
+    output_bytes: int = OUTPUT_BYTES,
 ) -> Completed:
     """Run a program to its end or its time limit.
 
@@ -117,6 +118,8 @@ def run(
         Limit on its address space, in bytes (Linux; elsewhere not enforced); a smaller hard limit stays.
     env : mapping of str to str, optional
         Variables added to the bare environment (``PATH``, ``HOME``, ``TMPDIR``, a UTF-8 locale).
+    output_bytes : int
+        How much of its output is kept: its end.
 
     Returns
     -------
@@ -165,7 +168,7 @@ def run(
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        said.seek(max(0, said.seek(0, os.SEEK_END) - OUTPUT_BYTES))
+        said.seek(max(0, said.seek(0, os.SEEK_END) - output_bytes))
         output = said.read().decode("utf-8", errors="replace")
     return Completed(process.returncode, output, timed_out, _fault(process.returncode, output, timed_out, cwd))
 

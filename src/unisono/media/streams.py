@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import io
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from unisono.errors import DataError, pass_machine
 
 #: Demuxers of FFmpeg that may read a file: formats that hold their streams themselves.
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,mpeg,mpegts,asf,ogg"
+#: Streams that begin within so much of each other begin together (codecs delay what comes first), in seconds.
+TOGETHER_S = Fraction(1, 10)
 #: A stream may end so much earlier than the file says before it counts as cut off, in seconds.
 TOLERANCE_S = 0.5
 
@@ -55,19 +58,27 @@ class Stream:
     stamps : list of int
         When the packets that are shown begin, in units of `unit_s`, sorted.
     unit_s : Fraction
-    start_s, length_s : Fraction
-        When the first packet begins, in the file's own time, and from there to the last one's end.
+    start : int
+        Where time 0 is, in units of `unit_s`: where the later one of the file's pictures and sound begins, so that both
+        are of one clock.
+    length_s : Fraction
+        From there to the last packet's end.
+    skipped_s : Fraction
+        From the file's own beginning to there.
     """
 
-    def __init__(self, container: Any, stream: Any, limits: Limits) -> None:
+    def __init__(self, container: Any, stream: Any, other: Any, limits: Limits) -> None:
         self.stream = stream
         self.limits = limits
         self.end_s = time.thread_time() + limits.time_s
         self.packets: list[Any] = []
-        for packet in container.demux(stream):
+        others_s: list[Fraction] = []
+        for packet in container.demux([stream] if other is None else [stream, other]):
             self._check_time()
-            if packet.size:
+            if packet.size and packet.stream.index == stream.index:
                 self.packets.append(packet)
+            elif packet.size and not packet.is_discard and (stamp := _stamp(packet)) is not None:
+                others_s = [min([stamp * Fraction(packet.time_base), *others_s])]
         self.unit_s = Fraction(stream.time_base)
         # Marked for discarding: the decoder needs them, but the file's edit list cuts them away.
         kept = [(stamp, p.duration or 0) for p in self.packets if not p.is_discard and (stamp := _stamp(p)) is not None]
@@ -77,9 +88,17 @@ class Stream:
         end: float = max(stamp + duration for stamp, duration in kept)
         if end == self.stamps[-1]:  # without a duration: as long as the others on average
             end += (end - self.stamps[0]) / max(len(kept) - 1, 1)
-        self.start_s = self.stamps[0] * self.unit_s
         self.length_s = Fraction(end - self.stamps[0]) * self.unit_s
         self._check_length()
+        self.start, self.skipped_s = self.stamps[0], Fraction(0)
+        begin_s = self.start * self.unit_s
+        for other_s in others_s:
+            if abs(other_s - begin_s) > TOGETHER_S:
+                self.start = max(self.start, math.ceil(other_s / self.unit_s))
+                self.skipped_s = abs(other_s - begin_s)
+                self.length_s -= max(other_s - begin_s, Fraction(0))
+        if self.length_s <= 0:
+            raise DataError(f"its {stream.type} ends before the other track begins; the file is damaged")
 
     def _check_length(self) -> None:
         kind, limit_s = self.stream.type, self.limits.duration_s
@@ -161,10 +180,11 @@ def opened(source: bytes | Path, kind: str, limits: Limits) -> Iterator[Stream]:
             av.open(file, container_options={"format_whitelist": FORMATS}, metadata_errors="replace") as container,
         ):
             cover = av.stream.Disposition.attached_pic
-            streams = [s for s in container.streams if s.type == kind and not s.disposition & cover]
-            if not streams or streams[0].codec_context is None:
+            first = {s.type: s for s in reversed(container.streams) if not s.disposition & cover}
+            stream, other = first.get(kind), first.get("video" if kind == "audio" else "audio")
+            if stream is None or stream.codec_context is None:
                 raise DataError(f"it has no {kind} track that can be decoded")
-            yield Stream(container, streams[0], limits)
+            yield Stream(container, stream, other, limits)
     except (av.FFmpegError, OSError, ValueError) as error:
         pass_machine(error)
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -1,8 +1,9 @@
 """One picture a second, and the sound, out of a video file.
 
-**Conventions.** A stream's time is counted from its first picture or sample, in seconds: time t shows the last picture
-that has begun by then, whatever the frame rate does. Pictures are upright (a rotation that the file asks for is
-applied), RGB, uint8; sound is mono float32. `unisono.media.streams` says how files from outside are met.
+**Conventions.** Time is counted in seconds from where both pictures and sound have begun: what lies before is left out.
+Time t shows the last picture that has begun by then, whatever the frame rate does. Pictures are upright (a rotation
+that the file asks for is applied), RGB, uint8; sound is mono float32. `unisono.media.streams` says how files from
+outside are met.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from unisono.errors import DataError
-from unisono.media import mp4
-from unisono.media.streams import Limits, Stream, opened
+from unisono.media import audio, mp4
+from unisono.media.streams import TOGETHER_S, Limits, Stream, opened
 
 #: Sound of a piece that is cut out, in Hz; pictures per second where the file does not say, and at most.
 PIECE_RATE_HZ = 44_100
@@ -70,40 +71,59 @@ def sound(source: bytes | Path, sample_rate: int = 16_000, *, limits: Limits | N
     Returns
     -------
     np.ndarray [shape=(round(n * sample_rate / the file's rate),), dtype=float32]
-        In -1 ... 1: the mean of the channels of n decoded samples, by a polyphase low-pass filter.
+        In -1 ... 1: the channels of n decoded samples by `unisono.media.audio.mono`, then a polyphase low-pass filter.
+        Gaps between them are silence.
 
     Raises
     ------
     DataError
         Not a video file, no sound, damaged or cut off, or beyond a limit.
     """
-    import av
+    return listen(source, sample_rate, limits=limits)[0]
+
+
+def listen(source: bytes | Path, sample_rate: int = 16_000, *, limits: Limits | None = None) -> tuple[np.ndarray, bool]:
+    """Decode the sound as `sound` does, and tell whether its channels cancel each other."""
     from scipy.signal import resample_poly
 
-    limits = limits or Limits()
-    parts: list[np.ndarray] = []
-    rate = n = 0
-    with opened(source, "audio", limits) as stream:
-        to_float = av.AudioResampler(format="fltp")
-        for frame in stream.decode():
-            rate = rate or frame.sample_rate
-            if frame.sample_rate != rate:
-                raise DataError(f"its sound changes from {rate} to {frame.sample_rate} Hz; encode it anew")
-            n += frame.samples
-            if n > limits.duration_s * rate:
-                raise DataError(f"its audio is longer than {limits.duration_s:g} s, which is all that is read")
-            parts += [piece.to_ndarray().mean(axis=0) for piece in to_float.resample(frame)]
-    if not n:
-        raise DataError("no sound in it can be decoded; the file is damaged")
-    samples = np.concatenate(parts)
-    if not np.isfinite(samples).all():
-        raise DataError("its sound holds NaN or infinite values; encode it anew")
+    channels, rate = _decoded(source, limits or Limits())
+    samples, cancelled = audio.mono(channels)
     if rate != sample_rate:
         ratio = Fraction(sample_rate, rate)
         # Exact rounding, halves up; resample_poly rounds up, so there is never a sample too few.
         length = (2 * len(samples) * sample_rate + rate) // (2 * rate)
         samples = resample_poly(samples, ratio.numerator, ratio.denominator)[:length]
-    return samples.astype(np.float32, copy=False)
+    return samples.astype(np.float32, copy=False), cancelled
+
+
+def _decoded(source: bytes | Path, limits: Limits) -> tuple[np.ndarray, int]:
+    """Decode the sound, float32 of shape (n, channels), and its rate in Hz; gaps are filled with silence."""
+    import av
+
+    parts: list[np.ndarray] = []
+    # `n` is where the next sample belongs on the clock.
+    rate = n = skipped = 0
+    with opened(source, "audio", limits) as stream:
+        to_float, start_s = av.AudioResampler(format="fltp"), stream.start * stream.unit_s
+        for frame in stream.decode():
+            rate = rate or frame.sample_rate
+            if frame.sample_rate != rate:
+                raise DataError(f"its sound changes from {rate} to {frame.sample_rate} Hz; encode it anew")
+            pieces = [piece.to_ndarray().T for piece in to_float.resample(frame)]
+            gap = 0 if frame.pts is None else round((frame.pts * Fraction(frame.time_base) - start_s) * rate) - n
+            if not parts and gap < -TOGETHER_S * rate:
+                skipped, n = -gap, gap
+            gap = gap if pieces and gap > TOGETHER_S * rate else 0
+            n += gap + frame.samples
+            if n > limits.duration_s * rate:
+                raise DataError(f"its audio is longer than {limits.duration_s:g} s, which is all that is read")
+            parts += [np.zeros((gap, pieces[0].shape[1]), np.float32), *pieces] if gap else pieces
+    if n <= 0 or not parts:
+        raise DataError("no sound in it can be decoded; the file is damaged")
+    samples = np.concatenate(parts)[skipped:]
+    if not np.isfinite(samples).all():
+        raise DataError("its sound holds NaN or infinite values; encode it anew")
+    return samples, rate
 
 
 def duration(source: bytes | Path, *, limits: Limits | None = None) -> float:
@@ -120,7 +140,7 @@ def cut(source: bytes | Path, start_s: float, end_s: float, *, limits: Limits | 
     source : bytes or Path
         A video file.
     start_s, end_s : float
-        In seconds; what lies beyond the file's end is left out.
+        In seconds of the file's own time; what lies beyond the pictures or the sound is left out.
     limits : Limits, optional
 
     Returns
@@ -136,14 +156,16 @@ def cut(source: bytes | Path, start_s: float, end_s: float, *, limits: Limits | 
     limits = limits or Limits()
     with opened(source, "video", limits) as stream:
         rate = min(Fraction(stream.stream.average_rate or PIECE_FRAME_RATE), Fraction(MAX_FRAME_RATE))
-        if stream.length_s <= start_s:
-            raise DataError(f"it ends after {float(stream.length_s):.3f} s, the piece begins at {start_s:g} s")
+        begin, end = (max(Fraction(time_s) - stream.skipped_s, Fraction(0)) for time_s in (start_s, end_s))
+        if not stream.length_s > begin or not end > begin:
+            whole_s = float(stream.length_s + stream.skipped_s)
+            raise DataError(f"it ends after {whole_s:.3f} s, the piece begins at {start_s:g} s")
 
     def moments(stream: Stream) -> Sequence[Fraction]:
-        n = max(math.ceil((min(Fraction(end_s), stream.length_s) - Fraction(start_s)) * rate), 1)
-        return [Fraction(start_s) + index / rate for index in range(n)]
+        n = max(math.ceil((min(end, stream.length_s) - begin) * rate), 1)
+        return [begin + index / rate for index in range(n)]
 
-    samples = sound(source, PIECE_RATE_HZ, limits=limits)[round(start_s * PIECE_RATE_HZ) : round(end_s * PIECE_RATE_HZ)]
+    samples = sound(source, PIECE_RATE_HZ, limits=limits)[round(begin * PIECE_RATE_HZ) : round(end * PIECE_RATE_HZ)]
     even = (
         picture[: picture.shape[0] // 2 * 2, : picture.shape[1] // 2 * 2] for picture in _shown(source, moments, limits)
     )
@@ -156,7 +178,7 @@ def _shown(source: bytes | Path, times: Callable[[Stream], Sequence[Fraction]], 
         context = stream.stream.codec_context
         _check_pixels(context.width, context.height, limits)
         wanted_s = times(stream)
-        units = [math.floor(t_s / stream.unit_s) + stream.stamps[0] for t_s in wanted_s]
+        units = [math.floor(t_s / stream.unit_s) + stream.start for t_s in wanted_s]
         stamps = [stream.stamps[max(bisect.bisect_right(stream.stamps, unit) - 1, 0)] for unit in units]
         known = all(packet.pts is not None for packet in stream.packets)
         decoded = stream.decode(stamps if known else None)

@@ -178,7 +178,8 @@ class _Building:
                 index += 1
             else:
                 path.unlink()
-        return _facts(labels)
+        # Their loudest channel is heard.
+        return {**_facts(labels), "n_cancelling_channels": sum(answer["cancelling"] for answer in answers)}
 
 
 @functools.singledispatch
@@ -250,26 +251,30 @@ def _pieces(source: YouTube, made: _Building) -> Iterator[Clip | Rejected]:
 def check_shard(shard: Shard, destination: Path, params: Mapping[str, Any]) -> dict[str, Any]:
     """Decode the clips of a staged or ready-made shard and write those that pass; run by `map_shards`."""
     columns: dict[str, list[Any]] = {name: [] for name in params["columns"]}
-    rejected = []
+    rejected, cancelling = [], 0
     for batch in parquet.iterate(shard.inputs[0], batch_size=4):
         for row in batch.to_pylist():
             identifier = str(row["id"])
             try:
-                data, length_s = _checked(row, params["min_duration_s"], params["max_duration_s"])
+                data, length_s, cancels = _checked(row, params["min_duration_s"], params["max_duration_s"])
             except DataError as error:
                 rejected.append([identifier, str(error)])
                 continue
+            cancelling += cancels
             name = (row["video"]["path"] or identifier).rsplit("/", 1)[-1]
             made = {"id": identifier, "label": str(row["label"]), "duration_s": length_s, "video": (data, name)}
             for column, values in columns.items():
                 values.append(made[column] if column in made else row[column])
     types = {name: TYPES[name] for name in columns}
     parquet.write(destination, columns, types=types, metadata=params["metadata"])
-    return {"labels": columns["label"], "rejected": rejected}
+    return {"labels": columns["label"], "rejected": rejected, "cancelling": cancelling}
 
 
-def _checked(row: Mapping[str, Any], min_s: float, max_s: float) -> tuple[bytes, float]:
-    """Cut a clip out where it is a piece, decode it, and give its file and length; a `DataError` says what is wrong."""
+def _checked(row: Mapping[str, Any], min_s: float, max_s: float) -> tuple[bytes, float, bool]:
+    """Cut a clip out where it is a piece and decode it; a `DataError` says what is wrong.
+
+    Its file, its length in seconds, and whether the channels of its sound cancel each other.
+    """
     data, piece = (row["video"] or {}).get("bytes") or b"", tuple(row.get("piece") or WHOLE)
     if row["label"] is None or not data:
         raise DataError("it has no label" if row["label"] is None else "its file is empty")
@@ -278,7 +283,8 @@ def _checked(row: Mapping[str, Any], min_s: float, max_s: float) -> tuple[bytes,
     limits = Limits(duration_s=max_s)
     video.frames(data, limits=limits)
     rate = 16_000
-    length_s = min(video.duration(data, limits=limits), len(video.sound(data, rate, limits=limits)) / rate)
+    samples, cancels = video.listen(data, rate, limits=limits)
+    length_s = min(video.duration(data, limits=limits), len(samples) / rate)
     if length_s <= min_s:
         raise DataError(f"pictures and sound together last {length_s:.3f} s, expected more than {min_s:g} s")
-    return data, length_s
+    return data, length_s, cancels

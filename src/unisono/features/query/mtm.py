@@ -21,7 +21,8 @@ SOUND_S = 120.0
 def _sound(source: Path, view: str, place: Place) -> list[str]:
     from unisono.media import audio
 
-    samples, rate, length_s = reading.read_sound(source, longest_s=SOUND_S)
+    said: list[str] = []
+    samples, rate, length_s = reading.read_sound(source, longest_s=SOUND_S, said=said)
     bounds = np.linspace(0, len(samples) / rate, N_NOTES + 1)
     times = parquet.vector(N_NOTES)
     parquet.write(
@@ -37,6 +38,7 @@ def _sound(source: Path, view: str, place: Place) -> list[str]:
     _vggish(place, view)
     part_s = bounds[1]
     return [
+        *said,
         *reading.heard(length_s, SOUND_S),
         f"its notes are not marked: {N_NOTES} equal parts of {part_s:.2f} s stand for its {N_NOTES} notes",
     ]

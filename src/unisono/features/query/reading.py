@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from unisono.features.query.place import N_NOTES
 BLANKS = "[\\s\u2014\u2015]+"
 #: What divides syllables: hyphens, en dash, hyphenation points, soft hyphen, minus, wide and small forms, extenders.
 HYPHENS = "[-\u00ad\u00b7\u058a\u05be\u2010-\u2013\u2027\u2043\u2212\ufe58\ufe63\uff0d_\uff3f]+"
+#: Told of a sound whose mean would be next to silence.
+CANCELLED = "its channels cancel each other (out of phase): the loudest one is heard"
 
 
-def read_sound(path: Path, *, longest_s: float) -> tuple[np.ndarray, int, float]:
+def read_sound(path: Path, *, longest_s: float, said: list[str] | None = None) -> tuple[np.ndarray, int, float]:
     """Read the beginning of a sound file.
 
     Parameters
@@ -26,11 +29,13 @@ def read_sound(path: Path, *, longest_s: float) -> tuple[np.ndarray, int, float]
         WAV, MP3, FLAC, or what else libsndfile reads.
     longest_s : float
         What is read at most, in seconds.
+    said : list of str, optional
+        Gets a line where the channels cancel each other.
 
     Returns
     -------
     samples : np.ndarray [shape=(n,), dtype=float32]
-        The mean of the channels.
+        Mixed by `unisono.media.audio.mono`.
     rate : int
         In Hz.
     length_s : float
@@ -43,18 +48,49 @@ def read_sound(path: Path, *, longest_s: float) -> tuple[np.ndarray, int, float]
     """
     import soundfile
 
+    from unisono.media import audio
+
     try:
         with soundfile.SoundFile(path) as file:
             rate, length_s = int(file.samplerate), file.frames / file.samplerate
-            samples = file.read(round(longest_s * rate), dtype="float32", always_2d=True)
+            if file.format in ("MP3", "MPEG"):
+                samples, length_s = _read_mp3(path, round(longest_s * rate))
+            else:
+                samples = file.read(round(longest_s * rate), dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, RuntimeError, OSError) as error:
         pass_machine(error)
         raise DataError(f"{path}: not a readable sound file, or damaged ({error})") from None
     if not len(samples):
         raise DataError(f"{path}: a sound file without samples")
-    mono: np.ndarray = samples.mean(axis=1)
+    mono, cancelled = audio.mono(samples)
     check_sound(mono, str(path))
+    if cancelled and said is not None:
+        said.append(CANCELLED)
     return mono, rate, length_s
+
+
+def _read_mp3(path: Path, n: int) -> tuple[np.ndarray, float]:
+    """Read the first `n` samples of an MP3 file, (n, channels), and count its length in seconds, frame by frame.
+
+    libsndfile takes a variable bit rate without a header for a constant one, and ends early.
+    """
+    import av
+
+    parts: list[np.ndarray] = []
+    length_s, read = Fraction(0), 0
+    try:
+        with path.open("rb") as file, av.open(file, format="mp3", metadata_errors="replace") as container:
+            to_float = av.AudioResampler(format="fltp")
+            for packet in container.demux(container.streams.audio[0]):
+                length_s += (packet.duration or 0) * Fraction(packet.time_base or 1)
+                for frame in packet.decode() if read < n else ():
+                    parts += [piece.to_ndarray().T for piece in to_float.resample(frame)]
+                    read += frame.samples
+        samples = np.concatenate(parts)[:n] if parts else np.zeros((0, 1), np.float32)
+    except (av.FFmpegError, ValueError, IndexError) as error:
+        pass_machine(error)
+        raise DataError(f"{path}: not a readable sound file, or damaged ({error})") from None
+    return samples, float(length_s)
 
 
 def check_sound(samples: np.ndarray, name: str) -> None:

@@ -54,19 +54,21 @@ def as_clip(samples: np.ndarray, rate: int) -> bytes:
 def _sound(source: Path, view: str, place: Place) -> list[str]:
     from unisono.features.clips import SECONDS
 
-    samples, rate, length_s = reading.read_sound(source, longest_s=SECONDS)
+    said: list[str] = []
+    samples, rate, length_s = reading.read_sound(source, longest_s=SECONDS, said=said)
     _clip(as_clip(samples, rate), source, view, place)
-    return reading.heard(length_s, SECONDS)
+    return said + reading.heard(length_s, SECONDS)
 
 
 def _pictures(source: Path, view: str, place: Place) -> list[str]:
     from unisono.features.clips import SECONDS
     from unisono.media import video
 
-    clip = source.read_bytes()
+    clip, said = source.read_bytes(), []
     try:
         if view == "audio":
-            samples = video.sound(clip, CLIP_RATE_HZ)
+            samples, cancels = video.listen(clip, CLIP_RATE_HZ)
+            said += [reading.CANCELLED] if cancels else []
             reading.check_sound(samples[: SECONDS * CLIP_RATE_HZ], str(source))
             length_s = len(samples) / CLIP_RATE_HZ
         else:
@@ -76,7 +78,7 @@ def _pictures(source: Path, view: str, place: Place) -> list[str]:
         hint = f"; cut out the {SECONDS} s that you mean" if "at most" in text or "longer than" in text else ""
         raise DataError(f"{source}: {text}{hint}") from None
     _clip(clip, source, view, place)
-    return [note.replace("heard", "used") for note in reading.heard(length_s, SECONDS)]
+    return said + [note.replace("heard", "used") for note in reading.heard(length_s, SECONDS)]
 
 
 def _clip(clip: bytes, source: Path, view: str, place: Place) -> None:
