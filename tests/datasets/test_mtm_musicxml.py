@@ -201,6 +201,36 @@ def test_score_timewise_reads_the_same() -> None:
     assert [n.pitch for n in line.notes] == [60.0, 62.0]
 
 
+@pytest.mark.parametrize(
+    ("encoding", "word"),
+    [
+        ("Shift_JIS", "さくら"),
+        ("EUC-JP", "桜"),
+        ("ISO-2022-JP", "桜"),
+        ("GB2312", "茉莉花"),
+        ("GBK", "茉莉花"),
+        ("gb18030", "好"),
+        ("Big5", "茉莉花"),
+        ("EUC-KR", "아리랑"),
+        ("windows-1251", "дом"),
+        ("KOI8-R", "дом"),
+        ("ISO-8859-8", "שלום"),
+    ],
+)
+def test_encodings_of_several_bytes(encoding: str, word: str) -> None:
+    text = score(note(text=word)).decode().replace("version='1.0'", f"version='1.0' encoding='{encoding}'")
+    for data in (text.encode(encoding), compressed(x_xml=text.encode(encoding))):
+        assert musicxml.read(data, "x.xml").lines[0].notes[0].syllable == word
+
+
+def test_an_encoding_that_is_not_the_declared_one_says_so() -> None:
+    text = score(note(text="é")).decode().replace("version='1.0'", "version='1.0' encoding='Shift_JIS'")
+    with pytest.raises(DataError, match=r"x\.xml: not in Shift_JIS, as it says .*save the score in UTF-8"):
+        musicxml.read(text.encode("latin-1"), "x.xml")
+    with pytest.raises(DataError, match=r"x\.xml: encoding 'nonsense-9' is unknown; save the score in UTF-8"):
+        musicxml.read(text.replace("Shift_JIS", "nonsense-9").encode("utf-8"), "x.xml")
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
 def test_other_encodings(encoding: str) -> None:
     text = score(note(text="é")).decode().replace("version='1.0'", f"version='1.0' encoding='{encoding}'")

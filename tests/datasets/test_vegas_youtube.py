@@ -178,6 +178,46 @@ def test_a_second_run_asks_only_for_what_failed(
     assert facts["classes"] == {"dog": 5}
 
 
+@pytest.mark.parametrize(
+    "passing",
+    [
+        "Requested format is not available. Use --list-formats for a list of available formats",
+        "This live event will begin in 3 hours.",
+        "Premieres in 2 days",
+        "Sign in to confirm your age. This video may be inappropriate for some users. Use --cookies",
+        "Video unavailable. The uploader has not made this video available in your country",
+        "Join this channel to get access to members-only content",
+        "This video is not available",
+    ],
+)
+def test_what_is_this_machines_or_moments_is_asked_for_again(
+    tube: Tube, build: Callable[..., dict[str, Any]], tmp_path: Path, film: bytes, passing: str
+) -> None:
+    gone = "Private video. Sign in if you've been granted access to this video"
+    write_list(tmp_path, [row.replace("drum", "dog") for row in ROWS])
+    tube.answers = dict.fromkeys(IDS, film) | {IDS[1]: passing, IDS[2]: gone}
+    build(settings())
+    assert [status_of(tmp_path)[name][0] for name in IDS[:3]] == ["available", "failed", "unavailable"]
+    tube.asked.clear()
+    tube.answers[IDS[1]] = film
+    assert build(settings())["classes"] == {"dog": 5}
+    assert tube.asked == {IDS[1]: 1}
+
+
+def test_what_was_noted_as_gone_without_reason_is_asked_for_again(
+    tube: Tube, build: Callable[..., dict[str, Any]], tmp_path: Path, film: bytes
+) -> None:
+    write_list(tmp_path, ROWS)
+    tube.answers = dict.fromkeys(IDS, film) | {IDS[5]: "Video unavailable"}
+    build(settings())
+    (notes,) = (tmp_path / "scratch").rglob("unavailable.json")
+    (notes.parent / f"{IDS[0]}.mp4").unlink()
+    notes.write_text(f'{{"{IDS[0]}": "Requested format is not available", "{IDS[5]}": "Video unavailable"}}')
+    tube.asked.clear()
+    build(settings())
+    assert tube.asked == {IDS[0]: 1}
+
+
 def test_too_few_videos_are_an_error_that_says_which(
     tube: Tube, build: Callable[..., dict[str, Any]], tmp_path: Path, film: bytes
 ) -> None:

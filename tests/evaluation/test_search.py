@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import shutil
 import subprocess
@@ -212,6 +213,49 @@ def test_the_melody_of_a_midi_file_comes_back(tmp_path: Path) -> None:
         reading.read_midi(path, grid=0.125)
 
 
+def drawn(*tops: int, widths: float = 1, paper: int = 255, margin: int = 0) -> np.ndarray:
+    """Five lines from each of these rows on, 7 apart, with a note each, the last one `widths` as wide; in a margin."""
+    picture = np.full((max(tops) + 60, 872), paper, np.uint8)
+    for top in tops:
+        picture[top : top + 29 : 7, : round(872 * (widths if top == tops[-1] else 1))] = paper // 6
+        picture[top + 10 : top + 18, 100:110] = 0
+    return np.pad(picture, margin, constant_values=paper)
+
+
+@pytest.mark.parametrize("gap", [12, 20, 60, 200])
+@pytest.mark.parametrize("widths", [1, 0.6])
+def test_several_staves_are_told_from_one(gap: int, widths: float) -> None:
+    with pytest.raises(DataError, match="several staves; cut out one line of music"):
+        reading.check_staff(reading.on_white(drawn(10, 38 + gap, widths=widths), "q.png"), "q.png")
+    reading.check_staff(reading.on_white(drawn(10), "q.png"), "q.png")
+
+
+@pytest.mark.parametrize(("paper", "margin"), [(255, 300), (190, 0), (220, 50), (140, 300)])
+def test_grey_paper_and_margins_are_taken_away(paper: int, margin: int) -> None:
+    found = reading.on_white(drawn(10, paper=paper, margin=margin), "q.png")
+    assert found.shape == (29, 872)
+    reading.check_staff(found, "q.png")
+    assert (found.max(), found.min()) == (255, 0)
+
+
+def test_a_dark_background_is_named() -> None:
+    with pytest.raises(DataError, match="its background is dark"):
+        reading.on_white(255 - drawn(10), "q.png")
+
+
+@pytest.mark.parametrize(("orientation", "turns"), [(1, 0), (3, 2), (6, 1), (8, 3)])
+def test_pictures_are_turned_as_their_exif_says(orientation: int, turns: int) -> None:
+    from unisono.features.asmcmr.input import read_picture
+
+    exif = Image.Exif()
+    exif[274] = orientation
+    stored, file = np.rot90(drawn(10), turns), io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(stored)).save(file, "JPEG", exif=exif, quality=95)
+    found = read_picture(file.getvalue(), "q.jpg")
+    assert found.shape == drawn(10).shape
+    reading.check_staff(reading.on_white(found, "q.jpg"), "q.jpg")
+
+
 def test_an_mp3_of_variable_rate_without_a_header_is_heard_whole(tmp_path: Path) -> None:
     av = pytest.importorskip("av")
     if "libmp3lame" not in av.codecs_available:
@@ -257,6 +301,27 @@ def test_a_sound_out_of_phase_is_heard_and_said(tmp_path: Path) -> None:
 def test_lyrics_are_divided_by_hyphens_of_any_kind(text: str, syllables: list[str]) -> None:
     assert reading.syllables_of(text)[0] == syllables
     assert reading.syllables_of("Herr\u2014mein Gott")[2] == [0, 1, 2]
+
+
+def test_midi_of_every_container_and_programme(tmp_path: Path) -> None:
+    import mido
+
+    score, track = mido.MidiFile(ticks_per_beat=480), mido.MidiTrack()
+    score.tracks.append(track)
+    for pitch in range(60, 84):
+        if pitch == 72:
+            track.append(mido.Message("program_change", program=40))
+        track += [mido.Message("note_on", note=pitch, time=0), mido.Message("note_off", note=pitch, time=480)]
+    path, file = tmp_path / "q.mid", io.BytesIO()
+    score.save(file=file)
+    data = file.getvalue()
+    riff = b"RMIDdata" + len(data).to_bytes(4, "little") + data
+    for content in (data, b"RIFF" + len(riff).to_bytes(4, "little") + riff):
+        path.write_bytes(content)
+        assert reading.read_midi(path, grid=0.125)[:, 0].tolist() == list(range(60, 80))
+    path.write_bytes(data[:12] + bytes([0xE7, 40]) + data[14:])
+    with pytest.raises(DataError, match=r"q\.mid: timed in SMPTE frames"):
+        reading.read_midi(path, grid=0.125)
 
 
 def test_a_sound_becomes_a_clip_that_says_the_same() -> None:

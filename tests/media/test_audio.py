@@ -40,11 +40,11 @@ def test_too_loud_is_clipped() -> None:
     np.testing.assert_allclose(samples, [-1, 1], atol=1e-4)
 
 
-def test_stereo_is_averaged() -> None:
+def test_stereo_is_averaged_to_the_level_of_the_louder_channel() -> None:
     file = io.BytesIO()
     soundfile.write(file, np.array([[0.5, 0.0], [0.25, -0.25]]), 8_000, format="WAV")
     samples, rate = audio.decode(file.getvalue())
-    np.testing.assert_allclose(samples, [0.25, 0.0], atol=1e-4)
+    np.testing.assert_allclose(samples, [np.hypot(0.5, 0.25), 0.0], atol=1e-4)
     assert rate == 8_000
 
 

@@ -134,7 +134,7 @@ def test_sound_has_the_exact_length_and_pitch(rate: int) -> None:
 
 
 def together(sound_s: float, pictures_s: float, *, left: float = 0.5, right: float = 0.5, gap_s: float = 0) -> bytes:
-    """4 s of a tone on two channels, with a gap after 1 s, and of pictures, brighter by 50 a second; each from a time on."""
+    """4 s of a tone on two channels (a gap after 1 s) and of pictures (brighter by 50 a second), each begun late."""
     file = io.BytesIO()
     with av.open(file, "w", format="matroska") as container:
         sound = container.add_stream("pcm_s16le", rate=16_000, layout="stereo")
@@ -167,7 +167,7 @@ def test_sound_and_pictures_are_of_one_clock(
     sound_s: float, pictures_s: float, length_s: float, levels_s: list[int]
 ) -> None:
     data = together(sound_s, pictures_s)
-    assert levels(video.frames(data)) == pytest.approx(levels_s, abs=3)
+    assert levels(video.frames(data))[: len(levels_s)] == pytest.approx(levels_s, abs=3)
     samples = video.sound(data)
     assert min(video.duration(data), len(samples) / 16_000) == pytest.approx(length_s, abs=0.06)
     assert np.abs(samples[:800]).max() > 0.4, "it begins with the tone"

@@ -45,7 +45,8 @@ def mono(samples: np.ndarray) -> tuple[np.ndarray, bool]:
     levels = np.sqrt(np.square(samples, dtype=np.float64).mean(axis=0))
     mixed = samples.mean(axis=1, dtype=np.float32)
     level = np.sqrt(np.square(mixed, dtype=np.float64).mean())
-    loudest = int(np.nanargmax(levels)) if np.isfinite(levels).any() else 0
+    # Of channels as loud as each other the first.
+    loudest = int(np.argmax(levels >= 0.999 * levels.max()))
     if not level >= CANCELLED * levels[loudest]:
         return samples[:, loudest].astype(np.float32), True
     if level > 0 and levels[loudest] > level * (1 + 1e-6):

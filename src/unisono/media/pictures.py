@@ -7,7 +7,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,20 +42,20 @@ def opened(content: bytes, name: str, *, advice: str = "get it again") -> Iterat
     Yields
     ------
     PIL.Image.Image
-        Decoded, so that nothing is read from it any more.
+        Decoded, so that nothing is read from it any more, and upright: turned as its EXIF orientation says.
 
     Raises
     ------
     DataError
         Another format, damaged, or too large; also for what Pillow objects to while the picture is used.
     """
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     if content.startswith(b"\xff\xd8") and content.count(_START_OF_SCAN) > MAX_SCANS:
         raise DataError(f"{name}: a JPEG of more than {MAX_SCANS} scans, made to take long; save it anew")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd EXIF data, which nobody reads
+            warnings.simplefilter("ignore")  # of odd EXIF data
             image = Image.open(io.BytesIO(content), formats=FORMATS)
         with image:
             if image.width * image.height > MAX_PIXELS:
@@ -62,6 +64,8 @@ def opened(content: bytes, name: str, *, advice: str = "get it again") -> Iterat
                     "scale it down"
                 )
             image.load()
+            with contextlib.suppress(OSError, ValueError, SyntaxError, LookupError, TypeError, struct.error):
+                ImageOps.exif_transpose(image, in_place=True)
             yield image
     except (OSError, ValueError, SyntaxError, LookupError, TypeError, OverflowError, Image.DecompressionBombError) as e:
         pass_machine(e)

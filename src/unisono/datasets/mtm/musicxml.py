@@ -14,6 +14,7 @@ Scores are not trusted: entity declarations are refused, sizes are bounded, ever
 from __future__ import annotations
 
 import io
+import re
 import struct
 import xml.etree.ElementTree as ET
 import zipfile
@@ -34,6 +35,11 @@ SUFFIXES = (".mxl", ".musicxml", ".xml")
 MAX_BYTES = 64 * 2**20
 #: Largest list of the files in a compressed score that is read.
 MAX_CONTAINER_BYTES = 2**20
+
+#: Files declare the smaller encoding and use its extensions.
+EXTENDED = {"gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932"}
+#: Encodings that the parser reads by itself.
+PARSED = (b"utf-8", b"utf-16", b"utf8", b"us-ascii", b"ascii", b"iso-8859-1", b"latin-1", b"windows-1252")
 
 _SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
@@ -86,6 +92,7 @@ def read(data: bytes, name: str) -> Score:
         raise DataError(f"{name}: empty file")
     if data.startswith(b"PK"):
         data = _decompress(data, name)
+    data = _in_utf8(data, name)
     _refuse_entities(data, name)
     try:
         root = ET.fromstring(data)
@@ -104,6 +111,22 @@ def read(data: bytes, name: str) -> Score:
         lines += [Line(part, notes) for notes in sung]
     title = root.findtext("work/work-title") or root.findtext("movement-title") or ""
     return Score(clean(title), lines)
+
+
+def _in_utf8(data: bytes, name: str) -> bytes:
+    """Recode a document whose declared encoding the parser does not know: those with letters of several bytes."""
+    declared = re.match(rb"\s*<\?xml[^>]*?encoding\s*=\s*[\"']([A-Za-z0-9._:-]{1,40})[\"']", data[:200])
+    if declared is None or declared[1].lower() in PARSED:
+        return data
+    encoding = declared[1].decode("ascii")
+    try:
+        # The largest of each family: files declare GB2312 or Shift_JIS and use their extensions.
+        text = data.decode(EXTENDED.get(encoding.lower(), encoding))
+    except LookupError:
+        raise DataError(f"{name}: encoding {encoding!r} is unknown; save the score in UTF-8") from None
+    except UnicodeError as error:
+        raise DataError(f"{name}: not in {encoding}, as it says ({error}); save the score in UTF-8") from None
+    return re.sub(r"^\s*<\?xml[^>]*\?>", "<?xml version='1.0'?>", text, count=1).encode()
 
 
 def _decompress(data: bytes, name: str) -> bytes:

@@ -1,8 +1,9 @@
 """Clips as pieces of YouTube videos, fetched through yt-dlp: gently, resumable, and with a note on each.
 
-**Conventions.** Videos lie in a folder of unfinished work, one file each, and are fetched once. A video that is gone
-(removed, private, blocked here) is remembered with its reason and not asked for again; a failure of the network is
-tried anew by the next run. When YouTube asks us to slow down or to sign in, the run ends at once.
+**Conventions.** Videos lie in a folder of unfinished work, one file each, and are fetched once. A video of which
+YouTube says that it is gone (removed, of a terminated account, private) is remembered with its reason and not asked for
+again. All else may be this machine's or this moment's (no JavaScript runtime, no cookies, blocked here, a premiere, the
+network) and is tried anew by the next run. When YouTube asks us to slow down or to sign in, the run ends at once.
 """
 
 from __future__ import annotations
@@ -33,6 +34,11 @@ MAX_BYTES = 512 * 2**20
 #: So many failures of the network one after the other end the run.
 MAX_FAILURES = 5
 TIMEOUT_S = 30
+_GONE = re.compile(
+    r"\bremoved\b|\bterminated\b|\bdeleted\b|private video|video is private|no longer available|does not exist"
+    r"|account .*\bclosed\b|video unavailable\.?$",
+    re.IGNORECASE,
+)
 _SLOW_DOWN = re.compile(r"HTTP Error 429|Too Many Requests|not a bot|rate.?limit", re.IGNORECASE)
 
 
@@ -68,11 +74,14 @@ class Status(NamedTuple):
         Empty when available.
     path : Path or None
         The file.
+    network : bool
+        Whether it is the network that failed.
     """
 
     status: Literal["available", "unavailable", "failed"]
     reason: str = ""
     path: Path | None = None
+    network: bool = False
 
 
 def read_list(path: Path) -> list[Piece]:
@@ -155,7 +164,8 @@ def fetch(pieces: Sequence[Piece], settings: YouTube, folder: Path) -> dict[str,
     """
     folder.mkdir(parents=True, exist_ok=True)
     notes = folder / "unavailable.json"
-    gone: dict[str, str] = json.loads(notes.read_text(encoding="utf-8")) if notes.is_file() else {}
+    noted = json.loads(notes.read_text(encoding="utf-8")) if notes.is_file() else {}
+    gone: dict[str, str] = {name: reason for name, reason in noted.items() if _is_gone(reason)}
     found: dict[str, Status] = {}
     failures = 0
     with _client(settings, folder) as client:
@@ -170,7 +180,7 @@ def fetch(pieces: Sequence[Piece], settings: YouTube, folder: Path) -> dict[str,
             time.sleep(settings.sleep_s)
             status = _fetch_one(client, identifier, folder)
             found[identifier] = status
-            failures = failures + 1 if status.status == "failed" else 0
+            failures = failures + 1 if status.network else 0
             if failures >= MAX_FAILURES:
                 raise DownloadError(
                     f"youtube: {failures} videos in a row failed, the last ({identifier}): {status.reason}; "
@@ -242,14 +252,21 @@ def _fetch_one(client: Any, identifier: str, folder: Path) -> Status:
                 f"vegas.clips.youtube.sleep_s, or name a file of cookies in {COOKIES}"
             ) from None
         causes = _causes(error)
-        gone = any(isinstance(cause, ExtractorError) and cause.expected for cause in causes)
         missing = any(isinstance(cause, HTTPError) and cause.status in (404, 410) for cause in causes)
-        network = any(isinstance(cause, RequestError) for cause in causes)
-        return Status("unavailable" if missing or (gone and not network) else "failed", reason)
+        said = any(isinstance(cause, ExtractorError) and cause.expected for cause in causes)
+        network = not missing and (not said or any(isinstance(cause, RequestError) for cause in causes))
+        if not network and _is_gone(reason):
+            return Status("unavailable", reason)
+        return Status("failed", reason, network=network)
     path = _file(folder, identifier)
     if path is None:
-        return Status("unavailable", f"nothing was saved (larger than {MAX_BYTES} bytes?)")
+        return Status("failed", f"nothing was saved (larger than {MAX_BYTES} bytes?)")
     return Status("available", path=path)
+
+
+def _is_gone(reason: str) -> bool:
+    """Tell whether YouTube says that a video is gone for good (404 and 410 are its server's words)."""
+    return bool(_GONE.search(reason) or re.search(r"HTTP Error 4(?:04|10)", reason))
 
 
 def _causes(error: Any) -> list[Any]:

@@ -58,10 +58,14 @@ def _vggish(place: Place, view: str) -> None:
 
 def _picture(source: Path, view: str, place: Place) -> list[str]:
     from unisono.features.asmcmr import input as asmcmr_input
+    from unisono.media import raster
 
     content = source.read_bytes()
     picture = asmcmr_input.read_picture(content, str(source), advice="get it again")
-    reading.check_staff(picture, str(source))
+    cut = reading.on_white(picture, str(source))
+    reading.check_staff(cut, str(source))
+    if cut.shape != picture.shape or (cut != picture).any():
+        content = raster.png(cut)
     parquet.write(
         place.folder / "engraved" / place.sets[view] / parquet.shard_name(0),
         {"id": [ID], "picture": [(content, source.name)]},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +17,8 @@ from unisono.features.query.place import N_NOTES
 BLANKS = "[\\s\u2014\u2015]+"
 #: What divides syllables: hyphens, en dash, hyphenation points, soft hyphen, minus, wide and small forms, extenders.
 HYPHENS = "[-\u00ad\u00b7\u058a\u05be\u2010-\u2013\u2027\u2043\u2212\ufe58\ufe63\uff0d_\uff3f]+"
+#: Unbroken ink through so much of a picture's width is a staff line; a staff has at most so many (tablature has six).
+LINE, MAX_LINES = 0.4, 6
 #: Told of a sound whose mean would be next to silence.
 CANCELLED = "its channels cancel each other (out of phase): the loudest one is heard"
 
@@ -112,8 +115,8 @@ def heard(length_s: float, longest_s: float) -> list[str]:
     return [f"only the first {longest_s:g} s of {length_s:.1f} s are heard"]
 
 
-def check_staff(picture: np.ndarray, name: str) -> None:
-    """Check that a picture may be one line of sheet music: thin dark lines through most of its width.
+def on_white(picture: np.ndarray, name: str) -> np.ndarray:
+    """Make paper white and cut the picture down to its ink, as those of the data set are.
 
     Parameters
     ----------
@@ -122,26 +125,76 @@ def check_staff(picture: np.ndarray, name: str) -> None:
     name : str
         For messages.
 
+    Returns
+    -------
+    np.ndarray [shape=(rows, columns), dtype=uint8]
+        As bright as if its median, the paper, were white.
+
     Raises
     ------
     DataError
-        It is blank, without a staff, or holds several.
+        It is blank, or its background is dark.
+    """
+    from unisono.features.asmcmr.input import LIGHTEST_INK, WHITE
+
+    paper = float(np.median(picture))
+    if paper < WHITE / 4 and picture.min() < picture.max():
+        raise DataError(
+            f"{name}: its background is dark ({paper:.0f} of {WHITE}); expected dark lines on light paper, invert it"
+        )
+    if 0 < paper < WHITE:
+        picture = np.minimum(np.rint(picture * (WHITE / paper)), WHITE).astype(np.uint8)
+    ink = picture < LIGHTEST_INK
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    if not len(rows):
+        raise DataError(f"{name}: blank; there is nothing to search by")
+    return picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def check_staff(picture: np.ndarray, name: str) -> None:
+    """Check that a picture may be one line of sheet music: thin dark lines through most of its width.
+
+    Parameters
+    ----------
+    picture : np.ndarray [shape=(rows, columns), dtype=uint8]
+        Grey, white 255; from `on_white`.
+    name : str
+        For messages.
+
+    Raises
+    ------
+    DataError
+        It is without a staff, or holds several.
     """
     from unisono.features.asmcmr.input import LIGHTEST_INK, STRIP_ROWS
 
     ink = picture < LIGHTEST_INK
-    if not ink.any():
-        raise DataError(f"{name}: blank; there is nothing to search by")
     # A line between two rows is grey in both.
-    filled = (ink[1:] | ink[:-1]).mean(axis=1) if len(ink) > 1 else ink.mean(axis=1)
-    lines = np.flatnonzero(filled >= 0.9 * filled.max())
-    if filled.max() < 0.5 or len(lines) > len(filled) / 2:
-        raise DataError(f"{name}: no staff in it (lines through its width); expected one line of sheet music")
+    pairs = ink[1:] | ink[:-1] if len(ink) > 1 else ink
+    filled = pairs.mean(axis=1)
+    fullest = np.flatnonzero(filled >= 0.9 * filled.max())
+    if filled.max() < 0.5 or len(fullest) > len(filled) / 2:
+        raise DataError(
+            f"{name}: no staff in it (lines through its width); expected one line of sheet music on light, even paper, "
+            "with nothing around it: crop it"
+        )
+    # A staff of a shorter line is not as full, but runs on without a gap.
+    rows = sorted({*fullest.tolist(), *(row for row in range(len(pairs)) if _longest_run(pairs[row]) >= LINE)})
+    lines = [np.mean(group) for group in np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)]
+    gaps = np.diff(lines)
+    if len(lines) > MAX_LINES or (len(gaps) and gaps.max() > 2.5 * np.median(gaps)):
+        raise DataError(f"{name}: several staves; cut out one line of music")
     if lines[-1] - lines[0] > STRIP_ROWS:
         raise DataError(
-            f"{name}: its staff lines are {lines[-1] - lines[0]} pixels apart, more than {STRIP_ROWS}: several staves, "
-            "or far more than 100 dpi; cut out one line of music and scale it to about 100 dpi"
+            f"{name}: its staff lines are {lines[-1] - lines[0]:.0f} pixels apart, more than {STRIP_ROWS}: far more "
+            "than 100 dpi; scale it to about 100 dpi"
         )
+
+
+def _longest_run(row: np.ndarray) -> float:
+    """Give the longest unbroken run of ink as a share of the row."""
+    ends = np.flatnonzero(np.diff(np.concatenate([[False], row, [False]]).astype(np.int8)))
+    return float((ends[1::2] - ends[::2]).max(initial=0) / len(row))
 
 
 def syllables_of(text: str) -> tuple[list[str], list[str], list[int]]:
@@ -188,7 +241,7 @@ def read_midi(path: Path, *, grid: float) -> np.ndarray:
     Raises
     ------
     DataError
-        Not a MIDI file, damaged, or no instrument with 20 notes.
+        Not a MIDI file, damaged, timed in SMPTE frames, or no channel of a track with 20 notes.
     """
     import warnings
 
@@ -199,7 +252,7 @@ def read_midi(path: Path, *, grid: float) -> np.ndarray:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            score = pretty_midi.PrettyMIDI(str(path))
+            score = pretty_midi.PrettyMIDI(_one_programme(path))
     except (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError) as error:
         pass_machine(error)
         raise DataError(f"{path}: not a readable MIDI file, or damaged ({error or type(error).__name__})") from None
@@ -224,3 +277,24 @@ def read_midi(path: Path, *, grid: float) -> np.ndarray:
             end = stop
         return np.array(rows, dtype=np.float64)
     raise DataError(f"{path}: {longest} notes in its longest part, {N_NOTES} are needed")
+
+
+def _one_programme(path: Path) -> io.BytesIO:
+    """Give a MIDI file in which no channel changes its programme, which would cut its melody; also out of RMID."""
+    import mido
+
+    data = path.read_bytes()
+    if data[:4] == b"RIFF" and data[8:12] == b"RMID":
+        data = data[max(data.find(b"MThd"), 0) :]
+    if data[:4] == b"MThd" and len(data) > 12 and data[12] & 0x80:
+        raise DataError(
+            f"{path}: timed in SMPTE frames, which say nothing of beats; export it with ticks per quarter note"
+        )
+    score, file = mido.MidiFile(file=io.BytesIO(data)), io.BytesIO()
+    for track in score.tracks:
+        for message in track:
+            if message.type == "program_change":
+                message.program = 0
+    score.save(file=file)
+    file.seek(0)
+    return file
