@@ -9,8 +9,7 @@ Its exit status alone says little: a run counts only if it ends with 0 *and* the
 other run is halved until what is left is one score. If that fails twice, while a single note can be engraved, it has a
 reason instead of a picture; if it lacks space, memory, processes or time, the machine is to blame and the work stops.
 A score with letters that no font prints has a reason, too: LilyPond leaves them out and goes on. It says so where no
-font has the letter; where it finds a font that it cannot print, a page with nothing but the letters of that script stays
-blank.
+font has the letter; where it finds a font that it cannot print, a page of the letters of that script alone is blank.
 """
 
 from __future__ import annotations
