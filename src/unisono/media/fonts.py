@@ -17,9 +17,10 @@ PACKAGES = {
     "Hangul": "fonts-droid-fallback",
     "Devanagari": "fonts-lohit-deva",
     "Thai": "fonts-tlwg-loma-otf",
+    "Latin": "fonts-urw-base35",
 }
-#: Every LilyPond brings letters of these.
-EVERYWHERE = ("Latin", "")
+#: Scripts that need no page to see whether they are printed.
+COMMON = ("Latin", "")
 
 
 def script(character: str) -> str:
@@ -40,7 +41,7 @@ def scripts(text: str) -> dict[str, str]:
     """Give the letters of a text that only some fonts hold, each once, by script."""
     found: dict[str, str] = {}
     for character in sorted(set(text)):
-        if not character.isascii() and script(character) not in EVERYWHERE:
+        if not character.isascii() and script(character) not in COMMON:
             found[script(character)] = found.get(script(character), "") + character
     return found
 

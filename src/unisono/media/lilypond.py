@@ -48,6 +48,7 @@ HEADER = r"""\version "2.24.1"
 WARNING_BYTES = 16 * 2**20
 """Of what LilyPond says, which is a line for every letter without a font."""
 _NO_GLYPH = re.compile(r"no glyph for character U\+([0-9A-F]+)")
+_PRINTED = re.compile(r'\\simple "((?:[^"\\]|\\.)*)"')
 CONTROL = r"\score { { c'4 } }"
 """A score that any working LilyPond can engrave."""
 
@@ -181,7 +182,8 @@ def typeset(program: str, scores: Sequence[str], folder: Path, *, timeout_s: flo
 
 
 def _run(program: str, scores: Sequence[str], *, resolution_dpi: float, timeout_s: float) -> list[Engraved]:
-    letters = list(fonts.scripts("".join(scores)).values())
+    texts = ["".join(_PRINTED.findall(score)) for score in scores]
+    letters = list(fonts.scripts("".join(texts)).values())
     with tempfile.TemporaryDirectory(prefix="unisono-") as folder:
         pages = [*scores, *map(notation.quote, letters)]
         pdf, lost = typeset(program, pages, Path(folder), timeout_s=timeout_s)
@@ -191,8 +193,8 @@ def _run(program: str, scores: Sequence[str], *, resolution_dpi: float, timeout_
             lost.update(text)
     lost = {character for character in lost if fonts.script(character)}
     return [
-        Engraved(b"", fonts.reason(lost & set(score))) if lost & set(score) else _picture(page)
-        for score, page in zip(scores, pictures, strict=False)
+        Engraved(b"", fonts.reason(lost & set(text))) if lost & set(text) else _picture(page)
+        for text, page in zip(texts, pictures, strict=False)
     ]
 
 
