@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,11 @@ from unisono.errors import ConfigError, DataError
 
 #: Unequal classes, one of them of a single item.
 SIZES = {"bee": 7, "cat": 12, "dog": 5, "elk": 1, "fox": 15, "gnu": 10, "hen": 8}
+
+
+def create(name: str, **params: Any) -> models.Aligner:
+    """Make a method as the formula has it, with a ridge and axes of equal weight."""
+    return models.create(name, **{"ridge": 1.0, "scale": "none"} | params)
 
 
 def classified(seed: int = 0) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -75,7 +81,7 @@ def same_up_to_signs(one: np.ndarray, other: np.ndarray, tolerance: float = 1e-8
 def test_equals_cca_on_the_enumerated_pairs(pairs: str, beta: float, ridge: float) -> None:
     views, labels = classified()
     options = {"pairs": pairs, "beta": beta, "ridge": ridge}
-    model = models.create("c_cca", n_components=6, seed=4, **options).fit(views, labels)
+    model = create("c_cca", n_components=6, seed=4, **options).fit(views, labels)
     values, A, B = oracle(views, labels, seed=4, **options)
     np.testing.assert_allclose(model.correlations_, values[:6], atol=1e-8)
     same_up_to_signs(model.arrays_["audio.weights"], A[:, :6])
@@ -91,7 +97,7 @@ def test_equation_5_5_term_by_term() -> None:
     C12 = np.mean([np.outer(x[i] - mean_x, y[j] - mean_y) for i, j in pairs], axis=0)
     C11 = np.mean([np.outer(x[i] - mean_x, x[i] - mean_x) for i, _ in pairs], axis=0)
     C22 = np.mean([np.outer(y[j] - mean_y, y[j] - mean_y) for _, j in pairs], axis=0)
-    model = models.create("c_cca", n_components=6, ridge=0.0).fit(views, labels)
+    model = create("c_cca", n_components=6, ridge=0.0).fit(views, labels)
     A, B = model.arrays_["audio.weights"], model.arrays_["visual.weights"]
     np.testing.assert_allclose(A.T @ C12 @ B, np.diag(model.correlations_), atol=1e-8)
     np.testing.assert_allclose(A.T @ C11 @ A, np.eye(6), atol=1e-8)
@@ -101,10 +107,10 @@ def test_equation_5_5_term_by_term() -> None:
 
 def test_own_pairs_only_is_cca() -> None:
     views, labels = classified()
-    one = models.create("c_cca", n_components=4, pairs="one_to_one", ridge=0.1).fit(views, labels).transform(views)
-    two = models.create("c_cca", n_components=4, beta=1.0, ridge=0.1).fit(views, labels).transform(views)
+    one = create("c_cca", n_components=4, pairs="one_to_one", ridge=0.1).fit(views, labels).transform(views)
+    two = create("c_cca", n_components=4, beta=1.0, ridge=0.1).fit(views, labels).transform(views)
     n = len(labels)
-    cca = models.create("cca", n_components=4, ridge=0.1).fit(views).transform(views)
+    cca = create("cca", n_components=4, ridge=0.1).fit(views).transform(views)
     for view in views:
         np.testing.assert_allclose(one[view], cca[view] * np.sqrt(n / (n - 1)), rtol=1e-4, atol=1e-5)
         np.testing.assert_allclose(two[view], one[view], rtol=1e-4, atol=1e-5)
@@ -114,8 +120,7 @@ def test_half_depends_on_the_seed_alone_and_takes_half() -> None:
     views, labels = classified()
     assert len(list(enumerated(labels, "half", 0))) == sum(n * ((n + 1) // 2) for n in SIZES.values())
     found = [
-        models.create("c_cca", n_components=4, pairs="half", seed=seed).fit(views, labels).correlations_
-        for seed in (0, 0, 1)
+        create("c_cca", n_components=4, pairs="half", seed=seed).fit(views, labels).correlations_ for seed in (0, 0, 1)
     ]
     np.testing.assert_array_equal(found[0], found[1])
     assert np.abs(found[0] - found[2]).max() > 1e-6
@@ -124,15 +129,15 @@ def test_half_depends_on_the_seed_alone_and_takes_half() -> None:
 def test_components_beyond_the_classes_warn_and_are_the_limit_of_little_weight_on_own_pairs() -> None:
     views, labels = classified()
     with pytest.warns(UserWarning, match="c_cca: only 6 of 8 components carry covariance of the 7 classes"):
-        model = models.create("c_cca", n_components=8).fit(views, labels)
+        model = create("c_cca", n_components=8).fit(views, labels)
     assert (model.correlations_[:6] > 1e-5).all()
     np.testing.assert_array_equal(model.correlations_[6:], 0)
-    limit = models.create("c_cca", n_components=8, beta=1e-9).fit(views, labels)
+    limit = create("c_cca", n_components=8, beta=1e-9).fit(views, labels)
     for view in views:
         same_up_to_signs(model.arrays_[f"{view}.weights"], limit.arrays_[f"{view}.weights"], 1e-4)
     joint = np.vstack([views["audio"]] * 2)
     with pytest.warns(UserWarning, match="only 6 of 8"):
-        twice = models.create("c_cca", n_components=8).fit(
+        twice = create("c_cca", n_components=8).fit(
             {"audio": joint, "visual": np.vstack([views["visual"]] * 2)}, np.tile(labels, 2)
         )
     same_up_to_signs(twice.arrays_["audio.weights"], model.arrays_["audio.weights"], 1e-6)
@@ -141,8 +146,8 @@ def test_components_beyond_the_classes_warn_and_are_the_limit_of_little_weight_o
 def test_scale_weights_the_axes_and_so_silences_those_beyond_the_classes() -> None:
     views, labels = classified()
     with pytest.warns(UserWarning, match="only 6 of 8"):
-        model = models.create("c_cca", n_components=8, scale="correlation").fit(views, labels)
-    plain = models.create("c_cca", n_components=6).fit(views, labels)
+        model = create("c_cca", n_components=8, scale="correlation").fit(views, labels)
+    plain = create("c_cca", n_components=6).fit(views, labels)
     found, expected = model.transform(views), plain.transform(views)
     for view in views:
         np.testing.assert_allclose(found[view][:, :6], expected[view] * plain.correlations_, rtol=1e-4, atol=1e-6)
@@ -152,23 +157,23 @@ def test_scale_weights_the_axes_and_so_silences_those_beyond_the_classes() -> No
 def test_bad_data_raise() -> None:
     views, labels = classified()
     with pytest.raises(ConfigError, match=r"models\.c_cca\.n_components: 9 is more .* at most 8"):
-        models.create("c_cca", n_components=9).fit(views, labels)
+        create("c_cca", n_components=9).fit(views, labels)
     with pytest.raises(DataError, match="c_cca: all labels are 'cat'; at least two classes"):
-        models.create("c_cca", n_components=2).fit(views, np.full(len(labels), "cat"))
+        create("c_cca", n_components=2).fit(views, np.full(len(labels), "cat"))
     with pytest.raises(DataError, match="c_cca: learns from labels"):
-        models.create("c_cca", n_components=2).fit(views)
+        create("c_cca", n_components=2).fit(views)
     wider = dict(views, audio=np.column_stack([views["audio"], np.full(len(labels), 1e6 / 3)]))
     with pytest.raises(ConfigError, match="c_cca, view 'audio': the covariance is singular"):
-        models.create("c_cca", n_components=2, ridge=0.0).fit(wider, labels)
-    model = models.create("c_cca", n_components=2).fit(wider, labels)
+        create("c_cca", n_components=2, ridge=0.0).fit(wider, labels)
+    model = create("c_cca", n_components=2).fit(wider, labels)
     np.testing.assert_allclose(model.arrays_["audio.weights"][-1], 0, atol=1e-12)
     model.fit(dict(views, visual=wider["audio"]), labels)
     with pytest.raises(ConfigError, match="c_cca, view 'visual': the covariance is singular"):
-        models.create("c_cca", n_components=2).fit(dict(views, visual=np.ones((len(labels), 4))), labels)
+        create("c_cca", n_components=2).fit(dict(views, visual=np.ones((len(labels), 4))), labels)
 
 
 def test_every_item_a_class_of_its_own_is_cca() -> None:
     views, labels = classified()
-    alone = models.create("c_cca", n_components=4, ridge=0.1).fit(views, np.arange(len(labels)))
-    cca = models.create("cca", n_components=4, ridge=0.1).fit(views)
+    alone = create("c_cca", n_components=4, ridge=0.1).fit(views, np.arange(len(labels)))
+    cca = create("cca", n_components=4, ridge=0.1).fit(views)
     np.testing.assert_allclose(alone.correlations_, cca.correlations_, rtol=1e-10)

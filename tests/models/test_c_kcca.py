@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.models.test_kcca import centred_kernels, dual, related, same_up_to_signs
+from tests.models.test_kcca import centred_kernels, create, dual, related, same_up_to_signs
 from unisono import models
 
 #: Unequal classes, one of a single item.
@@ -14,7 +14,7 @@ LABELS = np.repeat([0, 1, 2, 3, 4], [20, 1, 12, 17, 10])
 
 def test_exact_equals_the_dual_with_all_pairs() -> None:
     train, test = related(), related(20, seed=1)
-    model = models.create("c_kcca", n_components=4, ridge=0.05).fit(train, LABELS)
+    model = create("c_kcca", n_components=4, ridge=0.05).fit(train, LABELS)
     assert not model.approximate_
     same = (LABELS[:, None] == LABELS).astype(float)
     M = same / same.sum()
@@ -30,12 +30,12 @@ def test_exact_equals_the_dual_with_all_pairs() -> None:
 def test_random_features_are_c_cca_on_those_features() -> None:
     views = related()
     options = {"exact_up_to": 10, "approximation": "random_features", "n_features": 20}
-    model = models.create("c_kcca", n_components=4, ridge=0.05, **options).fit(views, LABELS)
+    model = create("c_kcca", n_components=4, ridge=0.05, **options).fit(views, LABELS)
     features = {}
     for view, array in views.items():
         phases = array @ model.arrays_[f"{view}.frequencies"]
         features[view] = np.hstack([np.cos(phases), np.sin(phases)]) / np.sqrt(10)
-    linear = models.create("c_cca", n_components=4, ridge=0.05 * 20).fit(features, LABELS)
+    linear = models.create("c_cca", scale="none", n_components=4, ridge=0.05 * 20).fit(features, LABELS)
     np.testing.assert_allclose(model.correlations_, linear.correlations_, rtol=1e-8)
     for view, array in model.transform(views).items():
         np.testing.assert_allclose(array, linear.transform(features)[view], rtol=1e-4, atol=1e-5)
@@ -45,9 +45,9 @@ def test_random_features_are_c_cca_on_those_features() -> None:
 def test_approximations_come_near_the_exact_solution(approximation: str) -> None:
     views = related(400)
     labels = (np.arctan2(views["audio"][:, 1], views["audio"][:, 0]) * 2 / np.pi).astype(int)
-    exact = models.create("c_kcca", n_components=2).fit(views, labels)
+    exact = create("c_kcca", n_components=2).fit(views, labels)
     options = {"exact_up_to": 100, "n_features": 200, "approximation": approximation}
-    found = models.create("c_kcca", n_components=2, seed=3, **options).fit(views, labels)
+    found = create("c_kcca", n_components=2, seed=3, **options).fit(views, labels)
     assert found.approximate_
     np.testing.assert_allclose(found.correlations_, exact.correlations_, atol=0.02)
 
@@ -55,9 +55,9 @@ def test_approximations_come_near_the_exact_solution(approximation: str) -> None
 def test_components_beyond_the_classes_are_kept_with_a_warning() -> None:
     views = related()
     with pytest.warns(UserWarning, match="c_kcca: only 4 of 7 components carry covariance of the 5 classes"):
-        model = models.create("c_kcca", n_components=7).fit(views, LABELS)
+        model = create("c_kcca", n_components=7).fit(views, LABELS)
     np.testing.assert_array_equal(model.correlations_[4:], 0)
-    first = models.create("c_kcca", n_components=4).fit(views, LABELS).transform(views)
+    first = create("c_kcca", n_components=4).fit(views, LABELS).transform(views)
     for view, array in model.transform(views).items():
         np.testing.assert_allclose(array[:, :4], first[view], rtol=1e-4, atol=1e-5)
         assert np.isfinite(array).all()

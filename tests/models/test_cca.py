@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.cross_decomposition import CCA as Peer
@@ -9,6 +11,11 @@ from sklearn.cross_decomposition import CCA as Peer
 from unisono import models
 from unisono.errors import ConfigError
 from unisono.models.parts import linear
+
+
+def create(name: str, **params: Any) -> models.Aligner:
+    """Make a method as the formula has it, with a ridge and axes of equal weight."""
+    return models.create(name, **{"ridge": 0.1, "scale": "none"} | params)
 
 
 def two_views(n: int = 400, seed: int = 0) -> dict[str, np.ndarray]:
@@ -24,7 +31,7 @@ def two_views(n: int = 400, seed: int = 0) -> dict[str, np.ndarray]:
 
 def test_nipals_is_scikit_learns_cca() -> None:
     train, test = two_views(), two_views(30, seed=1)
-    model = models.create("cca", n_components=3, solver="nipals").fit(train)
+    model = create("cca", n_components=3, solver="nipals").fit(train)
     peer = Peer(n_components=3).fit(train["audio"], train["visual"])
     expected = peer.transform(test["audio"], test["visual"])
     found = model.transform(test)
@@ -38,21 +45,21 @@ def test_nipals_is_scikit_learns_cca() -> None:
 
 def test_both_solvers_agree_without_a_ridge() -> None:
     views = two_views()
-    svd = models.create("cca", n_components=3, ridge=0.0).fit(views)
-    nipals = models.create("cca", n_components=3, solver="nipals").fit(views)
+    svd = create("cca", n_components=3, ridge=0.0).fit(views)
+    nipals = create("cca", n_components=3, solver="nipals").fit(views)
     np.testing.assert_allclose(svd.correlations_[:2], nipals.correlations_[:2], atol=1e-4)
 
 
 def test_nipals_leaves_a_constant_column_out_and_refuses_a_constant_view() -> None:
     views = two_views()
-    plain = models.create("cca", n_components=2, solver="nipals").fit(views).transform(views)
+    plain = create("cca", n_components=2, solver="nipals").fit(views).transform(views)
     wider = dict(views, audio=np.column_stack([views["audio"], np.full(400, 0.1)]))
-    found = models.create("cca", n_components=2, solver="nipals").fit(wider).transform(wider)
+    found = create("cca", n_components=2, solver="nipals").fit(wider).transform(wider)
     np.testing.assert_allclose(found["visual"], plain["visual"], rtol=1e-5, atol=1e-6)
     with pytest.raises(ConfigError, match="cca, view 'visual': every column is constant"):
-        models.create("cca", n_components=2, solver="nipals").fit(dict(views, visual=np.ones((400, 3))))
+        create("cca", n_components=2, solver="nipals").fit(dict(views, visual=np.ones((400, 3))))
     with pytest.raises(ConfigError, match=r"n_components: 7 is more .* at most 6"):
-        models.create("cca", n_components=7, solver="nipals").fit(views)
+        create("cca", n_components=7, solver="nipals").fit(views)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int16"])
@@ -79,9 +86,9 @@ def test_sums_over_blocks_equal_sums_at_once(dtype: str, monkeypatch: pytest.Mon
 def test_rows_sorted_by_size_and_a_large_offset_do_no_harm() -> None:
     views = two_views(3000)
     order = np.argsort(views["audio"][:, 0])
-    plain = models.create("cca", n_components=3).fit(views)
+    plain = create("cca", n_components=3).fit(views)
     moved = {view: array[order] + 1e5 for view, array in views.items()}
-    np.testing.assert_allclose(models.create("cca", n_components=3).fit(moved).correlations_, plain.correlations_, 1e-8)
+    np.testing.assert_allclose(create("cca", n_components=3).fit(moved).correlations_, plain.correlations_, 1e-8)
 
 
 def test_wide_matrices_take_the_iterative_path(monkeypatch: pytest.MonkeyPatch) -> None:

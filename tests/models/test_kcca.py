@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy import linalg
@@ -10,6 +12,11 @@ from scipy.spatial.distance import cdist, pdist
 from unisono import metrics, models
 from unisono.errors import ConfigError
 from unisono.models.parts import linear
+
+
+def create(name: str, **params: Any) -> Any:
+    """Make a method with nothing to be chosen and axes of equal weight."""
+    return models.create(name, **{"ridge": 0.005, "width": "median", "scale": "none"} | params)
 
 
 def related(n: int = 60, seed: int = 0) -> dict[str, np.ndarray]:
@@ -66,7 +73,7 @@ def same_up_to_signs(one: np.ndarray, other: np.ndarray, tolerance: float) -> No
 @pytest.mark.parametrize("ridge", [0.01, 0.3])
 def test_exact_equals_the_eigenproblem_in_the_dual(ridge: float) -> None:
     train, test = related(), related(20, seed=1)
-    model = models.create("kcca", n_components=4, ridge=ridge).fit(train)
+    model = create("kcca", n_components=4, ridge=ridge).fit(train)
     assert not model.approximate_
     within, across = centred_kernels(train, test)
     values, vectors = dual(within, np.eye(60) / 60, np.eye(60) / 60, ridge, 4)
@@ -79,7 +86,7 @@ def test_exact_equals_the_eigenproblem_in_the_dual(ridge: float) -> None:
 def test_linear_kernel_limit_is_cca() -> None:
     """A very wide kernel is linear: the first correlations are those of CCA with the ridge on the trace."""
     views = related()
-    wide = models.create("kcca", n_components=2, width=300.0, ridge=0.01).fit(views)
+    wide = create("kcca", n_components=2, width=300.0, ridge=0.01).fit(views)
     X, Y = (array - array.mean(axis=0) for array in views.values())
     C = [Z.T @ Z / 60 for Z in (X, Y)]
     L = [linalg.cholesky(c + 0.01 * np.trace(c) * np.eye(len(c)), lower=True) for c in C]
@@ -90,10 +97,10 @@ def test_linear_kernel_limit_is_cca() -> None:
 @pytest.mark.parametrize("approximation", ["nystroem", "random_features"])
 def test_approximations_come_near_the_exact_solution(approximation: str) -> None:
     train, test = related(400), related(100, seed=1)
-    exact = models.create("kcca", n_components=2).fit(train)
-    found = models.create(
-        "kcca", n_components=2, exact_up_to=100, approximation=approximation, n_features=200, seed=3
-    ).fit(train)
+    exact = create("kcca", n_components=2).fit(train)
+    found = create("kcca", n_components=2, exact_up_to=100, approximation=approximation, n_features=200, seed=3).fit(
+        train
+    )
     assert found.approximate_
     np.testing.assert_allclose(found.correlations_, exact.correlations_, atol=0.05)
     for view, array in found.transform(test).items():
@@ -106,28 +113,28 @@ def test_approximations_come_near_the_exact_solution(approximation: str) -> None
 
 def test_all_rows_as_landmarks_are_exact() -> None:
     views = related()
-    exact = models.create("kcca", n_components=3).fit(views)
-    every = models.create("kcca", n_components=3, exact_up_to=0, n_features=60).fit(views)
+    exact = create("kcca", n_components=3).fit(views)
+    every = create("kcca", n_components=3, exact_up_to=0, n_features=60).fit(views)
     np.testing.assert_allclose(every.correlations_, exact.correlations_, rtol=1e-8)
     assert every.approximate_
 
 
 def test_many_features_take_the_iterative_path(monkeypatch: pytest.MonkeyPatch) -> None:
     views = related()
-    dense = models.create("kcca", n_components=3).fit(views)
+    dense = create("kcca", n_components=3).fit(views)
     monkeypatch.setattr(linear, "DENSE", 1)
-    iterative = models.create("kcca", n_components=3).fit(views)
+    iterative = create("kcca", n_components=3).fit(views)
     np.testing.assert_allclose(iterative.correlations_, dense.correlations_, rtol=1e-8)
 
 
 def test_equal_rows_and_constant_columns_do_no_harm() -> None:
     views = related()
     twice = {view: np.vstack([array, array]) for view, array in views.items()}
-    model = models.create("kcca", n_components=3, width=1.0).fit(views)
-    doubled = models.create("kcca", n_components=3, width=1.0).fit(twice)
+    model = create("kcca", n_components=3, width=1.0).fit(views)
+    doubled = create("kcca", n_components=3, width=1.0).fit(twice)
     np.testing.assert_allclose(doubled.correlations_, model.correlations_, rtol=1e-6)
     wider = dict(views, audio=np.column_stack([views["audio"], np.full(60, 7.0)]))
-    constant = models.create("kcca", n_components=3, width=1.0).fit(wider)
+    constant = create("kcca", n_components=3, width=1.0).fit(wider)
     np.testing.assert_allclose(constant.correlations_, model.correlations_, rtol=1e-8)
 
 
@@ -135,23 +142,23 @@ def test_equal_rows_and_constant_columns_do_no_harm() -> None:
 def test_bad_settings_raise(name: str) -> None:
     views, labels = related(), np.arange(60) % 3
     with pytest.raises(ConfigError, match=f"models.{name}.n_components: 60 is more .* at most 59 .*lower n_comp"):
-        models.create(name, n_components=60).fit(views, labels)
+        create(name, n_components=60).fit(views, labels)
     with pytest.raises(ConfigError, match=r"at most 4 .*4 features"):
-        models.create(name, n_components=5, exact_up_to=10, n_features=4).fit(views, labels)
+        create(name, n_components=5, exact_up_to=10, n_features=4).fit(views, labels)
     constant = dict(views, visual=np.ones((60, 2)))
     with pytest.raises(ConfigError, match=f"models.{name}.width: half of the rows of view 'visual' are equal"):
-        models.create(name, n_components=2).fit(constant, labels)
+        create(name, n_components=2).fit(constant, labels)
     with pytest.raises(ConfigError, match=f"{name}, view 'visual': the covariance is singular"):
-        models.create(name, n_components=2, width=1.0).fit(constant, labels)
+        create(name, n_components=2, width=1.0).fit(constant, labels)
     with pytest.raises(ConfigError, match=f"models.{name}.width"):
-        models.create(name, width="mean")
+        create(name, width="mean")
     with pytest.raises(ConfigError, match=f"models.{name}.n_features: .*multiple of 2"):
-        models.create(name, n_features=33)
+        create(name, n_features=33)
 
 
 def test_width_by_number_is_the_deviation_of_the_kernel() -> None:
     views = related()
-    model = models.create("kcca", n_components=2, width=0.4).fit(views)
+    model = create("kcca", n_components=2, width=0.4).fit(views)
     assert {view: model.arrays_[f"{view}.width"].item() for view in views} == {"audio": 0.4, "visual": 0.4}
-    median = models.create("kcca", n_components=2).fit(views)
+    median = create("kcca", n_components=2).fit(views)
     assert median.arrays_["audio.width"].item() == pytest.approx(np.median(pdist(views["audio"])))

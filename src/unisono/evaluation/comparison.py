@@ -1,19 +1,15 @@
-"""Several methods on the same queries, and which of their differences are larger than chance.
+"""Several methods on the same queries, and which of their differences other items would hardly turn round.
 
 **Conventions.** All methods rank the same items in the same divisions. A query's score is the average precision of its
 ranking; where the data have no labels every item is a class of its own, and it is the reciprocal rank of the own pair.
 A method's score is the mean over queries (of equal folds: the mean over folds too), and its *chance* that of a random
 order.
 
-A difference is larger than chance when the 95 % interval of a paired bootstrap over queries leaves out zero: queries
-are drawn with replacement `N_RESAMPLES` times, the same ones for all methods, and the interval holds the middle 95 % of
-the differences of means. It says what other queries of this kind would change, in the spaces that were learned. What
-another seed or other training items would change it does not say, nor does it know that items of one group (windows of
-a song) are alike. The best method is chosen by the same queries, and nothing corrects for the number of comparisons.
-
-References
-----------
-T. Sakai: Evaluating evaluation metrics based on the bootstrap. SIGIR 2006 (paired bootstrap over queries).
+A difference is marked when its 95 % interval leaves out zero. The interval is one over items, each both a query and an
+item of the gallery (`unisono.evaluation.significance`): it says what other items of this kind would change, in the
+spaces that were learned. What another seed or other training items would change it does not say, nor does it know that
+items of one group (windows of a song) are alike. The best method is chosen by the same queries, and nothing corrects
+for the number of comparisons.
 """
 
 from __future__ import annotations
@@ -31,16 +27,11 @@ import numpy as np
 from unisono import evaluation, metrics, models
 from unisono.datasets.loading import Dataset
 from unisono.errors import DataError, UnisonoError, pass_machine
+from unisono.evaluation import significance
 from unisono.evaluation.embeddings import Space
 from unisono.io.files import replacing
 from unisono.io.text_tables import markdown, plain
 
-#: Times that queries are drawn.
-N_RESAMPLES = 2000
-#: Of the draws.
-SEED = 0
-#: Part of the differences that an interval holds.
-LEVEL = 0.95
 #: Stands for the mean over all directions.
 MEAN = "mean"
 COLUMNS = (
@@ -145,7 +136,7 @@ def run(
         The data cannot be divided, `out` cannot be written, or no method can run.
     """
     dataset = with_folds(dataset, seed=seed, n_folds=n_folds)
-    found: dict[str, dict[str, np.ndarray]] = {}
+    found: dict[str, dict[str, significance.Scores]] = {}
     skipped, notes = {}, {}
     for name, own in params.items():
         if models.method(name).supervised and dataset.labels is None:
@@ -170,7 +161,7 @@ def run(
             out.rmdir()
         reasons = "; ".join(f"{name}: {reason}" for name, reason in list(skipped.items())[:3])
         raise DataError(f"{dataset.source}: none of {len(skipped)} methods can run: {reasons}")
-    scores = compare(found, chance_scores(labels, folds))
+    scores = compare(found, chance_scores(labels, folds), folds)
     ordered = sorted(found, key=lambda name: -next(reversed(scores.values()))[name].value)
     return Comparison(
         source=dataset.source,
@@ -212,7 +203,7 @@ def with_folds(dataset: Dataset, *, seed: int = 0, n_folds: int | None = None) -
     return replace(dataset, folds=folds)
 
 
-def query_scores(embeddings: Mapping[str, Any], views: Sequence[str]) -> dict[str, np.ndarray]:
+def query_scores(embeddings: Mapping[str, Any], views: Sequence[str]) -> dict[str, significance.Scores]:
     """Score every query in every direction.
 
     Parameters
@@ -223,19 +214,16 @@ def query_scores(embeddings: Mapping[str, Any], views: Sequence[str]) -> dict[st
 
     Returns
     -------
-    dict of str to np.ndarray [shape=(n,), dtype=float64]
+    dict of str to Scores
         By direction the average precision of every row's query among the rows of its fold.
     """
-    folds, labels = embeddings["fold"], _labels(embeddings)
-    scores = {f"{query}->{target}": np.empty(len(folds)) for query, target in permutations(views, 2)}
-    for fold in np.unique(folds):
-        rows = folds == fold
-        matrices = {name: array[rows] for name, array in embeddings.items() if name.partition("@")[0] in views}
-        space = Space("", int(fold), embeddings["id"][rows], labels[rows], matrices)
-        for direction, values in scores.items():
-            query, target = space.sides(direction)
-            values[rows] = metrics.average_precisions(query, target, space.labels, space.labels)
-    return scores
+    of, labels = significance.groups(embeddings["fold"]), _labels(embeddings)
+    matrices = {name: array for name, array in embeddings.items() if name.partition("@")[0] in views}
+    space = Space("", 0, embeddings["id"], labels, matrices)
+    return {
+        direction: significance.score(*space.sides(direction), labels, of)
+        for direction in (f"{query}->{target}" for query, target in permutations(views, 2))
+    }
 
 
 def chance_scores(labels: np.ndarray, folds: np.ndarray) -> np.ndarray:
@@ -261,15 +249,18 @@ def chance_scores(labels: np.ndarray, folds: np.ndarray) -> np.ndarray:
     return expected
 
 
-def compare(scores: Mapping[str, Mapping[str, np.ndarray]], chance: np.ndarray) -> dict[str, dict[str, Score]]:
+def compare(
+    scores: Mapping[str, Mapping[str, significance.Scores]], chance: np.ndarray, folds: np.ndarray
+) -> dict[str, dict[str, Score]]:
     """Compare methods with the best one and with a random order.
 
     Parameters
     ----------
-    scores : mapping of str to mapping of str to np.ndarray [shape=(n,), dtype=float64]
-        By method, then direction, the score of every query; row i is the same item everywhere.
+    scores : mapping of str to mapping of str to Scores
+        By method, then direction; row i is the same item everywhere.
     chance : np.ndarray [shape=(n,), dtype=float64]
         Of every query.
+    folds : np.ndarray [shape=(n,), dtype=int]
 
     Returns
     -------
@@ -277,50 +268,27 @@ def compare(scores: Mapping[str, Mapping[str, np.ndarray]], chance: np.ndarray) 
         By direction, `MEAN` of them last where there are several, then by method. Of equally good methods the first
         by name is the best.
     """
-    names = sorted(scores)
-    directions = list(scores[names[0]])
-    queries = {each: np.stack([scores[name][each] for name in names], axis=1) for each in directions}
+    names, of = sorted(scores), significance.groups(folds)
+    directions = {each: [each] for each in scores[names[0]]}
     if len(directions) > 1:
-        queries[MEAN] = np.mean(list(queries.values()), axis=0)
+        directions[MEAN] = list(directions)
     found: dict[str, dict[str, Score]] = {}
-    for direction, values in queries.items():
-        with_chance = np.column_stack([values, chance])
-        means, drawn = with_chance.mean(axis=0), resampled_means(with_chance)
-        best = int(np.argmax(means[:-1]))
-
-        def difference(one: int, other: int, means: np.ndarray = means, drawn: np.ndarray = drawn) -> Difference:
-            low, high = np.quantile(drawn[:, one] - drawn[:, other], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-            return Difference(float(means[one] - means[other]), float(low), float(high))
-
+    for direction, parts in directions.items():
+        values = {name: np.mean([scores[name][each].values for each in parts], axis=0) for name in names}
+        owed = {name: np.mean([scores[name][each].influences for each in parts], axis=0) for name in names}
+        best = max(names, key=lambda name: values[name].mean())
         found[direction] = {
             name: Score(
-                value=float(means[column]),
-                chance=float(means[-1]),
-                to_best=None if column == best else difference(column, best),
-                over_chance=difference(column, len(names)),
+                value=float(values[name].mean()),
+                chance=float(chance.mean()),
+                to_best=None
+                if name == best
+                else Difference(*significance.interval(values[name] - values[best], owed[name] - owed[best], of)),
+                over_chance=Difference(*significance.interval(values[name] - chance, owed[name], of)),
             )
-            for column, name in enumerate(names)
+            for name in names
         }
     return found
-
-
-def resampled_means(values: np.ndarray) -> np.ndarray:
-    """Draw rows with replacement, `N_RESAMPLES` times, and average them.
-
-    Parameters
-    ----------
-    values : np.ndarray [shape=(n, m), dtype=float64]
-        Rows are queries; the same ones are drawn for all columns.
-
-    Returns
-    -------
-    np.ndarray [shape=(N_RESAMPLES, m), dtype=float64]
-    """
-    generator = np.random.default_rng(SEED)
-    means = np.empty((N_RESAMPLES, values.shape[1]))
-    for row in means:
-        row[:] = values[generator.integers(len(values), size=len(values))].mean(axis=0)
-    return means
 
 
 def _said_by(name: str, text: str) -> str:
@@ -407,9 +375,9 @@ def to_markdown(comparison: Comparison) -> str:
     page = ["# Comparison of methods", "", f"{_head(comparison)}.", "", table, "", _legend().replace("*", "\\*") + "."]
     page += [
         "",
-        "The interval says what other queries of this kind would change, in the spaces that were learned; it does not "
-        "say what another seed or other training items would change. The best method was chosen by the same queries, "
-        "and nothing corrects for the number of comparisons.",
+        "The interval says what other items of this kind, as queries and in the gallery, would change in the spaces "
+        "that were learned; it does not say what another seed or other training items would change. The best method "
+        "was chosen by the same queries, and nothing corrects for the number of comparisons.",
     ]
     if comparison.notes:
         page += ["", "Notes:", ""]
@@ -428,7 +396,7 @@ def _head(comparison: Comparison) -> str:
 
 
 def _legend() -> str:
-    return f"* larger than chance: the {100 * LEVEL:g} % interval of {N_RESAMPLES} draws of queries leaves out 0"
+    return f"* the {100 * significance.LEVEL:g} % interval, over queries and gallery, leaves out 0"
 
 
 def _cells(comparison: Comparison) -> list[list[str]]:
