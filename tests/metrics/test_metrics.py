@@ -221,3 +221,39 @@ def test_random_embeddings_score_chance() -> None:
     found = [metrics.mean_average_precision(*generator.standard_normal((2, 80, 16)), labels, labels) for _ in range(40)]
     deviation = np.std(found, ddof=1) / np.sqrt(len(found))
     assert abs(np.mean(found) - metrics.chance_map(labels, labels)) < 3 * deviation
+
+
+@pytest.mark.parametrize("spread", [1e-3, 1e-4, 1e-5, 1e-6])
+def test_nearly_collinear_embeddings_keep_their_ranks(spread: float) -> None:
+    generator = np.random.default_rng(0)
+    centres = generator.standard_normal((3, 16))
+    rows = centres[np.arange(240) % 3] + spread * generator.standard_normal((240, 16))
+    assert metrics.recall_at_k(rows, rows, 1) == 1
+    assert metrics.recall_at_k(rows, 3.7 * rows, 1) == 1
+    assert metrics.mean_average_precision(rows, rows, np.arange(240), np.arange(240)) == 1
+    # Twice the same item is a tie, whatever its length.
+    assert set(
+        metrics.ranks(
+            np.repeat(rows, 2, axis=0),
+            np.concatenate([rows, 1.7 * rows])[[row + half * 240 for row in range(240) for half in (0, 1)]],
+        )
+    ) == {1.5}
+
+
+def test_total_correlation_is_that_of_components_and_of_the_pairs() -> None:
+    generator = np.random.default_rng(0)
+    one = generator.standard_normal((500, 3))
+    other = np.column_stack([one[:, 0], -one[:, 1], generator.standard_normal(500)]) * (1, 5, 0.1) + 7
+    by_component, trace_norm = metrics.total_correlation(one, other)
+    expected = [np.corrcoef(one[:, k], other[:, k])[0, 1] for k in range(3)]
+    assert by_component == pytest.approx(sum(expected))
+    covariances = np.cov(np.hstack([one, other]).T)
+    roots = [np.linalg.inv(np.linalg.cholesky(covariances[part, part])) for part in (slice(0, 3), slice(3, 6))]
+    whitened = roots[0] @ covariances[:3, 3:] @ roots[1].T
+    assert trace_norm == pytest.approx(np.linalg.svd(whitened, compute_uv=False).sum())
+    # Components that are constant, or twice there, count once at most.
+    again = [np.column_stack([a, np.ones(500), a[:, 0]]).astype(np.float32) for a in (one, other)]
+    assert metrics.total_correlation(*again)[1] == pytest.approx(trace_norm, abs=1e-4)
+    assert metrics.total_correlation(np.ones((4, 2)), one[:4, :2]) == (0, 0)
+    with pytest.raises(DataError, match="expected two pairs or more"):
+        metrics.total_correlation(one, other[:, :2])
