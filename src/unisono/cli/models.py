@@ -40,4 +40,5 @@ def _models(args: argparse.Namespace) -> None:
         cls = models.method(name)
         summary = inspect.getdoc(cls) or ""
         defaults = " ".join(f"{key}={value}" for key, value in models.check_params(name, {}).items())
-        print(f"{name:12s} {summary.splitlines()[0]}" + (f" [{defaults}]" if defaults else ""))
+        columns = " Standardises columns." if cls.standardises else ""
+        print(f"{name:12s} {summary.splitlines()[0]}{columns}" + (f" [{defaults}]" if defaults else ""))

@@ -17,6 +17,8 @@ class Identity(Aligner):
     """
 
     trained = False
+    # They may be of a method that does.
+    correlates = True
 
     def _fit(self, views: Views, labels: Labels, lengths: Lengths, checkpoint: Path | None) -> None:
         if len(set(self.widths_.values())) > 1:
