@@ -518,7 +518,7 @@ def test_stage_runs_the_experiments_of_params_yaml_and_takes_kept_fits_again(
     run_stage(monkeypatch, data)
     assert "experiment 2 of 2: " in capsys.readouterr().out
     content = metrics_of("tiny")
-    assert content["params"] == {"n_components": 4, "ridge": load_models()["gcca"]["ridge"]}
+    assert content["params"] == {"n_components": 4, "ridge": load_models()["gcca"]["ridge"], "standardise": "none"}
     assert content["n_seeds"] == 2
     assert set(json.loads(Path("times/tiny.json").read_text())) == {"fit_s", "transform_s", "measure_s", "wall_s"}
     before = contents(Path("out"))
