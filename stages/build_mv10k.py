@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from unisono import errors
@@ -18,7 +19,7 @@ def main() -> None:
     args = parser.parse_args()
     params, compute = Mv10k.load(), Compute.load()
     if params.chosen.unwatched:
-        print(f"note: {params.chosen.unwatched}")
+        print(f"note: {params.chosen.unwatched}", file=sys.stderr)
     from unisono.datasets.mv10k import build, tagged
 
     build.build(params, compute, out=args.out, table=args.shards)

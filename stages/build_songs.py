@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from unisono import errors
@@ -17,7 +18,7 @@ def main() -> None:
     args = parser.parse_args()
     params = Mtm.load()
     if params.chosen.unwatched:
-        print(f"note: {params.chosen.unwatched}")
+        print(f"note: {params.chosen.unwatched}", file=sys.stderr)
     from unisono.datasets.mtm import build
 
     facts = build.build(params, out=args.out, skipped=args.skipped, summary=args.summary)

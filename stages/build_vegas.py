@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from unisono import errors
@@ -20,7 +21,7 @@ def main() -> None:
     args = parser.parse_args()
     params, compute = Vegas.load(), Compute.load()
     if params.chosen.unwatched:
-        print(f"note: {params.chosen.unwatched}")
+        print(f"note: {params.chosen.unwatched}", file=sys.stderr)
     from unisono.datasets.vegas import build as clips
 
     facts = clips.build(

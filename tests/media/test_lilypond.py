@@ -175,7 +175,7 @@ SCRIPTS = {
 
 
 @needs_lilypond
-@pytest.mark.parametrize("installed", [True, False], ids=["installed fonts", "no fonts"])
+@pytest.mark.parametrize("installed", [True], ids=["installed fonts"])
 def test_lyrics_are_ink_or_their_script_and_package_are_named(
     notes: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: bool
 ) -> None:
