@@ -176,7 +176,10 @@ def test_labels_that_are_missing_are_refused() -> None:
 
 @pytest.mark.parametrize(
     ("name", "limit"),
-    [("dcca", "10 outputs .* widen the last of models.dcca.layers"), ("lstm_c_cca", "widen models.lstm_c_cca.outputs")],
+    [
+        ("dcca", "at most 10 .* the last of models.dcca.layers"),
+        ("lstm_c_cca", "widen models.lstm_c_cca.outputs"),
+    ],
 )
 def test_more_components_than_outputs_name_the_outputs(name: str, limit: str) -> None:
     views, labels = two_views(200)

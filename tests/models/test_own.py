@@ -69,7 +69,7 @@ def test_a_dotted_name_makes_a_method(folder: Path, name: str) -> None:
     model = models.create(name, n_components=3).fit(VIEWS)
     assert model.transform(VIEWS)["a"].shape == (20, 3)
     assert model.name == f"{name.partition(':')[0]}:Own"
-    assert models.check_params(name, {}) == {"n_components": 2}
+    assert models.check_params(name, {}) == {"standardise": "none", "n_components": 2}
     with pytest.raises(ConfigError, match=r"own.*\.n_component: unknown parameter; did you mean 'n_components'"):
         models.create(name, n_component=3)
 
@@ -155,7 +155,7 @@ def test_evaluate_runs_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     command = ["evaluate", "features.parquet", "--model", "own_package.own", "--param", "n_components=3"]
     cli.main([*command, "--out", "out"])
     found = json.loads((folder / "out" / "metrics.json").read_text())
-    assert (found["model"], found["params"]) == ("own_package.own", {"n_components": 3})
+    assert (found["model"], found["params"]) == ("own_package.own", {"standardise": "columns", "n_components": 3})
     assert models.load(folder / "out" / "model").name == "own_package.own:Own"
 
 
@@ -180,5 +180,5 @@ def test_hyper_parameters_of_several_methods_may_have_dotted_names(folder: Path)
     from unisono.cli.evaluate import _params_of
 
     names = ["own_package.own", "own_package.plain:Own"]
-    found = _params_of(names, {"own_package.own.n_components": 3})
-    assert found == {names[0]: {"n_components": 3}, names[1]: {"n_components": 2}}
+    found = _params_of(names, {"own_package.own.n_components": 3}, standardise="none")
+    assert {name: own["n_components"] for name, own in found.items()} == {names[0]: 3, names[1]: 2}
