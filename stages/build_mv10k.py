@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from unisono import errors
@@ -18,12 +17,12 @@ def main() -> None:
     parser.add_argument("--shards", type=Path, required=True, help="CSV of what was read, accepted and rejected")
     args = parser.parse_args()
     params, compute = Mv10k.load(), Compute.load()
-    if params.chosen.unwatched:
-        print(f"note: {params.chosen.unwatched}", file=sys.stderr)
     from unisono.datasets.mv10k import build, tagged
 
     build.build(params, compute, out=args.out, table=args.shards)
     tagged.build(params, compute, videos=args.out, out=args.tagged)
+    if params.chosen.unwatched:
+        print(f"note: {params.chosen.unwatched}")
 
 
 if __name__ == "__main__":

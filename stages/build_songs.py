@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from unisono import errors
@@ -17,12 +16,12 @@ def main() -> None:
     parser.add_argument("--summary", type=Path, required=True, help="JSON of counts and licences")
     args = parser.parse_args()
     params = Mtm.load()
-    if params.chosen.unwatched:
-        print(f"note: {params.chosen.unwatched}", file=sys.stderr)
     from unisono.datasets.mtm import build
 
     facts = build.build(params, out=args.out, skipped=args.skipped, summary=args.summary)
     print(f"{facts['n_samples']} samples of {facts['n_songs']} songs")
+    if params.chosen.unwatched:
+        print(f"note: {params.chosen.unwatched}")
 
 
 if __name__ == "__main__":

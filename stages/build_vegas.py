@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from unisono import errors
@@ -20,8 +19,6 @@ def main() -> None:
     parser.add_argument("--status", type=Path, required=True, help="CSV of what became of every YouTube video")
     args = parser.parse_args()
     params, compute = Vegas.load(), Compute.load()
-    if params.chosen.unwatched:
-        print(f"note: {params.chosen.unwatched}", file=sys.stderr)
     from unisono.datasets.vegas import build as clips
 
     facts = clips.build(
@@ -34,6 +31,8 @@ def main() -> None:
         status=args.status,
     )
     print(f"{facts['n_clips']} clips of {len(facts['classes'])} classes; {facts['n_skipped']} left out")
+    if params.chosen.unwatched:
+        print(f"note: {params.chosen.unwatched}")
 
 
 if __name__ == "__main__":

@@ -198,3 +198,19 @@ def test_what_yaml_has_for_convenience_stays(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
     found = read_yaml(tmp_path / "params.yaml")
     assert found == {"a": {"b": 1, "c": 0}, "d": {"b": 1, "c": 31}, "e": -1500.0, "f": 0, "g": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        ({"model": "kcca", "ridge": "much"}, r"models\.kcca\.ridge: .*number"),
+        ({"model": "kcca", "width": [1]}, r"models\.kcca\.width: "),
+        ({"model": "tnn", "layers": {"other": [3, 0]}}, r"models\.tnn\.layers\.other\.1: .*greater than or equal to 1"),
+    ],
+)
+def test_a_message_names_the_key_and_no_branch_of_its_type(raw: dict[str, object], words: str) -> None:
+    from unisono import models
+
+    name = str(raw.pop("model"))
+    with pytest.raises(ConfigError, match=f"^{words}"):
+        models.check_params(name, raw)

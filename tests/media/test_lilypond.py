@@ -175,7 +175,7 @@ SCRIPTS = {
 
 
 @needs_lilypond
-@pytest.mark.parametrize("installed", [True], ids=["installed fonts"])
+@pytest.mark.parametrize("installed", [True, False], ids=["installed fonts", "no fonts"])
 def test_lyrics_are_ink_or_their_script_and_package_are_named(
     notes: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: bool
 ) -> None:
@@ -187,7 +187,7 @@ def test_lyrics_are_ink_or_their_script_and_package_are_named(
     words = [notation.score(notes, syllables=["la", text, "la", "la"], word_index=range(4)) for text in texts.values()]
     bare, latin, *results = engrave([notation.score(notes), words[-2], *words])
     staff = Image.open(io.BytesIO(bare.picture)).height
-    assert latin.reason == "" if installed else "letters of Latin (U+0061" in latin.reason
+    assert latin.reason == "" if installed else "letters of Latin (U+0047" in latin.reason
     pages = engrave(
         [notation.score(notes, syllables=["", text, "", ""], word_index=range(4)) for text in texts.values()]
     )

@@ -178,7 +178,7 @@ def test_generator_comes_to_propose_what_is_rewarded(monkeypatch: pytest.MonkeyP
 
 def test_nearest_pairs_equal_brute_force(monkeypatch: pytest.MonkeyPatch) -> None:
     pair = {view: three_views(70)[view] for view in ("audio", "sheet")}
-    embedded = models.create("cca", n_components=7, ridge=0.1, scale="none", standardise="none").fit(pair).transform(pair)
+    embedded = models.create("cca", n_components=7, ridge=0.1, scale="none").fit(pair).transform(pair)
     places = (embedded["audio"] + embedded["sheet"]) / 2
     places /= np.linalg.norm(places, axis=1, keepdims=True)
     expected = np.argsort(-places @ places.T, axis=1)[:, :5]

@@ -181,4 +181,4 @@ def test_hyper_parameters_of_several_methods_may_have_dotted_names(folder: Path)
 
     names = ["own_package.own", "own_package.plain:Own"]
     found = _params_of(names, {"own_package.own.n_components": 3}, standardise="none")
-    assert {name: each["n_components"] for name, each in found.items()} == {names[0]: 3, names[1]: 2}
+    assert {name: own["n_components"] for name, own in found.items()} == {names[0]: 3, names[1]: 2}

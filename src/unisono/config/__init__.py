@@ -15,7 +15,7 @@ import math
 import re
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -67,7 +67,7 @@ def validate(model: type[pydantic.BaseModel], raw: Any, *, where: str) -> Any:
         return model.model_validate(raw)
     except pydantic.ValidationError as error:
         first = error.errors()[0]
-        path = [str(part) for part in first["loc"] if not str(part).startswith(("function-", "tagged-"))]
+        path = _keys(raw, first["loc"])
         key = ".".join([where, *path])
         if first["type"] == "extra_forbidden":
             legal = _legal_keys(model, [str(part) for part in first["loc"][:-1]])
@@ -75,6 +75,19 @@ def validate(model: type[pydantic.BaseModel], raw: Any, *, where: str) -> Any:
         if first["type"] == "missing":
             raise ConfigError(f"{key}: missing parameter; add it to {PARAMS_FILE}") from None
         raise ConfigError(f"{key}: {first['msg']} (got {first['input']!r})") from None
+
+
+def _keys(raw: Any, loc: Sequence[int | str]) -> list[str]:
+    """Drop from a place that pydantic names what is no key of `raw`: branches of unions, functions, tags."""
+    path = []
+    for part in loc:
+        inside = (isinstance(raw, Mapping) and part in raw) or (isinstance(raw, list) and isinstance(part, int))
+        if inside:
+            raw = raw[part]
+        # A key that is missing is the last one, and in no mapping.
+        if inside or (part == loc[-1] and isinstance(raw, Mapping)):
+            path.append(str(part))
+    return path
 
 
 def _models_in(annotation: Any) -> list[type[pydantic.BaseModel]]:

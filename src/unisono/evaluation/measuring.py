@@ -71,7 +71,6 @@ def chance(pool: int, labels: np.ndarray | None) -> dict[str, float]:
     for k in CUTOFFS:
         values[f"recall_at_{k}"] = metrics.chance_recall(k, pool)
     values["median_rank"] = values["mean_rank"] = metrics.chance_rank(pool)
-    values["total_correlation"] = 0.0
     return values
 
 

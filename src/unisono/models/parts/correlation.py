@@ -425,8 +425,8 @@ class DeepCorrelation(CanonicalAligner):
         narrowest = min(widths, key=lambda view: widths[view])
         if self.n_components > widths[narrowest]:
             raise ConfigError(
-                f"models.{self.name}.n_components: {self.n_components} is more than the {widths[narrowest]} outputs of "
-                f"the network of view {narrowest!r}; lower n_components, or widen {self._outputs_key}"
+                f"models.{self.name}.n_components: {self.n_components} is more than the networks have outputs: "
+                f"at most {widths[narrowest]} (of view {narrowest!r}); lower n_components, or widen {self._outputs_key}"
             )
         check_components(
             self.name, self.n_components, {view: np.empty((n_items, width)) for view, width in widths.items()}
