@@ -64,8 +64,19 @@ def settings(name: str) -> dict[str, Any]:
     return chosen | LEARNING.get(name, {})
 
 
+#: Methods whose trainings take half a minute or more.
+LONG = ("agah", "baseline_gan", "darlearning", "lstm_c_cca", "ugach")
+
+
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", [name for name in models.available() if models.method(name).trained])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name in LONG else [])
+        for name in models.available()
+        if models.method(name).trained
+    ],
+)
 def test_shuffled_training_falls_to_chance(name: str) -> None:
     labels = make_data(0)[1][N_TRAIN:]
     chance = metrics.chance_map(labels, labels)
