@@ -28,7 +28,8 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.pipeline.tiny import Clone, make_tiny, write_songs
+from tests.pipeline.tiny import Clone
+from tests.pipeline.tiny import finished as run_once
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 TARGETS = ("dvc", "stage", "worker", "group")
@@ -201,11 +202,7 @@ def main() -> int:
         work = Path(name)
         finished = args.finished or work / "finished"
         if not finished.exists():
-            finished.mkdir(parents=True)
-            copy = Clone(finished)
-            write_songs(finished / "data/raw/mtm", 12)
-            copy.edit(make_tiny)
-            copy.repro()
+            run_once(finished)
         expected = {}
         for edit in EDITS:
             project = Project(finished, work / edit.__name__)

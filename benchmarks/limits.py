@@ -27,7 +27,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.pipeline.tiny import Clone, make_tiny, write_songs
+from tests.pipeline.tiny import finished as run_once
 from unisono.planning import dag
 from unisono.store.tracked import digest
 
@@ -144,11 +144,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="limits-") as name:
         finished = args.finished or Path(name) / "finished"
         if not finished.exists():
-            finished.mkdir(parents=True)
-            copy = Clone(finished)
-            write_songs(finished / "data/raw/mtm", 12)
-            copy.edit(make_tiny)
-            copy.repro()
+            run_once(finished)
         for stage, (command, outs) in commands(finished).items():
             if args.stages and stage.partition("@")[0] not in args.stages:
                 continue

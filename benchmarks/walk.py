@@ -30,7 +30,7 @@ import pyarrow.parquet as pq
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.pipeline.tiny import ROOT, Clone, make_tiny, write_songs
+from tests.pipeline.tiny import ROOT, Clone, finished
 
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 #: Languages of blocks that are no commands; Python and YAML are run by tests/docs.
@@ -131,11 +131,7 @@ def perturb(shard: Path) -> None:
 
 def elsewhere(folder: Path) -> None:
     """Run the small pipeline and commit what it made, as its authors did."""
-    folder.mkdir(parents=True)
-    copy = Clone(folder)
-    write_songs(folder / "data/raw/mtm", 12)
-    copy.edit(make_tiny)
-    copy.repro()
+    copy = finished(folder)
     for words in (("add", "--all"), ("add", "--force", "data/raw/mtm"), ("commit", "--quiet", "-m", "As committed")):
         done = copy.run("git", "-c", "user.name=a", "-c", "user.email=a@b.c", *words)
         assert done.returncode == 0, done.stderr

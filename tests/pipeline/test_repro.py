@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.pipeline.tiny import EXPERIMENTS, Clone, forget, make_tiny, write_songs
+from tests.pipeline.tiny import EXPERIMENTS, Clone, finished, forget
 
 pytestmark = pytest.mark.pipeline
 
@@ -22,11 +22,7 @@ pytestmark = pytest.mark.pipeline
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """A copy whose pipeline has run once."""
-    copy = Clone(tmp_path_factory.mktemp("clone"))
-    write_songs(copy.folder / "data/raw/mtm", 12)
-    copy.edit(make_tiny)
-    assert "build_songs" in copy.repro()
-    return copy
+    return finished(tmp_path_factory.mktemp("clone"))
 
 
 def test_the_pipeline_makes_every_declared_output(clone: Clone) -> None:

@@ -151,3 +151,13 @@ def make_tiny(params: dict[str, Any]) -> None:
     params["experiments"] = {key: params["experiments"][key] for key in EXPERIMENTS}
     for experiment in params["experiments"].values():
         experiment["seeds"] = 2 if experiment["dataset"] == "mtm" else 1
+
+
+def finished(folder: Path) -> Clone:
+    """Run the whole pipeline on tiny data in a folder that is empty or not there yet."""
+    folder.mkdir(parents=True, exist_ok=True)
+    copy = Clone(folder)
+    write_songs(folder / "data/raw/mtm", 12)
+    copy.edit(make_tiny)
+    assert "build_songs" in copy.repro()
+    return copy

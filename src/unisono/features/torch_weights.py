@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     import torch
 
 
-class Extractor:
+class Extractor(abc.ABC):
     """A network with its weights, applied a batch at a time; a network's own class says how to a batch.
 
     Parameters
@@ -32,9 +33,9 @@ class Extractor:
     def __init__(self, network: Any, *, batch_size: int = 4) -> None:
         self.network, self.batch_size = network, batch_size
 
+    @abc.abstractmethod
     def features(self, batch: torch.Tensor) -> torch.Tensor:
         """Apply the network: (n, ...) as `embed` takes them to (n, dimensions)."""
-        raise NotImplementedError
 
     def embed(self, rows: np.ndarray) -> np.ndarray:
         """Embed rows, each on its own.
