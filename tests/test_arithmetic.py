@@ -88,6 +88,22 @@ def test_pins_change_bytes(folder):
 
 
 @pinned_here
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two cores")
+def test_the_number_of_threads_outside_changes_no_bytes(folder):
+    """Another machine has other cores. The control: with all pins but this one, two threads differ from one."""
+    code = (
+        "from unisono import arithmetic\n{}arithmetic.pin()\nimport hashlib, numpy\n"
+        "x = numpy.random.default_rng(0).standard_normal((885, 2048)).astype('f')\n"
+        "found = hashlib.sha256(numpy.linalg.svd(x, full_matrices=False)[2].tobytes()).hexdigest()"
+    )
+    without = "arithmetic.PINS.pop('OPENBLAS_NUM_THREADS')\n"
+    one, two = (python(code.format(""), folder(), OMP_NUM_THREADS=n) for n in ("1", "2"))
+    assert one == two
+    one, two = (python(code.format(without), folder(), OMP_NUM_THREADS=n) for n in ("1", "2"))
+    assert one != two
+
+
+@pinned_here
 @pytest.mark.parametrize(("reproducible", "expected"), [(True, "AVX2"), (False, "SSE4_2")])
 def test_a_value_from_outside_counts_only_without_the_switch(folder, reproducible, expected):
     code = "import stages, os\nfound = os.environ['MKL_CBWR']"
@@ -143,6 +159,8 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("reproducible", [True, False])
 def test_workers_have_what_their_parent_has(folder, reproducible):
     first, second, parent = python(WORKERS, folder(reproducible=reproducible))
+    # Threads are fixed in workers, whatever the pins.
+    assert first.pop("pins") == second.pop("pins") == {"OPENBLAS_NUM_THREADS": "1"} | parent.pop("pins")
     assert first == second == parent
     assert (first["openblas"]["numpy.libs"] == "Haswell") == (reproducible or not DIFFERS)
 

@@ -33,6 +33,8 @@ PINS = {
     "TF_ENABLE_ONEDNN_OPTS": "0",
     # The BLAS and LAPACK of numpy and of scipy (which scikit-learn and gensim use).
     "OPENBLAS_CORETYPE": "Haswell",
+    # Its sums are divided among threads: with another number of cores a decomposition has other bytes.
+    "OPENBLAS_NUM_THREADS": "1",
 }
 #: The variable of numpy's own kernels (exponentials, sums, sorting) and what it disables, by numpy's version.
 NUMPY_VARIABLE = "NPY_DISABLE_CPU_FEATURES"
