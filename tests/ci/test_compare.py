@@ -202,7 +202,7 @@ def test_every_claim_of_the_project_is_required(run: Path) -> None:
         (drop_setting, "vegas_cca_components/components=50/audio->visual/map: missing"),
         (
             lambda folder: edit(
-                folder, "mtm_cca", lambda value, direction: 0.02 if "lyrics" not in direction else value
+                folder, "mtm_cca", lambda value, direction: 0.005 if "lyrics" not in direction else value
             ),
             "mtm CCA audio-sheet > audio-lyrics: required, and",
         ),
