@@ -66,7 +66,6 @@ def test_no_key_reaches_the_shell(stage: str, key: str, tmp_path: Path) -> None:
     params["mtm"]["engravings"][key] = {"engrave_lyrics": True}
     params["vegas"]["features"]["sets"][key] = "inception"
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
-    path = os.environ["PATH"]
     done = subprocess.run(  # noqa: S602
         interpolating()[stage].replace("${key}", key).replace("${item}", "inception"),
         shell=True,

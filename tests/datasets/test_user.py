@@ -97,7 +97,8 @@ def test_split_and_fold_columns(tmp_path: Path) -> None:
         ({"id": ["x"] * 8}, "id 'x' occurs twice, in rows 0 and 1"),
         ({"id": [None, *"abcdefg"]}, "id: row 0 is empty"),
         ({"id": [0.5 * i for i in range(8)]}, "id: expected strings or integers, got double"),
-        ({"b": None}, "at least two views .* are needed, got a$"),
+        ({"b": None}, "at least two views .* are needed, got a; tokens holds list<.*int64>, no lists of floats$"),
+        ({"label": [[1.0, 0.0]] * 8}, "label: expected strings or integers, got list<.*double>"),
         ({"a": [[1.0, np.nan]] * 8}, "a: row 0 holds NaN or infinity"),
         ({"a": [[1.0]] * 7 + [[np.inf]]}, "a: row 7 holds NaN or infinity"),
         ({"a": [[1.0, 2.0]] * 7 + [[1.0]]}, "a: row 7 is 1 wide, row 0 2; all rows need one width"),
@@ -117,6 +118,40 @@ def test_split_and_fold_columns(tmp_path: Path) -> None:
 def test_bad_files_raise(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(DataError, match=message):
         load_features(written(tmp_path, **changes))
+
+
+def test_columns_that_were_passed_over_are_named(tmp_path: Path) -> None:
+    # A vector as Spark's ML stores it.
+    spark = pa.struct([("type", pa.int8()), ("size", pa.int32()), ("values", pa.list_(pa.float64()))])
+    rows = pa.array([{"type": 1, "size": None, "values": [1.0, 2.0]}] * 8, spark)
+    with pytest.raises(DataError, match=r"got none; a holds struct<.*>, no lists of floats; b holds list<.*uint8>"):
+        load_features(written(tmp_path, a=rows, b=pa.array([[1, 2]] * 8, pa.list_(pa.uint8()))))
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "features.parquet"
+    vectors = pa.array([[1.0, 2.0]] * 4, pa.list_(pa.float32(), 2))
+    columns = [pa.array(["a", "b", "c", "d"]), vectors, vectors, vectors]
+    pq.write_table(pa.Table.from_arrays(columns, names=["id", "audio", "sheet", "audio"]), path)
+    with pytest.raises(DataError, match="two columns are called 'audio'; rename one"):
+        load_features(path)
+
+
+def test_a_folder_divided_by_label(tmp_path: Path) -> None:
+    for label in ("cat", "dog a"):
+        folder = tmp_path / "t" / f"label={label.replace(' ', '%20')}"
+        folder.mkdir(parents=True)
+        own = table(label=None, id=[f"{label}{i}" for i in range(8)])
+        pq.write_table(pa.table(own), folder / "train-00000-of-00001.parquet")
+    (tmp_path / "t" / "_SUCCESS").touch()
+    (tmp_path / "t" / ".hidden.parquet").write_bytes(b"no table")
+    data = load_features(tmp_path / "t")
+    assert data.labels is not None
+    assert data.labels.tolist() == ["cat"] * 8 + ["dog a"] * 8
+    assert data.views["a"].shape == (16, 3)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=r"empty: holds no \*\.parquet"):
+        load_features(tmp_path / "empty")
 
 
 def test_bad_views_raise(tmp_path: Path) -> None:

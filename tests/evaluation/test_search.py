@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import random
 import shutil
 import subprocess
 import sys
@@ -303,6 +304,28 @@ def test_lyrics_are_divided_by_hyphens_of_any_kind(text: str, syllables: list[st
     assert reading.syllables_of("Herr\u2014mein Gott")[2] == [0, 1, 2]
 
 
+@pytest.mark.parametrize("kind", ["wav", "aiff", "au", "w64", "rf64", "ogg", "mp3", "flac", "voc"])
+def test_a_sound_that_was_cut_off_is_refused(tmp_path: Path, kind: str) -> None:
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 441_000).astype(np.float32)
+    path = tmp_path / f"q.{kind}"
+    soundfile.write(path, noise, 44_100, format=kind.upper())
+    assert reading.read_sound(path, longest_s=20)[2] == pytest.approx(10, abs=0.1)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 5])
+    with pytest.raises(DataError, match=rf"q\.{kind}: (truncated.* s are left|not a readable sound file, or damaged)"):
+        reading.read_sound(path, longest_s=20)
+
+
+@pytest.mark.parametrize("length", [b"\xff\xff\xff\xff", b"\xff\xff\xff\x7f"])
+def test_a_wave_from_a_pipe_that_knew_no_length_is_read(tmp_path: Path, length: bytes) -> None:
+    path = wav(tmp_path / "q.wav", 2.0)
+    data = bytearray(path.read_bytes())
+    at = data.index(b"data") + 4
+    data[4:8] = data[at : at + 4] = length
+    path.write_bytes(data)
+    assert reading.read_sound(path, longest_s=20)[2] == pytest.approx(2, abs=0.01)
+
+
 def test_midi_of_every_container_and_programme(tmp_path: Path) -> None:
     import mido
 
@@ -322,6 +345,34 @@ def test_midi_of_every_container_and_programme(tmp_path: Path) -> None:
     path.write_bytes(data[:12] + bytes([0xE7, 40]) + data[14:])
     with pytest.raises(DataError, match=r"q\.mid: timed in SMPTE frames"):
         reading.read_midi(path, grid=0.125)
+
+
+@pytest.mark.parametrize("key", [b"\x0b\0", b"\xf4\x01", b"\0\x09", b"\x80\xff"])
+def test_a_midi_file_in_a_key_that_there_is_not_is_read(tmp_path: Path, key: bytes) -> None:
+    notes = b"".join(bytes([0, 0x90, pitch, 64, 96, 0x80, pitch, 0]) for pitch in range(60, 84))
+    # A delta time of 255 ticks and a running status look like a key signature and are none.
+    notes += bytes([0x81, 0x7F, 0x90, 0x59, 2])
+    track = b"\0\xff\x59\x02" + key + notes + b"\0\xff\x2f\0"
+    header = b"MThd\0\0\0\x06\0\0\0\x01\0\x60"
+    path = tmp_path / "q.mid"
+    path.write_bytes(header + b"MTrk" + len(track).to_bytes(4, "big") + track)
+    assert reading.read_midi(path, grid=0.125)[:, 0].tolist() == list(range(60, 80))
+
+
+def test_a_damaged_midi_file_is_read_or_one_line(tmp_path: Path) -> None:
+    notes = np.column_stack([np.arange(60, 84), np.ones(24), np.zeros(24)])
+    good = midi.encode(notes, seconds_per_beat=0.5, program=0, velocity=100)
+    draw, path, refused = random.Random(0), tmp_path / "q.mid", 0
+    for _ in range(200):
+        bad = bytearray(good)
+        for _ in range(draw.randint(1, 4)):
+            bad[draw.randrange(len(bad))] = draw.choice((0, 1, 0x59, 0x7F, 0x80, 0xC0, 0xF0, 0xFF))
+        path.write_bytes(bad)
+        try:
+            reading.read_midi(path, grid=0.125)
+        except DataError:
+            refused += 1
+    assert refused
 
 
 def test_a_sound_becomes_a_clip_that_says_the_same() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -35,11 +37,12 @@ def body(
     length: int | None = None,
     chunked: bool = False,
     shift: int = 0,
+    slow_s: float = 0.0,
 ) -> Answer:
     """Answer with data.
 
     `cut` closes the connection after so many bytes, `length` is what Content-Length claims, `chunked` sends without
-    one, `ranges=False` ignores Range, `shift` answers a range from the wrong place.
+    one, `ranges=False` ignores Range, `shift` answers a range from the wrong place, `slow_s` waits so long before every byte.
     """
 
     def answer(request: BaseHTTPRequestHandler) -> None:
@@ -65,7 +68,10 @@ def body(
             request.wfile.write(b"%x\r\n%s\r\n" % (len(sent), sent) if sent else b"")
             request.wfile.write(b"0\r\n\r\n" if cut is None else b"")
         else:
-            request.wfile.write(sent)
+            with contextlib.suppress(OSError):  # the other side may have hung up
+                for piece in (sent[i : i + 1] for i in range(len(sent))) if slow_s else (sent,):
+                    time.sleep(slow_s)
+                    request.wfile.write(piece)
 
     return answer
 

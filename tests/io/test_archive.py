@@ -264,3 +264,15 @@ def test_a_zip_with_a_password(tmp_path: Path) -> None:
 def test_names_that_are_not_utf8(tmp_path: Path) -> None:
     path = make_tar(tmp_path / "x.tar", {"caf\udce9.xml": b"1"})
     assert list(archive.members(path)) == [("caf\ufffd.xml", b"1")]
+
+
+def test_what_follows_the_end_of_a_tar_may_not_be_a_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "SPARE_BYTES", 2**20)
+    good = make_tar(tmp_path / "x.tar", {"a": b"1"}).read_bytes()
+    path = tmp_path / "x.tar.gz"
+    for bomb in (good + bytes(2**25), make_tar(tmp_path / "y.tar", {"a": b"1", "b": bytes(2**25)}).read_bytes()):
+        path.write_bytes(gzip.compress(bomb))
+        with pytest.raises(DataError, match=r"x.tar.gz: .* bytes of it become .*; do not trust this source"):
+            list(archive.members(path, only=lambda name: name == "a"))
+    noise = np.random.default_rng(0).bytes(2**22)
+    assert list(archive.members(make_tar(path, {"a": noise, "b": noise}))) == [("a", noise), ("b", noise)]

@@ -279,6 +279,31 @@ def test_a_stream_notices_another_version(server) -> None:
             read(url)
 
 
+@pytest.mark.parametrize("chunked", [True, False])
+def test_more_than_a_file_can_be_is_given_up(server, destination: Path, chunked: bool) -> None:
+    url = server.add("/f", server.body(DATA, chunked=chunked))
+    with pytest.raises(DownloadError, match=r"/f: [45],[0-9]{3} bytes or more, at most 4,000 are expected"):
+        download.fetch(url, destination, max_bytes=4000)
+    assert list(destination.parent.glob("*")) == []
+
+
+def test_a_stream_without_an_end_is_given_up(server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "MAX_BYTES", 4000)
+    url = server.add("/f", server.body(DATA, chunked=True))
+    with pytest.raises(DownloadError, match="at most 4,000 are expected"):
+        read(url)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_server_that_sends_a_byte_now_and_then_is_given_up(
+    server, destination: Path, monkeypatch: pytest.MonkeyPatch, stream: bool
+) -> None:
+    monkeypatch.setattr(download, "SLOW_S", 0.2)
+    url = server.add("/f", server.body(DATA, slow_s=0.03))
+    with pytest.raises(DownloadError, match=r"the server sent \d+ bytes in \d s \(3 attempts\)"):
+        read(url) if stream else download.fetch(url, destination)
+
+
 def test_a_stream_gives_up_on_a_dead_server(server) -> None:
     url = server.add("/f", server.body(DATA, cut=1000), server.status(500))
     with pytest.raises(DownloadError, match=r"500 .*\(3 attempts\)"):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import struct
+import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -100,6 +104,56 @@ def test_reads_a_stream_that_returns_little_at_a_time(shard: Path) -> None:
             return super().read(min(size or 0, 100))
 
     assert list(tfrecord.records(Slow(shard.read_bytes()), name="slow")) == list(tfrecord.read(shard))
+
+
+@pytest.mark.parametrize(
+    "compress", [gzip.compress, zlib.compress, lambda data: gzip.compress(data[:5000]) + gzip.compress(data[5000:])]
+)
+def test_compressed_files_are_read_as_they_are(shard: Path, compress: Callable[[bytes], bytes]) -> None:
+    expected = list(tfrecord.read(shard))
+    packed = compress(shard.read_bytes())
+    shard.write_bytes(packed)
+    assert list(tfrecord.read(shard)) == expected
+    shard.write_bytes(packed[:-9])
+    with pytest.raises(DataError, match="truncated"):
+        list(tfrecord.read(shard))
+    shard.write_bytes(packed[:40] + bytes(40) + packed[80:])
+    with pytest.raises(DataError, match="damaged"):
+        list(tfrecord.read(shard))
+
+
+def test_tensorflow_s_own_compression(tmp_path: Path) -> None:
+    tf = pytest.importorskip("tensorflow")
+    for kind in ("GZIP", "ZLIB"):
+        path = tmp_path / f"{kind}.tfrecord"
+        with tf.io.TFRecordWriter(str(path), tf.io.TFRecordOptions(compression_type=kind)) as writer:
+            writer.write(b"first")
+            writer.write(b"")
+            writer.write(b"third" * 100_000)
+        assert list(tfrecord.read(path)) == [b"first", b"", b"third" * 100_000]
+
+
+@pytest.mark.parametrize(
+    ("labels", "kind"), [({"float_list": [1.0, 2.0]}, "floats"), ({"bytes_list": [b"14"]}, "bytes")]
+)
+def test_labels_of_another_type_are_named(labels: dict[str, list[Any]], kind: str) -> None:
+    tf = pytest.importorskip("tensorflow")
+    message = tf.train.SequenceExample()
+    message.context.feature["id"].bytes_list.value.append(b"v")
+    for name, values in labels.items():
+        getattr(message.context.feature["labels"], name).value.extend(values)
+    with pytest.raises(DataError, match=f"'labels' holds {kind}, expected whole numbers"):
+        parse(message.SerializeToString())
+
+
+def test_frames_of_numbers_are_named() -> None:
+    tf = pytest.importorskip("tensorflow")
+    message = tf.train.SequenceExample()
+    message.context.feature["id"].bytes_list.value.append(b"v")
+    message.context.feature["labels"].int64_list.value.append(14)
+    message.feature_lists.feature_list["rgb"].feature.add().float_list.value.extend([0.5] * 1024)
+    with pytest.raises(DataError, match="frame 0 of 'rgb' holds floats, expected 1024 bytes"):
+        parse(message.SerializeToString()).frames("rgb", 1024)
 
 
 def test_truncation_anywhere_is_found(shard: Path) -> None:

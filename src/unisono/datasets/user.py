@@ -1,4 +1,4 @@
-"""A user's own features: one Parquet file."""
+"""A user's own features: a Parquet file, or a folder of them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from unisono.config import nearest
 from unisono.config.keys import check_views
@@ -16,6 +17,8 @@ from unisono.io import parquet
 #: First bytes of every Parquet file.
 _MAGIC = b"PAR1"
 _SPLITS = ("train", "validation", "test")
+#: Columns that are no views.
+_SPECIAL = ("id", "label", "split", "fold")
 
 
 def load_features(path: Path, *, views: Sequence[str] | None = None) -> Dataset:
@@ -24,7 +27,8 @@ def load_features(path: Path, *, views: Sequence[str] | None = None) -> Dataset:
     Parameters
     ----------
     path : Path
-        Parquet file with ``id`` (string), optional ``label`` (string or integer), optional ``split``
+        Parquet file, or folder of them (see `unisono.io.parquet.given`), with ``id`` (string), optional ``label``
+        (string or integer), optional ``split``
         (``train``, ``test``; ``validation`` rows are used for neither) or ``fold`` (integer), and a column of
         vectors per view: lists, fixed-size lists or fixed-shape tensors of floats, nested once more for
         sequences. Other columns are ignored.
@@ -42,20 +46,24 @@ def load_features(path: Path, *, views: Sequence[str] | None = None) -> Dataset:
         Not a Parquet file, no ``id``, an id that occurs twice, fewer than two views, values that are missing
         or not finite, one class only, a split without test rows, ...
     """
-    if path.is_file():
-        with path.open("rb") as file:
+    files = parquet.given(path)
+    for each in files:
+        with each.open("rb") as file:
             if file.read(len(_MAGIC)) != _MAGIC:
                 raise DataError(
-                    f"{path}: not a Parquet file; give a table of id and one column of vectors per view, as "
+                    f"{each}: not a Parquet file; give a table of id and one column of vectors per view, as "
                     "pandas.DataFrame.to_parquet writes it"
                 )
-    first = next(iter(parquet.iterate(path, batch_size=1)), None)
+    first = next(iter(parquet.iterate(files, batch_size=1)), None)
     if first is None:
         raise DataError(f"{path}: no rows")
     schema = first.schema
     if "id" not in schema.names:
         raise DataError(f"{path}: no column 'id'; its columns: {', '.join(schema.names)}")
-    available = [name for name in schema.names if is_vectors(schema.field(name).type)]
+    twice = next((name for name in schema.names if schema.names.count(name) > 1), None)
+    if twice is not None:
+        raise DataError(f"{path}: two columns are called {twice!r}; rename one")
+    available = [name for name in schema.names if name not in _SPECIAL and is_vectors(schema.field(name).type)]
     wanted = list(dict.fromkeys(views)) if views else available
     for view in wanted:
         if view not in schema.names:
@@ -63,15 +71,20 @@ def load_features(path: Path, *, views: Sequence[str] | None = None) -> Dataset:
         if view not in available:
             raise DataError(f"{path}: column {view!r} holds {schema.field(view).type}, expected lists of floats")
     if len(wanted) < 2:
+        others = "".join(
+            f"; {field.name} holds {field.type}, no lists of floats"
+            for field in schema
+            if field.name not in (*wanted, *_SPECIAL) and not _is_scalar(field.type)
+        )
         found = ", ".join(wanted) or "none"
-        raise DataError(f"{path}: at least two views (columns of vectors) are needed, got {found}")
+        raise DataError(f"{path}: at least two views (columns of vectors) are needed, got {found}{others}")
     check_views(wanted, str(path))
-    special = [name for name in ("label", "split", "fold") if name in schema.names]
+    special = [name for name in _SPECIAL[1:] if name in schema.names]
     if "split" in special and "fold" in special:
         raise DataError(f"{path}: columns 'split' and 'fold' exclude each other; drop one")
 
-    parquet.check_size(path, ["id", *special, *wanted])
-    table = parquet.read(path, columns=["id", *special, *wanted])
+    parquet.check_size(files, ["id", *special, *wanted])
+    table = parquet.read(files, columns=["id", *special, *wanted])
     ids = unique_ids(table.column("id"), where=str(path))
     given = {name: to_labels(table.column(name), f"{path}: {name}") for name in special}
     arrays = {view: to_view(table.column(view), where=f"{path}: {view}") for view in wanted}
@@ -89,6 +102,11 @@ def load_features(path: Path, *, views: Sequence[str] | None = None) -> Dataset:
         folds=_check_folds(given.get("fold"), path),
         metadata={view: {} for view in wanted},
     )
+
+
+def _is_scalar(kind: pa.DataType) -> bool:
+    """Whether nobody would take a column of this type for vectors."""
+    return not pa.types.is_nested(kind) and not isinstance(kind, pa.BaseExtensionType)
 
 
 def _check_splits(splits: np.ndarray | None, path: Path) -> np.ndarray | None:

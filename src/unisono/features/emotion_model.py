@@ -42,7 +42,9 @@ def build(params: Emotion, compute: Compute, *, tagged: Path, out: Path) -> chun
         from unisono.io import download
 
         target = compute.scratch.absolute() / "chunk_attention.safetensors"
-        path = download.fetch(params.location, target, sha256=params.sha256, description="emotion model")
+        path = download.fetch(
+            params.location, target, sha256=params.sha256, description="emotion model", max_bytes=2**30
+        )
         fetched = chunk_attention.Model.load(path)
         model = chunk_attention.Model(fetched.arrays, {**fetched.facts, "weights": "pretrained"})
         model.save(out)

@@ -213,6 +213,7 @@ def _fetch(settings: SkipGram) -> dict[str, Encoder]:
                     Path(folder) / f"{level}.bin",
                     sha256=sha256,
                     description=f"skip-gram encoder of {level}",
+                    max_bytes=4 * 2**30,
                 )
             )
             for level, (location, sha256) in places.items()

@@ -33,6 +33,8 @@ from unisono.io import download, memory
 MAX_MEMBER_BYTES = 512 * 2**20
 #: Read at once of a single file.
 CHUNK_BYTES = 4 * 2**20
+#: What a compressed archive may become: so many times what was read of it, above a spare GiB.
+MAX_RATIO, SPARE_BYTES = 200, 2**30
 #: Largest header (long names, comments) that a tar archive may hold.
 MAX_HEADER_BYTES = 2**20
 
@@ -212,7 +214,7 @@ def _zip(file: Path, wanted: _Wanted) -> Iterator[tuple[str, bytes]]:
 def _tar(stream: BinaryIO, wanted: _Wanted, *, zipped: bool) -> Iterator[tuple[str, bytes]]:
     reader = _member_reader(wanted)
     try:
-        plain: Any = gzip.GzipFile(fileobj=stream) if zipped else stream
+        plain: Any = _Unzipped(stream, wanted) if zipped else stream
         with tarfile.open(fileobj=plain, mode="r|", bufsize=2**16, tarinfo=reader, errorlevel=1) as archive:
             for member in archive:
                 name = wanted.name(member.name)
@@ -237,6 +239,47 @@ def _tar(stream: BinaryIO, wanted: _Wanted, *, zipped: bool) -> Iterator[tuple[s
             raise tarfile.ReadError("ends before its end mark")
     except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise wanted.damaged(error) from error
+
+
+class _Unzipped(gzip.GzipFile):
+    """What a compressed stream holds; a bomb, of which little is read and much becomes, is an error."""
+
+    def __init__(self, stream: BinaryIO, wanted: _Wanted) -> None:
+        self.counted = _Counted(stream)
+        super().__init__(fileobj=self.counted)
+        self.wanted, self.became = wanted, 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Read as a file does."""
+        data = super().read(size)
+        self.became += len(data)
+        if self.became > MAX_RATIO * self.counted.n + SPARE_BYTES:
+            raise DataError(
+                f"{self.wanted.source}: {self.counted.n:,} bytes of it become {self.became:,} and more; do not trust "
+                "this source"
+            )
+        return data
+
+
+class _Counted(io.RawIOBase):
+    """A stream that counts the bytes that are read from it."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        super().__init__()
+        self.stream, self.n = stream, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self.stream.read(len(buffer))
+        self.taken(data)
+        buffer[: len(data)] = data
+        return len(data)
+
+    def taken(self, data: bytes) -> None:
+        """Note what was read."""
+        self.n += len(data)
 
 
 def _member_reader(wanted: _Wanted) -> Any:
@@ -285,22 +328,16 @@ def _on_disk(source: str | Path, place: Path | None, sha256: str) -> Iterator[Pa
         yield download.fetch(str(source), Path(folder) / "archive.zip", sha256=sha256)
 
 
-class _Hashed(io.RawIOBase):
+class _Hashed(_Counted):
     """A stream that hashes what is read from it."""
 
     def __init__(self, stream: BinaryIO) -> None:
-        super().__init__()
-        self.stream = stream
+        super().__init__(stream)
         self.digest = hashlib.sha256()
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        data = self.stream.read(len(buffer))
+    def taken(self, data: bytes) -> None:
+        super().taken(data)
         self.digest.update(data)
-        buffer[: len(data)] = data
-        return len(data)
 
 
 @contextmanager

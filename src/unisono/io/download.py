@@ -36,6 +36,10 @@ MAX_WAIT_S = 120.0
 #: Longest silence of a server, in s.
 TIMEOUT_S = 30.0
 CHUNK_BYTES = 2**20
+#: A server that sends fewer bytes than this in so many seconds of waiting is as good as silent.
+SLOW_BYTES, SLOW_S = 2**14, 30.0
+#: Largest file that is fetched, where its reader names no smaller one.
+MAX_BYTES = 256 * 2**30
 
 
 class _Retry(Exception):
@@ -44,6 +48,10 @@ class _Retry(Exception):
     def __init__(self, reason: str, wait_s: float = 0.0) -> None:
         super().__init__(reason)
         self.wait_s = wait_s
+
+
+class _TooLargeError(Exception):
+    """A server sends, or says that it will send, more than the file can be."""
 
 
 class _Version(NamedTuple):
@@ -95,6 +103,7 @@ def fetch(
     md5: str = "",
     mirrors: Sequence[str] = (),
     description: str = "",
+    max_bytes: int = MAX_BYTES,
 ) -> Path:
     """Fetch a file; it appears at `destination` only when it is complete and its checksum is right.
 
@@ -112,6 +121,8 @@ def fetch(
         Further locations of the same file, tried in turn.
     description : str, optional
         Title of the progress bar; the file's name by default.
+    max_bytes : int
+        A larger file is not what was asked for: it is given up, and what arrived of it removed.
 
     Returns
     -------
@@ -134,7 +145,7 @@ def fetch(
             if path is not None:
                 _copy(path, destination, sha256, md5)
             else:
-                _download(place, destination, sha256, md5, description or destination.name)
+                _download(place, destination, sha256, md5, description or destination.name, max_bytes)
             return destination
         except DownloadError as error:
             reasons.append(str(error))
@@ -206,15 +217,19 @@ def _wrong_checksum(path: Path, sha256: str, md5: str) -> str:
     return ""
 
 
-def _download(url: str, destination: Path, sha256: str, md5: str, description: str) -> None:
+def _download(url: str, destination: Path, sha256: str, md5: str, description: str, max_bytes: int) -> None:
     """Fetch one URL into ``<destination>.part``, over several attempts; check it and give it its name."""
     part = destination.with_name(destination.name + ".part")
     notes = destination.with_name(part.name + ".json")
     failures, best = 0, 0
     while True:
         try:
-            _attempt(url, part, notes, description)
+            _attempt(url, part, notes, description, max_bytes)
             break
+        except _TooLargeError as problem:
+            part.unlink(missing_ok=True)
+            notes.unlink(missing_ok=True)
+            raise DownloadError(f"{url}: {problem}") from None
         except _Retry as problem:
             size = part.stat().st_size if part.exists() else 0
             failures = 1 if size >= best + CHUNK_BYTES else failures + 1
@@ -228,7 +243,7 @@ def _download(url: str, destination: Path, sha256: str, md5: str, description: s
     notes.unlink(missing_ok=True)
 
 
-def _attempt(url: str, part: Path, notes: Path, description: str) -> None:
+def _attempt(url: str, part: Path, notes: Path, description: str, max_bytes: int) -> None:
     """Fetch what is missing of ``part`` in one connection."""
     known = _read_notes(notes)
     # Without a version or a length there is no telling whether the rest would belong to what is here.
@@ -240,6 +255,7 @@ def _attempt(url: str, part: Path, notes: Path, description: str) -> None:
         return
     with _get(url, offset, known.validator) as response:
         version = _Version.of(url, response)
+        _check_size(version.total, max_bytes)
         if response.status_code != 206 or not _continues(response, offset, known, version):
             if response.status_code == 206:
                 part.unlink(missing_ok=True)
@@ -251,12 +267,22 @@ def _attempt(url: str, part: Path, notes: Path, description: str) -> None:
             desc=description, total=version.total, initial=offset, unit="B", unit_scale=True, disable=None, leave=False
         )
         with progress, part.open("ab" if offset else "wb") as stream:
+            size = offset
             for chunk in _chunks(response):
+                size += len(chunk)
+                _check_size(size, max_bytes)
                 _write(stream, chunk, part)
                 progress.update(len(chunk))
     size = part.stat().st_size
     if version.total is not None and size < version.total:
         raise _Retry(f"the connection ended after {size} of {version.total} bytes")
+
+
+def _check_size(size: int | None, max_bytes: int) -> None:
+    if size is not None and size > max_bytes:
+        raise _TooLargeError(
+            f"{size:,} bytes or more, at most {max_bytes:,} are expected; check the address, or give a local path instead"
+        )
 
 
 def _write(stream: BinaryIO, chunk: bytes, part: Path) -> None:
@@ -329,9 +355,21 @@ def _wait(url: str, problem: _Retry, failures: int) -> None:
 
 
 def _chunks(response: Any) -> Iterator[bytes]:
-    """Yield the body as it was sent (a .tar.gz stays one)."""
+    """Yield the body as it was sent (a .tar.gz stays one), as it arrives."""
+    arrived, waited_s = 0, 0.0
     try:
-        yield from response.raw.stream(CHUNK_BYTES, decode_content=False)
+        while True:
+            start_s = time.monotonic()
+            chunk = response.raw.read1(CHUNK_BYTES, decode_content=False)
+            waited_s += time.monotonic() - start_s
+            arrived += len(chunk)
+            if not chunk:
+                return
+            yield chunk
+            if waited_s >= SLOW_S:
+                if arrived < SLOW_BYTES:
+                    raise _Retry(f"the server sent {arrived} bytes in {waited_s:.0f} s")
+                arrived, waited_s = 0, 0.0
     except (urllib3.exceptions.HTTPError, requests.RequestException, OSError) as error:
         raise _Retry(f"the connection was cut ({type(error).__name__})") from error
 
@@ -343,7 +381,7 @@ class _HttpStream(io.RawIOBase):
         super().__init__()
         self.url = url
         self.position = 0
-        self.failures = 0
+        self.failures, self.failed_at = 0, 0
         self.digest = hashlib.sha256()
         self.version = _Version()
         self.response: Any = None
@@ -372,13 +410,17 @@ class _HttpStream(io.RawIOBase):
                     self._connect()
                     continue
                 chunk = next(self.chunks, b"")
+                _check_size(self.position + len(chunk), MAX_BYTES)
                 if not chunk and self.version.total is not None and self.position < self.version.total:
                     raise _Retry(f"the connection ended after {self.position} of {self.version.total} bytes")
             except _Retry as problem:
                 self._hang_up()
-                self.failures += 1
+                self.failures = 1 if self.position >= self.failed_at + CHUNK_BYTES else self.failures + 1
+                self.failed_at = self.position
                 _wait(self.url, problem, self.failures)
                 continue
+            except _TooLargeError as problem:
+                raise DownloadError(f"{self.url}: {problem}") from None
             if not chunk:
                 return 0
             self._take(chunk)
@@ -388,7 +430,6 @@ class _HttpStream(io.RawIOBase):
         return n
 
     def _take(self, chunk: bytes) -> None:
-        self.failures = 0
         self.rest = memoryview(chunk)
         self.position += len(chunk)
         self.digest.update(chunk)

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import unquote
 
 import numpy as np
 import pyarrow as pa
@@ -77,6 +78,50 @@ def shards(folder: Path) -> list[Path]:
     if not found:
         raise DataError(f"{folder}: holds no part-*.parquet; run the stage that writes it again (`dvc repro`)")
     return found
+
+
+def given(location: Path) -> list[Path]:
+    """List the Parquet files that a user names.
+
+    Parameters
+    ----------
+    location : Path
+        A file, or a folder with files of any name ending in ``.parquet``, at any depth. Folders called ``label=cat``
+        right above a file are columns of it, as pandas, Spark and Hive divide tables; `read` and `iterate` add them.
+
+    Returns
+    -------
+    list of Path
+        Sorted; never empty. Hidden files, and those whose names begin with ``_``, are no part of a table.
+
+    Raises
+    ------
+    DataError
+        There is no such file or folder, or no Parquet file in it.
+    """
+    if location.is_file():
+        return [location]
+    if not location.is_dir():
+        raise DataError(f"{location}: no such file or folder; correct the path")
+    found = sorted(
+        path
+        for path in location.rglob("*.parquet")
+        if path.is_file() and not any(part.startswith((".", "_")) for part in path.relative_to(location).parts)
+    )
+    if not found:
+        raise DataError(f"{location}: holds no *.parquet, nor does a folder in it")
+    return found
+
+
+def _divided_by(path: Path) -> dict[str, str]:
+    """Columns that the folders right above a file stand for."""
+    columns: dict[str, str] = {}
+    for folder in path.parents:
+        name, equals, value = folder.name.partition("=")
+        if not equals or not name.isidentifier():
+            break
+        columns[name] = unquote(value)
+    return columns
 
 
 def write(
@@ -253,6 +298,19 @@ def _files(source: Path | Sequence[Path]) -> list[Path]:
     return shards(source) if source.is_dir() else [source]
 
 
+def _own(file: pq.ParquetFile, columns: Sequence[str] | None) -> list[str] | None:
+    """Choose those of the columns that are in the file itself."""
+    return None if columns is None else [name for name in columns if name in file.schema_arrow.names]
+
+
+def _complete(table: Any, path: Path, columns: Sequence[str] | None) -> Any:
+    """Add to a table or batch the columns that its folders stand for."""
+    for name, value in _divided_by(path).items():
+        if name not in table.schema.names and (columns is None or name in columns):
+            table = table.append_column(name, pa.array([value] * table.num_rows, pa.string()))
+    return table if columns is None else table.select(columns)
+
+
 @contextmanager
 def _opened(path: Path, columns: Sequence[str] | None = None) -> Iterator[pq.ParquetFile]:
     """Open a Parquet file; what is wrong with it, there or while it is read, becomes a `DataError`."""
@@ -260,7 +318,7 @@ def _opened(path: Path, columns: Sequence[str] | None = None) -> Iterator[pq.Par
         raise DataError(f"{path}: no such file; run the stage that writes it (`dvc repro`) or correct the path")
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            present = file.schema_arrow.names
+            present = [*file.schema_arrow.names, *_divided_by(path)]
             missing = [name for name in columns or [] if name not in present]
             if missing:
                 raise DataError(f"{path}: has no column {missing[0]!r}; its columns: {', '.join(present)}")
@@ -296,22 +354,23 @@ def read(source: Path | Sequence[Path], columns: Sequence[str] | None = None) ->
     files = _files(source)
     for path in files:
         with _opened(path, columns) as file:
+            own = _own(file, columns)
             # One row group at a time: Arrow cannot read more than 2 GiB of media in one piece.
-            groups = [file.read_row_group(i, columns=columns) for i in range(file.num_row_groups)]
+            groups = [file.read_row_group(i, columns=own) for i in range(file.num_row_groups)]
             table = pa.concat_tables(groups) if groups else file.schema_arrow.empty_table()
-            tables.append(table.select(columns) if columns is not None else table)
+            tables.append(_complete(table, path, columns))
     for path, table in zip(files, tables, strict=True):
         if not table.schema.equals(tables[0].schema, check_metadata=False):
             raise DataError(f"{path}: columns differ from those of {files[0]}; both must come from one stage's run")
     return pa.concat_tables(tables)
 
 
-def check_size(path: Path, columns: Sequence[str]) -> None:
-    """Hold what columns of a file from outside become in memory against what there is.
+def check_size(source: Path | Sequence[Path], columns: Sequence[str]) -> None:
+    """Hold what columns of files from outside become in memory against what there is.
 
     Parameters
     ----------
-    path : Path
+    source : Path or sequence of Path
     columns : sequence of str
 
     Raises
@@ -319,8 +378,17 @@ def check_size(path: Path, columns: Sequence[str]) -> None:
     DataError
         They claim more than `unisono.io.memory.check` allows, or the file is missing or damaged.
     """
+    claimed, stored = 0, 0
+    for path in _files(source):
+        claimed += _claimed(path, columns)
+        stored += path.stat().st_size
+    memory.check(claimed, stored, str(source if isinstance(source, Path) else source[0]))
+
+
+def _claimed(path: Path, columns: Sequence[str]) -> int:
+    """Count the bytes that columns of a file become."""
+    claimed = 0
     with _opened(path, columns) as file:
-        claimed = 0
         for group in range(file.metadata.num_row_groups):
             row_group = file.metadata.row_group(group)
             for index in range(row_group.num_columns):
@@ -328,7 +396,7 @@ def check_size(path: Path, columns: Sequence[str]) -> None:
                 if part.path_in_schema.split(".")[0] in columns:
                     # Numbers become 4 or 8 bytes each, however they are coded; texts are as long as they are.
                     claimed += max(8 * part.num_values, part.total_uncompressed_size)
-    memory.check(claimed, path.stat().st_size, str(path))
+    return claimed
 
 
 def iterate(
@@ -356,7 +424,8 @@ def iterate(
     """
     for path in _files(source):
         with _opened(path, columns) as file:
-            yield from file.iter_batches(batch_size=batch_size, columns=columns)
+            for batch in file.iter_batches(batch_size=batch_size, columns=_own(file, columns)):
+                yield _complete(batch, path, columns)
 
 
 def metadata(source: Path) -> dict[str, Any]:

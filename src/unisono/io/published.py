@@ -2,13 +2,11 @@
 
 **Conventions.** Four layouts are told apart by their content:
 
-- A, one HDF5 file with ``audio_train``, ``audio_test``, ``visual_train``, ``visual_test``, ``lab_train``,
-``lab_test``; - B, one HDF5 file with ``audio_feat``, ``visual_feat``, ``Label_ID`` and ``Train_test`` or
-``Split`` ("1" train, "0"
+- A, one HDF5 file with ``audio_train``, ``audio_test``, ``visual_train``, ``visual_test``, ``lab_train``, ``lab_test``;
+- B, one HDF5 file with ``audio_feat``, ``visual_feat``, ``Label_ID`` and ``Train_test`` or ``Split`` ("1" train, "0"
   test);
-- C, one HDF5 file per fold (``03s.h5``, ``test_03s.h5``) with ``featN1`` (audio), ``featN2`` (visual),
-``testLs``; - D, folders of .npy files, one per clip: ``vgg/<id>.npy``, ``inception/<id>.npy``,
-``<name>_classes/<id>.npy``, and
+- C, one HDF5 file per fold (``03s.h5``, ``test_03s.h5``) with ``featN1`` (audio), ``featN2`` (visual), ``testLs``;
+- D, folders of .npy files, one per clip: ``vgg/<id>.npy``, ``inception/<id>.npy``, ``<name>_classes/<id>.npy``, and
   ``folds/``, text files of one id per line, taken in order of their names.
 
 Numbers are left as they are. What they look like (8-bit, dequantised, ...) is found out and said, as no file

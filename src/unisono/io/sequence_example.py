@@ -22,7 +22,9 @@ from unisono.errors import DataError
 
 #: Field numbers: SequenceExample.context, .feature_lists; Feature.bytes_list, .int64_list.
 _CONTEXT, _FEATURE_LISTS = 1, 2
-_BYTES_LIST, _INT64_LIST = 1, 3
+_BYTES_LIST, _FLOAT_LIST, _INT64_LIST = 1, 2, 3
+#: What a Feature may hold, by field number.
+_KINDS = {_BYTES_LIST: "bytes", _FLOAT_LIST: "floats", _INT64_LIST: "whole numbers"}
 #: Names of a video's id, newest first.
 ID_KEYS = (b"id", b"video_id")
 
@@ -71,7 +73,7 @@ class SequenceExample:
         Raises
         ------
         DataError
-            The record has no such list, or a frame is not `width` bytes wide; the message names the record's
+            The record has no such list, or a frame does not hold `width` bytes; the message names the record's
             id.
         """
         try:
@@ -108,6 +110,12 @@ class SequenceExample:
                 for number, value in _messages(self._data, inner)
                 if number == 1
             ]
+            kind = next((_KINDS[kind] for kind, _ in _messages(self._data, feature) if kind in _KINDS), "nothing")
+            if kind != _KINDS[_BYTES_LIST]:
+                raise DataError(
+                    f"{self._where} (id {self.id!r}): frame {len(frames)} of {name!r} holds {kind}, expected {width} "
+                    "bytes, one a number (8-bit features)"
+                )
             got = sum(map(len, values)) if values else 0
             if len(values) != 1 or got != width:
                 raise DataError(
@@ -135,7 +143,7 @@ def parse(data: bytes, *, where: str) -> SequenceExample:
     Raises
     ------
     DataError
-        The bytes are no SequenceExample, or its context lacks the id or the labels.
+        The bytes are no SequenceExample, its context lacks the id or the labels, or labels are no whole numbers.
     """
     context: dict[bytes, Span] = {}
     lists: list[Span] = []
@@ -156,6 +164,12 @@ def parse(data: bytes, *, where: str) -> SequenceExample:
             raise DataError(
                 f"{where} (id {identifier!r}): its context has no feature 'labels'; "
                 "use a partition with labels (train, validate)"
+            )
+        kind = next((_KINDS[kind] for kind, _ in _messages(data, context[b"labels"]) if kind in _KINDS), None)
+        if kind not in (None, _KINDS[_INT64_LIST]):
+            raise DataError(
+                f"{where} (id {identifier!r}): its feature 'labels' holds {kind}, expected whole numbers (indices into "
+                "the vocabulary); write an int64 list"
             )
         labels = tuple(_int64s(data, context[b"labels"]))
     except _MalformedError as error:

@@ -7,15 +7,46 @@ of 1 / 32,768. Several channels become one by `mono`, wherever sound is read.
 from __future__ import annotations
 
 import io
+import re
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from unisono.errors import DataError, pass_machine
 
+if TYPE_CHECKING:
+    from soundfile import SoundFile
+
 #: Longest sound that is read whole, in samples of all channels: an hour of stereo at 48 kHz.
 MAX_SAMPLES = 2 * 48_000 * 3600
 #: A mean of channels with less than this share of the loudest one's level says that they cancel each other.
 CANCELLED = 0.1
+
+
+#: What libsndfile notes of a part whose header claims more bytes than follow, of Ogg and of VOC.
+_CUT = re.compile(r"^ *\S.*: *(\d+) \(should be (\d+)\)|lacks an end-of-stream|truncated file", re.MULTILINE)
+#: Claims of this size are a writer's that did not know the length, of a pipe: no claim.
+_STREAMED = 0x7FFF0000
+
+
+def check_whole(file: SoundFile) -> None:
+    """Hold what the header of a sound file says against what is there.
+
+    Parameters
+    ----------
+    file : soundfile.SoundFile
+        Just opened.
+
+    Raises
+    ------
+    DataError
+        The file ends before its sound does.
+    """
+    for found in _CUT.finditer(file.extra_info):
+        if found[1] and not int(found[2]) + 8 < int(found[1]) < _STREAMED:
+            continue
+        share = f" after {int(found[2]) / int(found[1]):.0%} of its bytes" if found[1] else ""
+        raise DataError(f"truncated{share}, {file.frames / file.samplerate:.2f} s are left; get the whole file")
 
 
 def mono(samples: np.ndarray) -> tuple[np.ndarray, bool]:
@@ -106,7 +137,7 @@ def decode(data: bytes) -> tuple[np.ndarray, int]:
     Raises
     ------
     DataError
-        `data` is not a sound file, is damaged, or holds no samples.
+        `data` is not a sound file, is damaged or truncated, or holds no samples.
     """
     import soundfile
 
@@ -114,6 +145,7 @@ def decode(data: bytes) -> tuple[np.ndarray, int]:
         with soundfile.SoundFile(io.BytesIO(data)) as file:
             if file.frames * file.channels > MAX_SAMPLES:
                 raise DataError(f"a sound file that claims {file.frames:,} samples, more than the {MAX_SAMPLES:,} read")
+            check_whole(file)
             samples, rate = file.read(dtype="float32", always_2d=True), file.samplerate
     except (soundfile.SoundFileError, RuntimeError) as error:
         pass_machine(error)

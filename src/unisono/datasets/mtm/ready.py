@@ -20,7 +20,7 @@ def read(location: Path) -> list[dict[str, Any]]:
     Parameters
     ----------
     location : Path
-        A Parquet file, or a folder of ``part-*.parquet``. A column ``split`` may be there, too.
+        A Parquet file, or a folder of them. A column ``split`` may be there, too.
 
     Returns
     -------
@@ -32,7 +32,7 @@ def read(location: Path) -> list[dict[str, Any]]:
     DataError
         A file or column is missing, or a row is not a sample; names the row, what was got and expected.
     """
-    table = parquet.read(location)
+    table = parquet.read(parquet.given(location))
     wanted = [*TYPES, *(["split"] if "split" in table.column_names else [])]
     missing = [name for name in wanted if name not in table.column_names]
     if missing:

@@ -171,6 +171,7 @@ def _rule(config: Mv10k, scratch: Path) -> dict[str, Any]:
             scratch / "vocabulary.csv",
             sha256=videos.vocabulary_sha256,
             description="vocabulary",
+            max_bytes=2**28,
         )
         text = path.read_bytes().decode("utf-8", errors="replace")
         verticals = read_vocabulary(text, name=videos.vocabulary)
@@ -201,7 +202,8 @@ def _public_shards(config: Mv10k, scratch: Path) -> list[Shard]:
     shards = []
     for partition in settings.partitions:
         location = settings.plan.replace("{partition}", partition)
-        path = download.fetch(location, scratch / f"plan_{partition}.json", description=f"plan of {partition}")
+        plan = scratch / f"plan_{partition}.json"
+        path = download.fetch(location, plan, description=f"plan of {partition}", max_bytes=2**28)
         for shard in youtube8m.read_plan(path, partition=partition, mirrors=settings.mirrors):
             extra = {"locations": list(shard.locations), "md5": shard.md5}
             shards.append(Shard(f"{partition}-{shard.name}", extra=extra))
@@ -255,7 +257,9 @@ def _obtain(shard: Shard, temporary: Path, source: str, seed: int, rule: Rule) -
     from unisono.io import download
 
     first, *others = shard.extra["locations"]
-    return download.fetch(first, temporary, md5=shard.extra["md5"], mirrors=others, description=shard.name)
+    return download.fetch(
+        first, temporary, md5=shard.extra["md5"], mirrors=others, description=shard.name, max_bytes=4 * 2**30
+    )
 
 
 def _take(shard: _Filtered, known: set[str], limit: int | None) -> list[tuple[Path, int]]:

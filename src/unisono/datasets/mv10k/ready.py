@@ -112,7 +112,7 @@ def from_parquet(folder: Path, compute: Compute, *, out: Path) -> int:
         A column is missing or of another type, sound and picture differ in length, a value is NaN, or an id occurs
         twice.
     """
-    files = parquet.shards(folder)
+    files = parquet.given(folder)
     shards = [Shard(parquet.shard_name(i), (path,)) for i, path in enumerate(files)]
     schemas = {tuple(zip(s.names, s.types, strict=True)) for s in (_schema(path) for path in files)}
     if len(schemas) > 1:
@@ -127,7 +127,8 @@ def from_parquet(folder: Path, compute: Compute, *, out: Path) -> int:
 
 
 def _schema(path: Path) -> pa.Schema:
-    return next(parquet.iterate(path, batch_size=1), pa.record_batch([], names=[])).schema
+    schema: pa.Schema = next(parquet.iterate(path, batch_size=1), pa.record_batch([], names=[])).schema
+    return schema
 
 
 def check_shard(shard: Shard, destination: Path, params: Mapping[str, Any]) -> int:

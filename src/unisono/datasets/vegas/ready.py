@@ -45,7 +45,7 @@ def look(folder: Path) -> Ready:
     DataError
         A shard is damaged, lacks a column, differs from the first, or repeats an id.
     """
-    files = parquet.shards(folder)
+    files = parquet.given(folder)
     brought = ["fold" in _columns(path) for path in files]
     if len(set(brought)) > 1:
         raise DataError(f"{folder}: some shards have a column fold and some have none; write all alike")

@@ -51,6 +51,7 @@ def make(
             compute.scratch / "downloads" / name,
             sha256=params.sha256,
             description="ASMCMR parameters",
+            max_bytes=2**30,
         )
         return asmcmr.from_published(path)
     settings: dict[str, Any] = {

@@ -47,7 +47,7 @@ def read_sound(path: Path, *, longest_s: float, said: list[str] | None = None) -
     Raises
     ------
     DataError
-        Not a sound file, damaged, without samples, or silent.
+        Not a sound file, damaged, truncated, without samples, or silent.
     """
     import soundfile
 
@@ -57,12 +57,19 @@ def read_sound(path: Path, *, longest_s: float, said: list[str] | None = None) -
         with soundfile.SoundFile(path) as file:
             rate, length_s = int(file.samplerate), file.frames / file.samplerate
             if file.format in ("MP3", "MPEG"):
-                samples, length_s = _read_mp3(path, round(longest_s * rate))
+                samples, whole_s = _read_mp3(path, round(longest_s * rate))
+                # A claim of its own (else libsndfile guesses), but for what encoders add at both ends.
+                if _has_length(path) and whole_s < 0.98 * length_s - 0.1:
+                    raise DataError(f"truncated, {whole_s:.2f} s of {length_s:.2f} s are left; get the whole file")
+                length_s = whole_s
             else:
+                audio.check_whole(file)
                 samples = file.read(round(longest_s * rate), dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, RuntimeError, OSError) as error:
         pass_machine(error)
         raise DataError(f"{path}: not a readable sound file, or damaged ({error})") from None
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
     if not len(samples):
         raise DataError(f"{path}: a sound file without samples")
     mono, cancelled = audio.mono(samples)
@@ -92,8 +99,18 @@ def _read_mp3(path: Path, n: int) -> tuple[np.ndarray, float]:
         samples = np.concatenate(parts)[:n] if parts else np.zeros((0, 1), np.float32)
     except (av.FFmpegError, ValueError, IndexError) as error:
         pass_machine(error)
-        raise DataError(f"{path}: not a readable sound file, or damaged ({error})") from None
+        raise DataError(f"not a readable sound file, or damaged ({error})") from None
     return samples, float(length_s)
+
+
+def _has_length(path: Path) -> bool:
+    """Say whether the first frame of an MP3 file states how many follow."""
+    with path.open("rb") as file:
+        tag = file.read(10)
+        # The length of an ID3v2 tag has 7 bits a byte.
+        tagged = sum((byte & 0x7F) << 7 * place for place, byte in enumerate(reversed(tag[6:]))) + 10
+        file.seek(tagged if tag[:3] == b"ID3" else 0)
+        return re.search(b"Xing|Info|VBRI", file.read(4096)) is not None
 
 
 def check_sound(samples: np.ndarray, name: str) -> None:
@@ -253,9 +270,12 @@ def read_midi(path: Path, *, grid: float) -> np.ndarray:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             score = pretty_midi.PrettyMIDI(_one_programme(path))
-    except (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except DataError:
+        raise
+    except Exception as error:  # damage shows as whatever it leads to
         pass_machine(error)
-        raise DataError(f"{path}: not a readable MIDI file, or damaged ({error or type(error).__name__})") from None
+        reason = str(error) or type(error).__name__
+        raise DataError(f"{path}: not a readable MIDI file, or damaged ({reason})") from None
     longest = 0
     for instrument in score.instruments:
         if instrument.is_drum:
@@ -279,8 +299,17 @@ def read_midi(path: Path, *, grid: float) -> np.ndarray:
     raise DataError(f"{path}: {longest} notes in its longest part, {N_NOTES} are needed")
 
 
+def _known_key(found: re.Match[bytes]) -> bytes:
+    """Leave a key signature of at most 7 accidentals, major or minor, as it is."""
+    accidentals = int.from_bytes(found[1], "big", signed=True)
+    return found[0] if abs(accidentals) <= 7 and found[2][0] <= 1 else b"\xff\x59\x02\0\0"
+
+
 def _one_programme(path: Path) -> io.BytesIO:
-    """Give a MIDI file in which no channel changes its programme, which would cut its melody; also out of RMID."""
+    """Give a MIDI file in which no channel changes its programme, which would cut its melody; also out of RMID.
+
+    A key signature that there is not (mido reads none such) becomes C major: melodies need none.
+    """
     import mido
 
     data = path.read_bytes()
@@ -290,6 +319,7 @@ def _one_programme(path: Path) -> io.BytesIO:
         raise DataError(
             f"{path}: timed in SMPTE frames, which say nothing of beats; export it with ticks per quarter note"
         )
+    data = re.sub(rb"\xff\x59\x02(.)(.)", _known_key, data, flags=re.DOTALL)
     score, file = mido.MidiFile(file=io.BytesIO(data)), io.BytesIO()
     for track in score.tracks:
         for message in track:
