@@ -42,7 +42,8 @@ def body(
     """Answer with data.
 
     `cut` closes the connection after so many bytes, `length` is what Content-Length claims, `chunked` sends without
-    one, `ranges=False` ignores Range, `shift` answers a range from the wrong place, `slow_s` waits so long before every byte.
+    one, `ranges=False` ignores Range, `shift` answers a range from the wrong place, `slow_s` waits so long before
+    every byte.
     """
 
     def answer(request: BaseHTTPRequestHandler) -> None:

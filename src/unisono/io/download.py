@@ -281,7 +281,7 @@ def _attempt(url: str, part: Path, notes: Path, description: str, max_bytes: int
 def _check_size(size: int | None, max_bytes: int) -> None:
     if size is not None and size > max_bytes:
         raise _TooLargeError(
-            f"{size:,} bytes or more, at most {max_bytes:,} are expected; check the address, or give a local path instead"
+            f"{size:,} bytes or more, at most {max_bytes:,} are expected; check the address, or give a local path"
         )
 
 
