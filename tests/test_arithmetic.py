@@ -19,6 +19,7 @@ from unisono.errors import ConfigError
 ROOT = Path(__file__).resolve().parents[1]
 #: Whether the processor has AVX-512, so that kernels differ with and without pins.
 DIFFERS = "avx512f" in arithmetic._features()
+INTEL = "GenuineIntel" in Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").exists() else False
 pinned_here = pytest.mark.skipif(not arithmetic._has_kernels(), reason="nothing is pinned on this machine")
 
 
@@ -58,7 +59,8 @@ def test_libraries_report_the_pinned_kernels(folder):
     found = python(f"import stages\n{DESCRIBED}", folder())
     assert found["numpy"] in ("X86_V3", "AVX2")
     assert found["torch"] == "AVX2"
-    assert found["mkl"] == 10
+    # On other makers' processors MKL takes none of Intel's branches, and says AUTO or COMPATIBLE.
+    assert found["mkl"] == 10 if INTEL else found["mkl"] in (2, 3)
     assert set(found["openblas"]) == {"numpy.libs", "scipy.libs"}
     assert set(found["openblas"].values()) == {"Haswell"}
     assert found["pins"] == arithmetic.pins()

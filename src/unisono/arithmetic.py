@@ -24,8 +24,8 @@ import yaml
 PINS = {
     # torch's own kernels.
     "ATEN_CPU_CAPABILITY": "avx2",
-    # Intel MKL (matrix products and LAPACK of torch). On processors of other makers it takes its branch COMPATIBLE
-    # instead, whose numbers are others; asking for that one everywhere would double the time of training.
+    # Intel MKL (matrix products and LAPACK of torch). On processors of other makers it takes a branch of its
+    # own (AUTO), whose numbers are others; asking for COMPATIBLE everywhere would double the time of training.
     "MKL_CBWR": "AVX2",
     # oneDNN (convolutions of torch, matrix products of TensorFlow).
     "ONEDNN_MAX_CPU_ISA": "AVX2",
@@ -103,7 +103,7 @@ def describe() -> dict[str, Any]:
     -------
     dict of str to object
         ``numpy``: its newest vector instructions. ``openblas``: kernel per library (numpy's, scipy's).
-        ``torch``: its own kernels. ``mkl``: number of MKL's branch (3 is COMPATIBLE, 10 AVX2, 1 none). ``pins``: the
+        ``torch``: its own kernels. ``mkl``: number of MKL's branch (1 none, 2 AUTO, 3 COMPATIBLE, 10 AVX2). ``pins``: the
         variables as they are set. What is not loaded, or does not report, is left out.
     """
     found: dict[str, Any] = {"pins": {name: os.environ[name] for name in pins() if name in os.environ}}

@@ -192,14 +192,14 @@ def test_nearest_pairs_equal_brute_force(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_memory_is_linear_in_the_number_of_items(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(generative, "BLOCK", 64)
     peaks = []
-    for n in (1000, 4000):
+    for n in (500, 2000):
         pair = {view: three_views(n)[view] for view in ("audio", "sheet")}
         tracemalloc.start()
         generative.nearest_pairs("it", pair, 5)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 6 * peaks[0]
-    assert peaks[1] < 4000**2
+    assert peaks[1] < 2000**2
 
     sizes = []
 
@@ -209,10 +209,10 @@ def test_memory_is_linear_in_the_number_of_items(monkeypatch: pytest.MonkeyPatch
             sizes.append(result.numel() if isinstance(result, torch.Tensor) else 0)
             return result
 
-    run = training(monkeypatch, n=1000, n_candidates=100)
+    run = training(monkeypatch, n=400, n_candidates=100)
     with Sizes():
         run.run_epoch(0)
-    assert max(sizes) <= 1000 * 9
+    assert max(sizes) <= 400 * 9
 
 
 def test_finds_the_pairs_of_unseen_items_in_all_directions() -> None:
