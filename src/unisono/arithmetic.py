@@ -103,8 +103,8 @@ def describe() -> dict[str, Any]:
     -------
     dict of str to object
         ``numpy``: its newest vector instructions. ``openblas``: kernel per library (numpy's, scipy's).
-        ``torch``: its own kernels. ``mkl``: number of MKL's branch (1 none, 2 AUTO, 3 COMPATIBLE, 10 AVX2). ``pins``: the
-        variables as they are set. What is not loaded, or does not report, is left out.
+        ``torch``: its own kernels. ``mkl``: number of MKL's branch (1 none, 2 AUTO, 3 COMPATIBLE, 10 AVX2).
+        ``pins``: the variables as they are set. What is not loaded, or does not report, is left out.
     """
     found: dict[str, Any] = {"pins": {name: os.environ[name] for name in pins() if name in os.environ}}
     readers: dict[str, Callable[[], Any]] = {"numpy": _numpy, "torch": _torch, "mkl": _mkl, "openblas": _openblas}

@@ -20,7 +20,8 @@ import numpy as np
 
 from unisono import models
 from unisono.errors import ConfigError, DataError, UnisonoError
-from unisono.models.base import FILE, Aligner, name_of
+from unisono.models.base import Aligner, name_of
+from unisono.models.parts.saved import FILE
 
 #: Of numbers that are computed in another order: a row alone or among others, frames with padding or without.
 RELATIVE, ABSOLUTE = 1e-3, 1e-4

@@ -12,9 +12,10 @@ import pytest
 from safetensors.numpy import save
 from scipy import linalg
 
-from tests.models.small import SMALL
+from tests.models.small import SMALL, two_views
 from unisono import metrics, models
 from unisono.errors import ConfigError, DataError, MachineError
+from unisono.models.parts import saved
 from unisono.testing import check_aligner, example_views
 
 
@@ -280,4 +281,29 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     weights = {"x": np.array([1, np.nan], np.float32)}
     save_file(weights, tmp_path / "model.safetensors", {"unisono": json.dumps(header)})
     with pytest.raises(DataError, match="NaN"):
+        models.load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["cca", "c_kcca", "tnn", "agah"])
+@pytest.mark.parametrize("damage", ["missing", "twice as long", "none"])
+def test_arrays_that_do_not_belong_together_are_one_line(tmp_path: Path, name: str, damage: str) -> None:
+    views, labels = two_views()
+    models.create(name, **SMALL[name]).fit(views, labels).save(tmp_path)
+    header, arrays = saved.read(tmp_path)
+    largest = max((key for key in arrays if arrays[key].ndim == 2), key=lambda key: arrays[key].size)
+    if damage == "none":
+        arrays = {}
+    elif damage == "missing":
+        del arrays[largest]
+    else:
+        arrays[largest] = np.concatenate([arrays[largest], arrays[largest]])
+    saved.write(tmp_path, header, arrays)
+    with pytest.raises(DataError, match=f"its arrays are not those of a fitted {name} .*; fit it again"):
+        models.load(tmp_path)
+
+
+def test_a_header_that_claims_a_wide_view_is_refused_before_it_is_made(tmp_path: Path) -> None:
+    header = {"name": "identity", "seed": 0, "params": {}, "widths": {"a": 2**40, "b": 2}, "history": []}
+    saved.write(tmp_path, header, {"x": np.ones(2, np.float32)})
+    with pytest.raises(DataError, match=r"claims \d+ bytes"):
         models.load(tmp_path)

@@ -24,7 +24,8 @@ from typing import Any
 
 from unisono.config import nearest
 from unisono.errors import ConfigError, pass_machine
-from unisono.models.base import Aligner, name_of, read_header
+from unisono.models.base import Aligner, name_of
+from unisono.models.parts.saved import read_header
 
 #: Modules that hold no method.
 _NOT_METHODS = {"base", "parts"}

@@ -10,7 +10,6 @@ from __future__ import annotations
 import abc
 import functools
 import inspect
-import json
 import re
 import typing
 import warnings
@@ -24,11 +23,9 @@ from pydantic import Field
 
 from unisono.config import Section, nearest, validate
 from unisono.errors import ConfigError, DataError, pass_machine
-from unisono.io.files import replacing
 from unisono.metrics.precision import refuse_missing
+from unisono.models.parts import saved
 from unisono.models.parts.columns import inequality, real_rows, standardisation
-
-FILE = "model.safetensors"
 
 #: Ratio of the variances of two columns from which their scales decide what is learned.
 UNEQUAL = 1e4
@@ -317,8 +314,6 @@ class Aligner(_Declared, abc.ABC):
         DataError
             The model is not fitted.
         """
-        from safetensors.numpy import save
-
         if not self.widths_:
             raise DataError(f"{self.name}: not fitted; nothing to save")
         header = {
@@ -328,28 +323,23 @@ class Aligner(_Declared, abc.ABC):
             "widths": self.widths_,
             "history": self.history_,
         }
-        arrays = {key: np.ascontiguousarray(array) for key, array in self.arrays_.items()}
-        # One metadata key only: safetensors does not fix the order of several, and the bytes would vary.
-        content = save(arrays, metadata={"unisono": json.dumps(header)})
-        with replacing(Path(path) / FILE) as temporary:
-            temporary.write_bytes(content)
+        saved.write(Path(path), header, self.arrays_)
 
     def restore(self, path: Path) -> None:
         """Take over what `save` wrote for a model of the same method (`unisono.models.load` calls it)."""
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
-
-        header = read_header(path)
-        self.widths_ = {str(view): int(width) for view, width in header["widths"].items()}
-        self.history_ = header["history"]
+        header, self.arrays_ = saved.read(path)
+        self.widths_, self.history_ = header["widths"], header["history"]
         try:
-            self.arrays_ = load_file(path / FILE)
-        except (SafetensorError, OSError, KeyError, ValueError, TypeError, AttributeError) as error:
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                for view, width in self.widths_.items():
+                    self.transform({view: np.ones((1, 1, width), dtype=np.float32)})
+        except Exception as error:  # arrays that are missing, or of another shape, show as whatever they lead to
             pass_machine(error)
-            raise DataError(f"{path / FILE}: not a saved model, or damaged ({error}); save it again") from None
-        for key, array in self.arrays_.items():
-            if array.dtype.kind == "f" and not np.isfinite(array).all():
-                raise DataError(f"{path / FILE}: {key!r} holds NaN or infinite values; fit the model again")
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise DataError(
+                f"{path}: its arrays are not those of a fitted {self.name} ({reason}); fit it again"
+            ) from None
 
 
 def name_of(cls: type[Aligner]) -> str:
@@ -411,43 +401,6 @@ def _described(section: str) -> dict[str, str]:
     """Split a section at its entries; one that describes several parameters stands under each."""
     entries = re.split(r"\n(?=\S)", section) if section else []
     return {key.strip(): entry for entry in entries for key in entry.partition(" : ")[0].split(",")}
-
-
-def read_header(path: Path) -> dict[str, Any]:
-    """Read the JSON header of a saved model: name, seed, params, widths, history."""
-    from safetensors import SafetensorError, safe_open
-
-    file = path / FILE
-    if not file.is_file():
-        inside = sorted(each.parent.name for each in path.glob(f"*/{FILE}"))
-        if inside:
-            raise DataError(f"{path}: holds a model for each of {', '.join(inside)}; give one of these folders")
-        raise DataError(f"{file}: no such file; give the folder that Aligner.save wrote")
-    try:
-        with safe_open(file, framework="numpy") as opened:
-            header = json.loads((opened.metadata() or {})["unisono"])
-    except (SafetensorError, OSError, KeyError, ValueError, RecursionError) as error:
-        pass_machine(error)
-        raise DataError(f"{file}: not a saved model, or damaged ({error}); save it again") from None
-    if not isinstance(header, dict):
-        raise DataError(f"{file}: not a saved model: its header is {type(header).__name__}, expected a mapping")
-    missing = {"name", "seed", "params", "widths", "history"} - set(header)
-    if missing:
-        raise DataError(f"{file}: not a saved model: the header lacks {', '.join(sorted(missing))}")
-    widths, seed = header["widths"], header["seed"]
-    legal = {
-        "name": isinstance(header["name"], str),
-        "seed": type(seed) is int and 0 <= seed < 2**64,
-        "params": isinstance(header["params"], dict),
-        "widths": isinstance(widths, dict) and bool(widths) and all(type(w) is int and w > 0 for w in widths.values()),
-        "history": isinstance(header["history"], list) and all(isinstance(each, dict) for each in header["history"]),
-    }
-    for key, good in legal.items():
-        if not good:
-            raise DataError(
-                f"{file}: not a saved model: {key} in its header is {str(header[key])[:80]!r}; save it again"
-            )
-    return dict(header)
 
 
 def check_views(
