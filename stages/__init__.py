@@ -17,9 +17,12 @@ if sys.path[0] != _SOURCE:
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [_SOURCE, os.environ.get("PYTHONPATH")]))
 
 from unisono import arithmetic  # noqa: E402
+from unisono.io import files  # noqa: E402
 from unisono.store import tracked  # noqa: E402
 
 # Here, since a stage imports numerical libraries by its first lines.
 arithmetic.pin()
 # DVC writes its lock in place when the stage has ended, and may be killed at that.
 tracked.keep_lock()
+# And so may its stages, in the middle of a file.
+files.sweep(Path("data"), Path("results"))

@@ -187,3 +187,12 @@ def test_a_run_that_is_killed_leaves_no_worker_behind(work: ModuleType, tmp_path
         return False
 
     wait_for(group_is_gone)
+
+
+def test_a_killed_fork_server_is_not_the_end(work: ModuleType) -> None:
+    from multiprocessing import forkserver
+
+    assert call(work.where, 2)
+    server = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
+    os.kill(server, signal.SIGKILL)
+    assert len(set(call(work.where, 4))) <= 2

@@ -14,7 +14,6 @@ for the number of comparisons.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -30,7 +29,7 @@ from unisono.errors import DataError, UnisonoError, pass_machine
 from unisono.evaluation import significance
 from unisono.evaluation.embeddings import Space
 from unisono.io.files import replacing
-from unisono.io.text_tables import markdown, plain
+from unisono.io.text_tables import markdown, plain, write_csv
 
 #: Stands for the mean over all directions.
 MEAN = "mean"
@@ -315,12 +314,12 @@ def write(comparison: Comparison, out: Path) -> None:
     DataError
         It cannot be written.
     """
-    with replacing(out / "comparison.csv") as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(COLUMNS)
-        for direction, scores in comparison.scores.items():
-            for method in comparison.methods:
-                rows.writerow(_row(comparison, direction, method, scores[method]))
+    rows = (
+        _row(comparison, direction, method, scores[method])
+        for direction, scores in comparison.scores.items()
+        for method in comparison.methods
+    )
+    write_csv(out / "comparison.csv", COLUMNS, rows)
     with replacing(out / "comparison.md") as temporary:
         temporary.write_text(to_markdown(comparison), encoding="utf-8")
 

@@ -6,7 +6,6 @@ already, but the optional ones of an experiment. Only values are replaced: comme
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import yaml
 from unisono import config
 from unisono.errors import ConfigError
 from unisono.evaluation.params_file import check_params_file
-from unisono.io.files import replacing
+from unisono.io.files import replacing, temporary
 
 #: Keys that an entry of `experiments` may lack.
 OPTIONAL = ("params", "views", "seeds", "seed")
@@ -107,7 +106,7 @@ def merged(recipe: Path, params: Path = config.PARAMS_FILE) -> tuple[str, dict[s
     changes = config.read_yaml(recipe)
     config.read_yaml(params)
     text = merge(params.read_text(encoding="utf-8"), changes, where=str(recipe))
-    with tempfile.TemporaryDirectory(prefix="unisono-") as folder:
+    with temporary() as folder:
         trial = Path(folder) / "params.yaml"
         trial.write_text(text, encoding="utf-8")
         return text, check_params_file(trial)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import shutil
-import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +24,7 @@ from unisono.evaluation.divisions import Part
 from unisono.evaluation.fitting import Job, Outcome, kept, work
 from unisono.evaluation.measuring import chance, cutoffs, mean_curve, summary
 from unisono.evaluation.planning import ALL, Place, Plan, Setting, Shared, make_plan
+from unisono.io.files import temporary
 from unisono.store import fits, jobs
 from unisono.store.jobs import SharedArrays
 
@@ -339,7 +339,7 @@ def run_settings(
 def _folder(scratch: Path | None) -> Iterator[Path]:
     """Give a folder for unfinished work; leave nothing of it but what an interrupted run can go on from."""
     if scratch is None:
-        with tempfile.TemporaryDirectory(prefix="unisono-") as name:
+        with temporary() as name:
             yield Path(name)
         return
     try:

@@ -7,7 +7,6 @@ A query that is an item has an *own pair* among them, which is marked.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from unisono.config import nearest
 from unisono.config.experiments import Experiment, load_experiments
 from unisono.datasets.base import dataset_of
 from unisono.errors import ConfigError, DataError
+from unisono.io.files import temporary
 from unisono.io.text_tables import plain
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def search(
         vectors = _frames(loaded, own, view)
     else:
         source = source_of(query, dataset, loaded.ids, view)
-        with tempfile.TemporaryDirectory(prefix="unisono-query-") as name:
+        with temporary() as name:
             found = queries.extract(source, dataset, view=view, sets=sets, built=data / dataset, folder=Path(name))
             view, vectors, notes = found.view, found.vectors, found.notes
             if show:

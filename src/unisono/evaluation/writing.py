@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from unisono.errors import cannot_write
 from unisono.evaluation.running import Result
 from unisono.io import parquet
 from unisono.io.files import replacing
+from unisono.io.text_tables import write_csv
 
 #: Tables that not every experiment has: those of an earlier one in the same folder are removed.
 OPTIONAL = {"precision_recall.csv", "history.csv"}
@@ -74,10 +74,7 @@ def _write_files(result: Result, folder: Path) -> None:
     facts = {key: first[key] for key in ("dataset", "source", "model", "params", "seed", "weights")}
     parquet.write(folder / "embeddings.parquet", columns, types=types, metadata=facts)
     for name, table in result.tables.items():
-        with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
-            rows = csv.writer(file, lineterminator="\n")
-            rows.writerow(table.columns)
-            rows.writerows(table.rows)
+        write_csv(folder / f"{name}.csv", table.columns, table.rows)
     for space, model in result.models.items():
         model.save(folder / "model" / space)
 

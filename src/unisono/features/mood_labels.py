@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import shutil
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +16,8 @@ from unisono.datasets.mv10k.tagged import read_pairs
 from unisono.errors import ConfigError
 from unisono.features.video_vectors import FACTS
 from unisono.io import parquet
-from unisono.io.files import replacing
+from unisono.io.files import replacing_folder
+from unisono.io.text_tables import write_csv
 
 #: Columns of the vectors' shards that are no views.
 NOT_VIEWS = ("id", *FACTS, "emotion", "moods", "scores")
@@ -120,44 +119,30 @@ def _write_samples(
     out: Path, vectors: Path, columns: Mapping[str, Any], types: Mapping[str, pa.DataType], metadata: Mapping[str, Any]
 ) -> None:
     """Write the samples in shards that hold the same videos as those of the vectors."""
-    fresh = _fresh(out)
     start = 0
-    for path in parquet.shards(vectors):
-        rows = slice(start, start + parquet.read(path, ["id"]).num_rows)
-        part = {name: values[rows] for name, values in columns.items()}
-        parquet.write(fresh / path.name, part, types=types, metadata=metadata)
-        start = rows.stop
-    _replace(fresh, out)
+    with replacing_folder(out) as fresh:
+        for path in parquet.shards(vectors):
+            rows = slice(start, start + parquet.read(path, ["id"]).num_rows)
+            part = {name: values[rows] for name, values in columns.items()}
+            parquet.write(fresh / path.name, part, types=types, metadata=metadata)
+            start = rows.stop
 
 
 def _write_views(out: Path, vectors: Path, views: list[str]) -> None:
     """Write each view into a folder of its name."""
-    fresh = _fresh(out)
-    for path in parquet.shards(vectors):
-        metadata = parquet.metadata(path)
-        table = parquet.read(path, ["id", *views])
-        for view in views:
-            columns = {"id": table["id"], view: table[view]}
-            types = {name: table.schema.field(name).type for name in columns}
-            parquet.write(fresh / view / path.name, columns, types=types, metadata={**metadata, "variant": view})
-    _replace(fresh, out)
-
-
-def _fresh(out: Path) -> Path:
-    fresh = out.with_name(f".{out.name}.new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    return fresh
-
-
-def _replace(fresh: Path, out: Path) -> None:
-    shutil.rmtree(out, ignore_errors=True)
-    fresh.rename(out)
+    with replacing_folder(out) as fresh:
+        for path in parquet.shards(vectors):
+            metadata = parquet.metadata(path)
+            table = parquet.read(path, ["id", *views])
+            for view in views:
+                columns = {"id": table["id"], view: table[view]}
+                types = {name: table.schema.field(name).type for name in columns}
+                parquet.write(fresh / view / path.name, columns, types=types, metadata={**metadata, "variant": view})
 
 
 def _write_table(path: Path, labels: np.ndarray, seeds: Mapping[str, list[str]]) -> None:
     """Write the CSV of moods."""
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["mood", "videos", "seeds"])
-        for label in np.unique(labels).tolist():
-            writer.writerow([label, int((labels == label).sum()), " ".join(seeds.get(label, []))])
+    rows = (
+        [label, int((labels == label).sum()), " ".join(seeds.get(label, []))] for label in np.unique(labels).tolist()
+    )
+    write_csv(path, ["mood", "videos", "seeds"], rows)

@@ -12,7 +12,6 @@ with sound or picture is seen. It runs in one thread, so that the same lyrics gi
 from __future__ import annotations
 
 import itertools
-import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,6 +25,7 @@ from unisono.config.mtm import SkipGram
 from unisono.errors import DataError
 from unisono.features import _gensim_pickle
 from unisono.io import download, parquet
+from unisono.io.files import replacing_folder, temporary
 from unisono.store.shards import Shard, map_shards
 
 UNKNOWN = "<unknown>"
@@ -190,13 +190,11 @@ def make_encoders(samples: Path, out: Path, settings: SkipGram) -> None:
         encoders = {level: train(sentences[level], settings) for level in LEVELS}
         names = ("window", "min_count", "negative", "epochs", "seed")
         facts |= {name: getattr(settings, name) for name in names}
-    for level in LEVELS:
-        vectors = encoders[level].vectors
-        save(
-            out / f"{level}.parquet",
-            encoders[level],
-            {**facts, "level": level, "n_tokens": len(vectors) - 1, "dimensions": vectors.shape[1]},
-        )
+    with replacing_folder(out) as fresh:
+        for level in LEVELS:
+            vectors = encoders[level].vectors
+            sizes = {"n_tokens": len(vectors) - 1, "dimensions": vectors.shape[1]}
+            save(fresh / f"{level}.parquet", encoders[level], {**facts, "level": level, **sizes})
 
 
 def _fetch(settings: SkipGram) -> dict[str, Encoder]:
@@ -205,7 +203,7 @@ def _fetch(settings: SkipGram) -> dict[str, Encoder]:
         "syllables": (settings.syllable_encoder, settings.syllable_encoder_sha256),
         "words": (settings.word_encoder, settings.word_encoder_sha256),
     }
-    with tempfile.TemporaryDirectory(prefix="unisono-skipgram-") as folder:
+    with temporary() as folder:
         return {
             level: read_pretrained(
                 download.fetch(

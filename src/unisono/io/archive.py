@@ -17,7 +17,6 @@ import stat
 import struct
 import sys
 import tarfile
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -28,6 +27,7 @@ from urllib.parse import urlsplit
 
 from unisono.errors import DataError, DownloadError, pass_machine
 from unisono.io import download, memory
+from unisono.io.files import temporary
 
 #: Largest member that is read into memory.
 MAX_MEMBER_BYTES = 512 * 2**20
@@ -324,7 +324,7 @@ def _on_disk(source: str | Path, place: Path | None, sha256: str) -> Iterator[Pa
     if place is not None and not sha256:
         yield place
         return
-    with tempfile.TemporaryDirectory(prefix="unisono-") as folder:
+    with temporary() as folder:
         yield download.fetch(str(source), Path(folder) / "archive.zip", sha256=sha256)
 
 

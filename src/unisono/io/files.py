@@ -1,16 +1,32 @@
-"""Writing a file or a folder so that it appears under its name complete or not at all."""
+"""Writing a file or a folder so that it appears under its name complete or not at all; what a kill leaves of it.
+
+**Conventions.** Unfinished work beside its place is called ``.<name>.<process>-<number>.tmp``; work elsewhere lies in
+folders ``unisono-*`` of the system's temporary folder, locked by the process that uses them. `sweep` removes both where
+that process is no more.
+"""
 
 from __future__ import annotations
 
 import itertools
 import os
+import re
 import shutil
+import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from unisono.errors import cannot_write
 
+try:
+    import fcntl
+except ImportError:  # no such locks on Windows, where nothing is swept
+    fcntl = None  # type: ignore[assignment]
+
+_UNFINISHED = re.compile(r"\..+\.(\d+)-\d+\.tmp")
+#: What is younger may have just been made, and not be locked yet.
+_SETTLED_S = 60.0
 #: Two threads of a process may write one file.
 _numbers = itertools.count()
 
@@ -75,10 +91,8 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     DataError
         The operating system refuses otherwise (no permission, ...).
     """
-    fresh, old = (path.with_name(f".{path.name}.{os.getpid()}.{word}") for word in ("new", "old"))
+    fresh, old = (path.with_name(f".{path.name}.{os.getpid()}-{next(_numbers)}.tmp") for _ in range(2))
     try:
-        for folder in (fresh, old):
-            shutil.rmtree(folder, ignore_errors=True)
         fresh.mkdir(parents=True)
         yield fresh
         if path.exists():
@@ -89,3 +103,80 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     finally:
         for folder in (fresh, old):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def temporary() -> Iterator[Path]:
+    """Give an empty folder for the time of the block.
+
+    Yields
+    ------
+    Path
+        In the system's temporary folder (``TMPDIR``).
+    """
+    with tempfile.TemporaryDirectory(prefix="unisono-", ignore_cleanup_errors=True) as name:
+        handle = _locked(Path(name))
+        try:
+            yield Path(name)
+        finally:
+            if handle is not None:
+                os.close(handle)
+
+
+def _locked(folder: Path) -> int | None:
+    """Lock a folder for this process; None where that is not possible, or another has done so."""
+    if fcntl is None:
+        return None
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        return None
+    return handle
+
+
+def sweep(*places: Path) -> None:
+    """Remove what killed processes left of their unfinished work.
+
+    Parameters
+    ----------
+    *places : Path
+        Folders, looked through as a whole; the system's temporary folder is looked through in any case.
+    """
+    for place in places:
+        for parent, folders, names in os.walk(place):
+            for name in [*folders, *names]:
+                found = _UNFINISHED.fullmatch(name)
+                if found and not _alive(int(found[1])):
+                    _remove(Path(parent, name))
+            folders[:] = [name for name in folders if not _UNFINISHED.fullmatch(name)]
+    for folder in Path(tempfile.gettempdir()).glob("unisono-*"):
+        with suppress(OSError):
+            facts = folder.lstat()
+            if facts.st_uid == os.getuid() and time.time() - facts.st_mtime > _SETTLED_S:
+                handle = _locked(folder)
+                if handle is not None:
+                    _remove(folder)
+                    os.close(handle)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()

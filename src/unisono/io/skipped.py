@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
 from pathlib import Path
 
-from unisono.errors import printable
-from unisono.io.files import replacing
+from unisono.io.text_tables import write_csv
 
 
 def write(path: Path, rows: Iterable[tuple[str, str]]) -> None:
@@ -25,8 +23,4 @@ def write(path: Path, rows: Iterable[tuple[str, str]]) -> None:
     DataError
         The file cannot be written.
     """
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["item", "reason"])
-        # A file's name may hold bytes that are no text, or what a terminal would obey.
-        writer.writerows((printable(item), printable(" ".join(reason.split()))) for item, reason in rows)
+    write_csv(path, ["item", "reason"], ((item, " ".join(reason.split())) for item, reason in rows))

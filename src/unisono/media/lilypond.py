@@ -15,7 +15,6 @@ font has the letter; where it finds a font that it cannot print, a page of the l
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 from unisono.errors import DataError, MachineError, ProgramError
+from unisono.io.files import temporary
 from unisono.media import fonts, notation, programs, raster
 
 PROGRAM = "lilypond"
@@ -184,7 +184,7 @@ def typeset(program: str, scores: Sequence[str], folder: Path, *, timeout_s: flo
 def _run(program: str, scores: Sequence[str], *, resolution_dpi: float, timeout_s: float) -> list[Engraved]:
     texts = ["".join(_PRINTED.findall(score)) for score in scores]
     letters = list(fonts.scripts("".join(texts)).values())
-    with tempfile.TemporaryDirectory(prefix="unisono-") as folder:
+    with temporary() as folder:
         pages = [*scores, *map(notation.quote, letters)]
         pdf, lost = typeset(program, pages, Path(folder), timeout_s=timeout_s)
         pictures = list(raster.pages(pdf, resolution_dpi=resolution_dpi))

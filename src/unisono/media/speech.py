@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from unisono.errors import DataError, ProgramError, pass_machine
+from unisono.io.files import temporary
 from unisono.media import audio, programs
 
 PROGRAM = "espeak-ng"
@@ -85,7 +85,7 @@ def say(word: str, *, accent: str, variant: str, words_per_minute: int, pitch: i
         espeak-ng is missing, fails, hangs, or says nothing.
     """
     arguments = ["-v", f"{accent}+{variant}", "-s", str(words_per_minute), "-p", str(pitch), "-w", "word.wav", word]
-    with tempfile.TemporaryDirectory(prefix="unisono-") as name:
+    with temporary() as name:
         folder = Path(name)
         done = programs.run([programs.find(PROGRAM, PACKAGES), *arguments], cwd=folder, timeout_s=TIMEOUT_S)
         try:
@@ -105,7 +105,7 @@ def say(word: str, *, accent: str, variant: str, words_per_minute: int, pitch: i
 
 def _listed(kind: str) -> list[Sequence[str]]:
     """Rows of ``espeak-ng --voices=<kind>``: priority, language, file (names hold single spaces)."""
-    with tempfile.TemporaryDirectory(prefix="unisono-") as folder:
+    with temporary() as folder:
         done = programs.run(
             [programs.find(PROGRAM, PACKAGES), f"--voices={kind}"], cwd=Path(folder), timeout_s=TIMEOUT_S
         )

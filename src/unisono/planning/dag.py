@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from unisono.errors import DataError, ProgramError
+from unisono.io.files import temporary
 
 #: Longest that `dvc status` may take, in s; it waits for no other run of DVC.
 TIMEOUT_S = 600
@@ -54,7 +54,7 @@ def read(path: Path, params: str) -> dict[str, Stage]:
 
     if not path.is_file():
         raise DataError(f"{path}: no such file; run from the project's folder")
-    with tempfile.TemporaryDirectory(prefix="unisono-") as name:
+    with temporary() as name:
         folder = Path(name)
         (folder / ".dvc").mkdir()
         (folder / ".dvc" / "config").write_text("[core]\n    no_scm = true\n", encoding="utf-8")

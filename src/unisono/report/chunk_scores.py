@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from unisono.config.mv10k import Mv10k
 from unisono.features.chunk_attention import select_chunks
 from unisono.io import parquet
 from unisono.io.files import replacing
+from unisono.io.text_tables import write_csv
 
 
 def draw(
@@ -40,10 +40,8 @@ def draw(
     from matplotlib.figure import Figure
 
     times = np.arange(len(scores)) * chunk_s
-    with replacing(out.with_suffix(".csv")) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["start_s", "score"])
-        writer.writerows([int(time), f"{score:.6f}"] for time, score in zip(times, scores, strict=True))
+    rows = ([int(time), f"{score:.6f}"] for time, score in zip(times, scores, strict=True))
+    write_csv(out.with_suffix(".csv"), ["start_s", "score"], rows)
     # Fixed ids and no date: the same drawing is the same file.
     with rc_context({"svg.hashsalt": "unisono", "font.size": 9}):
         figure = Figure(figsize=(7, 1.8 + 0.35 * len(selections)), layout="constrained")

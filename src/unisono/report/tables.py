@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from unisono.io import text_tables
 from unisono.io.files import replacing
 from unisono.store.results import Run, directions, measures
 
@@ -194,10 +195,7 @@ def write_csv(path: Path, columns: Sequence[str], found: Iterable[Mapping[str, A
         Header, and keys of the rows.
     found : iterable of mapping
     """
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(found)
+    text_tables.write_csv(path, columns, ([row.get(column, "") for column in columns] for row in found))
 
 
 def rounded(row: Mapping[str, Any]) -> dict[str, Any]:

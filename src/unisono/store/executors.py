@@ -16,6 +16,7 @@ import pickle
 import signal
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import (
@@ -113,7 +114,12 @@ class Processes(Executor):
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Send a call to a worker."""
-        return self._pool.submit(function, *arguments)
+        try:
+            return self._pool.submit(function, *arguments)
+        except (EOFError, ConnectionError) as error:
+            # Until the system has cleared it away: the next attempt then starts another.
+            time.sleep(1)
+            raise BrokenExecutor("the server that workers are forked from was killed") from error
 
     def cancel(self) -> None:
         """Kill the workers."""

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from unisono.errors import pass_machine
-from unisono.io.files import replacing
+from unisono.io.files import replacing, temporary
 
 #: Layout of the files: a fit of another one is not read.
 VERSION = 1
@@ -98,7 +98,7 @@ def opened(folder: Path) -> Iterator[Path]:
             "folder writable or free space",
             stacklevel=3,
         )
-        with tempfile.TemporaryDirectory(prefix="unisono-") as name:
+        with temporary() as name:
             yield Path(name)
         return
     yield folder

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -16,6 +15,7 @@ from unisono.datasets.mtm.song import N_NOTES, Skipped
 from unisono.datasets.mtm.sources import open_source, read_songs
 from unisono.errors import DataError
 from unisono.io import files
+from unisono.io.text_tables import write_csv
 
 
 def build(params: Mtm, *, out: Path, skipped: Path, summary: Path) -> dict[str, Any]:
@@ -136,7 +136,5 @@ def _check_broken(broken: Sequence[Skipped], n_files: int, params: Mtm, skipped:
 
 def _write_skipped(skips: Sequence[Skipped], path: Path) -> None:
     """List the files that give no sample."""
-    with files.replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(Skipped._fields)
-        writer.writerows((skip.file, skip.kind, " ".join(skip.reason.split())) for skip in sorted(skips))
+    rows = ((skip.file, skip.kind, " ".join(skip.reason.split())) for skip in sorted(skips))
+    write_csv(path, Skipped._fields, rows)

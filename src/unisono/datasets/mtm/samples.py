@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from unisono.datasets.mtm.song import N_NOTES, Note, Skipped, Song, has_letter
 from unisono.io import parquet
+from unisono.io.files import replacing_folder
 
 #: Longest short name of a file, in characters.
 MAX_NAME = 60
@@ -225,12 +226,10 @@ def row(sample: Sample, *, name: str, song: str) -> dict[str, Any]:
 
 
 def write(rows: Sequence[Mapping[str, Any]], out: Path, *, shard_size: int, metadata: Mapping[str, Any]) -> None:
-    """Write rows as shards ``part-00000.parquet`` ... of `shard_size` rows each; older shards go."""
+    """Write rows as a folder of shards ``part-00000.parquet`` ... of `shard_size` rows each; it appears complete."""
     types = {**TYPES, **({"split": pa.string()} if "split" in rows[0] else {})}
-    for index, start in enumerate(range(0, len(rows), shard_size)):
-        chunk = rows[start : start + shard_size]
-        columns = {column: [each[column] for each in chunk] for column in types}
-        parquet.write(out / parquet.shard_name(index), columns, types=types, metadata=metadata)
-    n_shards = math.ceil(len(rows) / shard_size)
-    for old in set(out.glob("part-*.parquet")) - {out / parquet.shard_name(i) for i in range(n_shards)}:
-        old.unlink()
+    with replacing_folder(out) as fresh:
+        for index, start in enumerate(range(0, len(rows), shard_size)):
+            chunk = rows[start : start + shard_size]
+            columns = {column: [each[column] for each in chunk] for column in types}
+            parquet.write(fresh / parquet.shard_name(index), columns, types=types, metadata=metadata)

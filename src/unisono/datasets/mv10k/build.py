@@ -8,7 +8,6 @@ at the shard where it stopped, and ends with the same bytes.
 
 from __future__ import annotations
 
-import csv
 import functools
 import hashlib
 import json
@@ -27,6 +26,7 @@ from unisono.datasets.mv10k.rules import REASONS, Rule, read_vocabulary
 from unisono.errors import DataError, DownloadError
 from unisono.io import parquet, tfrecord
 from unisono.io.files import replacing
+from unisono.io.text_tables import write_csv
 from unisono.store.code import code_version
 from unisono.store.shards import Shard, map_shards
 
@@ -147,10 +147,7 @@ def from_records(config: Mv10k, compute: Compute, *, out: Path, table: Path) -> 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write the CSV of shards: the columns of `COLUMNS`, 0 where a row has no count."""
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, restval=0, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(path, COLUMNS, ([row.get(name, 0) for name in COLUMNS] for row in rows))
 
 
 def _digest(*parts: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ import pyarrow as pa
 from unisono.config.compute import Compute
 from unisono.errors import DataError
 from unisono.io import parquet
+from unisono.io.files import replacing_folder
 from unisono.store.shards import Shard, map_shards
 
 #: Columns of videos: needed, and kept where they exist.
@@ -82,12 +82,9 @@ def write_folder(
     types, metadata
         As in `unisono.io.parquet.write`.
     """
-    fresh = out.with_name(f".{out.name}.new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    for index, columns in enumerate(parts):
-        parquet.write(fresh / parquet.shard_name(index), columns, types=types, metadata=metadata)
-    shutil.rmtree(out, ignore_errors=True)
-    fresh.rename(out)
+    with replacing_folder(out) as fresh:
+        for index, columns in enumerate(parts):
+            parquet.write(fresh / parquet.shard_name(index), columns, types=types, metadata=metadata)
 
 
 def from_parquet(folder: Path, compute: Compute, *, out: Path) -> int:

@@ -7,7 +7,6 @@ unfinished work, where all that follows works on them in parallel.
 
 from __future__ import annotations
 
-import csv
 import functools
 import hashlib
 import json
@@ -27,6 +26,7 @@ from unisono.datasets.vegas import Clip, Rejected, archive, drawing, published, 
 from unisono.errors import DataError
 from unisono.io import download, files, parquet
 from unisono.io.skipped import write as write_skipped
+from unisono.io.text_tables import write_csv
 from unisono.media import video
 from unisono.media.streams import Limits
 from unisono.store.shards import Shard, map_shards
@@ -101,10 +101,7 @@ def _facts(labels: Sequence[str]) -> dict[str, Any]:
 
 def write_status(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write what became of every piece: the columns of `STATUS`."""
-    with files.replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, STATUS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(path, STATUS, ([row[name] for name in STATUS] for row in rows))
 
 
 class _Building:

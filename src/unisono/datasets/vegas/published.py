@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pyarrow as pa
 
 from unisono.config.vegas import Vegas
 from unisono.io import parquet, published
+from unisono.io.files import replacing_folder
 
 #: 5 MB for clips of one vector, 50 MB for 10 s of 128 + 1,024 numbers.
 ROWS_PER_SHARD = 1024
@@ -57,14 +57,11 @@ def build(config: Vegas, location: str, *, out: Path) -> dict[str, Any]:
         "layout": data.layout,
         "scales": dict(data.scales),
     }
-    fresh = out.with_name(f".{out.name}.new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    for index, start in enumerate(range(0, len(data.ids), ROWS_PER_SHARD)):
-        rows = slice(start, start + ROWS_PER_SHARD)
-        part = {name: values[rows] for name, values in columns.items()}
-        for view in ("audio", "visual"):
-            part[view] = [array.astype(np.float32) for array in part[view]]
-        parquet.write(fresh / parquet.shard_name(index), part, types=types, metadata=metadata)
-    shutil.rmtree(out, ignore_errors=True)
-    fresh.rename(out)
+    with replacing_folder(out) as fresh:
+        for index, start in enumerate(range(0, len(data.ids), ROWS_PER_SHARD)):
+            rows = slice(start, start + ROWS_PER_SHARD)
+            part = {name: values[rows] for name, values in columns.items()}
+            for view in ("audio", "visual"):
+                part[view] = [array.astype(np.float32) for array in part[view]]
+            parquet.write(fresh / parquet.shard_name(index), part, types=types, metadata=metadata)
     return {"labels": data.labels, "layout": data.layout, "scales": dict(data.scales)}

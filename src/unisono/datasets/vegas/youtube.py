@@ -13,7 +13,6 @@ import json
 import os
 import re
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,7 +23,7 @@ from tqdm import tqdm
 
 from unisono.config.vegas import YouTube
 from unisono.errors import ConfigError, DataError, DownloadError, pass_machine
-from unisono.io.files import replacing
+from unisono.io.files import replacing, temporary
 
 #: Names a file of cookies (Netscape format) for videos that ask for a login; never a parameter, as it is a secret.
 COOKIES = "UNISONO_YOUTUBE_COOKIES"
@@ -198,7 +197,7 @@ def _client(settings: YouTube, folder: Path) -> Iterator[Any]:
     """Set yt-dlp up; a file of cookies is given as a copy, since yt-dlp writes into it."""
     import yt_dlp
 
-    with tempfile.TemporaryDirectory(prefix="unisono-") as private:
+    with temporary() as private:
         cookies = None
         if os.environ.get(COOKIES):
             given = Path(os.environ[COOKIES])
