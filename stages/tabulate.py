@@ -17,18 +17,16 @@ def main() -> None:
     parser.add_argument("--metrics", type=Path, required=True, help="JSON file for the headline numbers")
     args = parser.parse_args()
 
-    from unisono.io.files import replacing_folder
     from unisono.report import above_chance, chunks, index, layouts, orderings, tables
     from unisono.store.results import read_results
 
     looks = Report.load()
     runs = read_results(load_experiments(), looks, args.experiments)
-    with replacing_folder(args.tables) as folder:
-        layouts.write(runs, folder)
-        orderings.write(runs, folder)
-        above_chance.write(runs, looks.above_chance, folder)
-        chunks.write(runs, folder)
-        index.write(runs, folder)
+    layouts.write(runs, args.tables)
+    orderings.write(runs, args.tables)
+    above_chance.write(runs, looks.above_chance, args.tables)
+    chunks.write(runs, args.tables)
+    index.write(runs, args.tables)
     tables.write_headlines(runs, args.metrics)
 
 
