@@ -14,7 +14,8 @@ def add(commands: Any) -> None:
     mend = commands.add_parser(
         "mend",
         help="repair what a killed run left of DVC's own files (`make repro` does so first)",
-        description="Remove a lock file of DVC that a kill left cut off, and restore a damaged dvc.lock from its copy.",
+        description="Remove a lock file of DVC that a kill left cut off, restore a damaged dvc.lock from its copy, and "
+        "remove unfinished files of killed processes.",
     )
     mend.set_defaults(command=_mend)
     verify = commands.add_parser(
@@ -28,11 +29,15 @@ def add(commands: Any) -> None:
 
 
 def _mend(args: argparse.Namespace) -> None:
+    from pathlib import Path
+
+    from unisono.io import files
     from unisono.store import tracked
 
     del args
     for line in tracked.mend():
         print(line)
+    files.sweep(Path("data"), Path("results"))
 
 
 def _verify(args: argparse.Namespace) -> None:

@@ -26,7 +26,7 @@ except ImportError:  # no such locks on Windows, where nothing is swept
 
 _UNFINISHED = re.compile(r"\..+\.(\d+)-\d+\.tmp")
 #: What is younger may have just been made, and not be locked yet.
-_SETTLED_S = 60.0
+_SETTLED_S = 10.0
 #: Two threads of a process may write one file.
 _numbers = itertools.count()
 
