@@ -98,15 +98,4 @@ def _score(embedded: Sequence[np.ndarray], classes: np.ndarray | None) -> float:
     pairs = list(permutations(embedded, 2))
     if classes is None:
         return -float(np.mean([np.log(metrics.ranks(*pair)) for pair in pairs]))
-    return float(np.mean([_mean_average_precision(*pair, classes) for pair in pairs]))
-
-
-def _mean_average_precision(queries: np.ndarray, gallery: np.ndarray, classes: np.ndarray) -> float:
-    """Compute `unisono.metrics.mean_average_precision`, all queries at once; ties count in the order of the rows.
-
-    Rows were shuffled, and there are few: this is what most of a choice's time goes into.
-    """
-    order = np.argsort(-metrics.similarities(queries, gallery), axis=1)
-    hits = classes[order] == classes[:, None]
-    precisions = np.cumsum(hits, axis=1) / np.arange(1, len(classes) + 1)
-    return float(np.mean((precisions * hits).sum(axis=1) / hits.sum(axis=1)))
+    return float(np.mean([metrics.mean_average_precision(*pair, classes, classes) for pair in pairs]))
