@@ -13,7 +13,7 @@ from tests.models.small import SMALL, two_views
 from unisono import metrics, models
 from unisono.errors import ConfigError, DataError
 from unisono.models.base import Aligner
-from unisono.models.parts import columns, kernel, tuning
+from unisono.models.parts import columns, kernel
 
 CLOSED = ["cca", "c_cca", "kcca", "c_kcca", "gcca"]
 THREE_VIEWS = {"baseline", "baseline_gan", "darlearning"}
@@ -185,10 +185,3 @@ def test_more_components_than_outputs_name_the_outputs(name: str, limit: str) ->
     views, labels = two_views(200)
     with pytest.raises(ConfigError, match=rf"n_components: 90 is more than .*{limit}"):
         models.create(name, n_components=90).fit(views, labels)
-
-
-def test_what_ridges_are_chosen_by_is_the_mean_average_precision() -> None:
-    generator = np.random.default_rng(4)
-    one, other, classes = *generator.standard_normal((2, 30, 4)), np.arange(30) % 4
-    expected = metrics.mean_average_precision(one, other, classes, classes)
-    assert tuning._mean_average_precision(one, other, classes) == pytest.approx(expected)
