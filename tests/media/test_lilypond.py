@@ -327,7 +327,7 @@ def test_runs_are_as_large_as_asked(runs: Path) -> None:
 )
 def test_a_bad_score_costs_itself_alone(runs: Path, trouble: str, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(programs, "PATIENCE", 60)
-    results = engrave([*GOOD[:2], f"\\score {{ {trouble} }}", GOOD[2]], timeout_s=4)
+    results = engrave([*GOOD[:2], f"\\score {{ {trouble} }}", GOOD[2]], timeout_s=2)
     assert results[:2] == engrave(GOOD[:2])
     assert results[3] == engrave([GOOD[2]])[0]
     assert results[2].picture == b""
