@@ -18,8 +18,8 @@ def add(commands: Any) -> None:
         "evaluate",
         help="fit methods on paired features and score them in every direction",
         description="Fit a method on paired features and score it in every direction, or several methods on the same "
-        "folds and compare them. FEATURES.parquet, a file or a folder of them, has a column id, optional label, optional split (train, test) or "
-        "fold (integer), and a column of vectors per view.",
+        "folds and compare them. FEATURES.parquet, a file or a folder of them, has a column id, optional label, "
+        "optional split (train, test) or fold (integer), and a column of vectors per view.",
     )
     evaluate.add_argument("features", type=Path, metavar="FEATURES.parquet")
     evaluate.add_argument(
