@@ -247,6 +247,7 @@ def test_twenty_longest_notes_and_rests_fit_on_one_line() -> None:
 
 
 @needs_lilypond
+@pytest.mark.slow
 def test_real_lilypond_loses_the_bad_score_alone(samples: list[str]) -> None:
     bad = "\\score { { c'4 \\nosuchcommand } }"
     results = engrave([samples[0], bad])

@@ -38,7 +38,10 @@ SMALL: dict[str, dict[str, Any]] = {
 #: (test_chance.py).
 LEARNING: dict[str, dict[str, Any]] = {
     "agah": {"layers": {"other": [64]}, "features": 64, "dropout": 0.2, "epochs": 20},
-    # Choosing both takes minutes; test_defaults.py has them chosen.
+    # Choosing them takes minutes; test_defaults.py has them chosen.
+    "cca": {"ridge": 0.1},
+    "c_cca": {"ridge": 0.1},
+    "gcca": {"ridge": 0.1},
     "kcca": {"width": 10.0, "ridge": 0.1},
     "c_kcca": {"width": 10.0, "ridge": 0.1},
     # In data with few shared directions only own pairs are a guide, and weight decay makes all outputs equal.

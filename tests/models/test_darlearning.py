@@ -222,6 +222,7 @@ def test_finds_the_pairs_of_unseen_items_in_all_directions() -> None:
         assert metrics.recall_at_k(embedded[query], embedded[target], 10) > 0.35
 
 
+@pytest.mark.slow
 def test_shuffled_pairs_fall_to_chance() -> None:
     found: dict[tuple[str, str], list[float]] = {}
     for seed in range(8):

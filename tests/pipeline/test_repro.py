@@ -92,7 +92,7 @@ def test_one_more_point_of_a_sweep_trains_that_point(clone: Clone) -> None:
     clone.edit(lambda params: params["experiments"].update(sweep=sweep | {"variants": points}))
     clone.repro()
     assert n_fits is not None
-    n_folds = 5
+    n_folds = 3
     assert fits_made(clone)["sweep"] == f"{n_folds} of {int(n_fits[2]) + n_folds} fits made"
     clone.edit(lambda params: params["experiments"].pop("sweep"))
 
@@ -133,7 +133,7 @@ def test_an_edit_of_a_shared_part_trains_the_methods_that_use_it(clone: Clone) -
 @pytest.mark.parametrize("edit", ["folds", "split"])
 def test_dealing_anew_decodes_renders_and_extracts_nothing(clone: Clone, edit: str) -> None:
     if edit == "folds":
-        clone.edit(lambda params: params["vegas"]["folds"].update(n=4))
+        clone.edit(lambda params: params["vegas"]["folds"].update(n=2))
     else:
         clone.edit(lambda params: params["mtm"]["split"].update(seed=3))
     ran = set(clone.repro())
@@ -146,6 +146,7 @@ def test_dealing_anew_decodes_renders_and_extracts_nothing(clone: Clone, edit: s
     assert extracted <= (learned if edit == "split" else set())
 
 
+@pytest.mark.slow
 def test_a_removed_experiment_leaves_nothing_in_the_tables(clone: Clone) -> None:
     assert "GCCA" in clone.methods_in_table()
 
@@ -213,6 +214,7 @@ def test_an_experiment_of_dvc_runs_its_own_code_and_takes_kept_fits(clone: Clone
     assert row["State"] in ("", "Success")
 
 
+@pytest.mark.slow
 def test_a_killed_stage_goes_on_and_gives_the_same_bytes(clone: Clone) -> None:
     made = clone.folder / "data/mtm/engraved/sheet"
     expected = {path.name: path.read_bytes() for path in made.glob("*.parquet")}

@@ -137,7 +137,8 @@ def make_tiny(params: dict[str, Any]) -> None:
     mtm["features"]["skipgram"].update(epochs=2, dimensions=4)
     params["mv10k"]["videos"]["simulated"].update(videos=60, rejected=4, tagged=40)
     params["mv10k"]["emotion"]["epochs"] = 1
-    params["vegas"]["clips"]["digits"].update(clips_per_class=5, outside_per_class=1)
+    params["vegas"]["clips"]["digits"].update(clips_per_class=3, outside_per_class=1, groups=3)
+    params["vegas"]["folds"]["n"] = 3
     for name in ("inception", "vggish"):
         params["vegas"]["features"][name]["whitening"]["components"] = 8
     params["report"]["gallery_items"] = 1
@@ -157,7 +158,7 @@ def finished(folder: Path) -> Clone:
     """Run the whole pipeline on tiny data in a folder that is empty or not there yet."""
     folder.mkdir(parents=True, exist_ok=True)
     copy = Clone(folder)
-    write_songs(folder / "data/raw/mtm", 12)
+    write_songs(folder / "data/raw/mtm", 9)
     copy.edit(make_tiny)
     assert "build_songs" in copy.repro()
     return copy
