@@ -33,3 +33,11 @@ def test_no_cell_is_a_formula_or_a_command(tmp_path: Path, cell: object, written
     text_tables.write_csv(path, ["a", "b"], [["x", cell]])
     with path.open(encoding="utf-8", newline="") as file:
         assert list(csv.reader(file)) == [["a", "b"], ["x", written]]
+
+
+@pytest.mark.parametrize("align", ["l", "lrl"])
+def test_a_letter_for_every_column(align: str) -> None:
+    with pytest.raises(ValueError, match="argument 2"):
+        text_tables.markdown([["a", "b"], ["1", "2"]], align)
+    with pytest.raises(ValueError, match="argument"):
+        text_tables.plain([["a", "b"], ["1", "2"]], align)

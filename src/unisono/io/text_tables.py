@@ -65,7 +65,7 @@ def markdown(lines: Sequence[Sequence[str]], align: str) -> str:
     | --: | :-- |
     | 1 | a |
     """
-    rule = [":--" if letter == "l" else "--:" for letter in align]
+    rule = [":--" if letter == "l" else "--:" for _, letter in zip(lines[0], align, strict=True)]
     return "\n".join("| " + " | ".join(line) + " |" for line in (lines[0], rule, *lines[1:]))
 
 
