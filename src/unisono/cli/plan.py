@@ -33,7 +33,7 @@ def _plan(args: argparse.Namespace) -> None:
     from unisono.evaluation import recipe
     from unisono.evaluation.params_file import check_params_file
     from unisono.io import text_tables
-    from unisono.planning import checks, costs, dag
+    from unisono.planning import checks, costs, dag, sizes
 
     root = Path()
     config.read_yaml(config.PARAMS_FILE)
@@ -71,6 +71,7 @@ def _plan(args: argparse.Namespace) -> None:
         print(f"  {each.key}: {f'at most {each.megabytes:.0f} MB' if each.megabytes else 'size not known'}  {each.url}")
     built = [name for name in names() if f"{name}.source" in read]
     every = [*checks.tools(sections, {name.partition("@")[0] for name in todo}), *checks.files(sections, built)]
+    every += [checks.Check(key, False, text) for key, text in sizes.problems(sections)]
     every += [checks.disk(needed, root), *(checks.url(each.url) for each in found if args.check_urls)]
     print("checks:")
     for check in every:
