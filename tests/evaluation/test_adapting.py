@@ -11,6 +11,7 @@ import pytest
 from unisono import evaluation
 from unisono.config.compute import Compute
 from unisono.datasets.loading import Dataset
+from unisono.errors import ConfigError
 from unisono.evaluation.adapting import adapt
 from unisono.evaluation.planning import Setting
 
@@ -23,7 +24,8 @@ def data() -> Dataset:
     draw = np.random.default_rng(0)
     views = {"audio": draw.normal(size=(N, 12)), "visual": draw.normal(size=(N, 40))}
     labels, folds = np.arange(N) % 2, np.arange(N) % 5
-    return Dataset("vegas", "mine", np.arange(N).astype(str), views, labels=labels, folds=folds)
+    facts = {"audio": {"components": 12, "adapted": "whitening.components: 12 in place of 128"}, "visual": {}}
+    return Dataset("vegas", "mine", np.arange(N).astype(str), views, labels=labels, folds=folds, metadata=facts)
 
 
 def settings(data: Dataset, *components: int, **params: Any) -> list[Setting]:
@@ -59,8 +61,16 @@ def test_points_of_a_sweep_are_left_out(data: Dataset) -> None:
     assert len(last.notes) == 2
 
 
+def test_more_components_than_a_view_is_wide_stay_an_error(data: Dataset) -> None:
+    kept = settings(data, 41)
+    assert adapt(kept, "cca", seeds=[0]) == kept
+    with pytest.raises(ConfigError, match="41 is more than these data have"):
+        evaluation.run_settings(kept, "cca", compute=Compute(executor="serial"))
+    kept = settings(replace(data, metadata={}), 13)
+    assert adapt(kept, "cca", seeds=[0]) == kept
+
+
 def test_the_result_says_what_was_adapted(data: Dataset) -> None:
-    data = replace(data, metadata={"audio": {"adapted": "whitening.components: 12 in place of 128"}})
     adapted = adapt(settings(data, 20, ridge=1.0), "cca", seeds=[0])
     result = evaluation.run_settings(adapted, "cca", compute=Compute(executor="serial"))
     assert result.metrics["params"]["n_components"] == 12

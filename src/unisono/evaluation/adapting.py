@@ -2,8 +2,8 @@
 
 **Conventions.** Where n_components is a method's setting it is lowered to what the data allow, and the result says so.
 Where it is what a sweep varies, a value that cannot be had is left out: run with another one it would be no point of
-the sweep. Nothing is changed where all can be had. What params.yaml gets wrong on any data (more components than a
-network has outputs) stays an error.
+the sweep. Nothing is changed where all can be had. What is wrong on data of any size (more components than a view is
+wide or a network has outputs) stays an error.
 """
 
 from __future__ import annotations
@@ -19,21 +19,23 @@ from unisono.models.parts.kernel import KernelAligner
 from unisono.models.parts.linear import CanonicalAligner, LinearAligner
 
 
-def most_components(setting: Setting, model: str, *, seeds: Sequence[int]) -> int | None:
+def most_components(setting: Setting, model: str, wanted: int, *, seeds: Sequence[int]) -> int | None:
     """Say how many components the rows of a setting's data allow.
 
     Parameters
     ----------
     setting : Setting
     model : str
+    wanted : int
+        Components asked for.
     seeds : sequence of int
         Of the divisions.
 
     Returns
     -------
     int or None
-        By the smallest training part of all seeds and, for linear methods, the narrowest view; None where it does
-        not matter.
+        By the smallest training part of all seeds and, for linear methods, the narrowest view whose features are
+        fewer than was asked for; None where it does not matter, or more are asked for than other views are wide.
     """
     cls = models.method(model)
     linear, others = (LinearAligner, CanonicalAligner), (KernelAligner, DeepCorrelation)
@@ -43,7 +45,12 @@ def most_components(setting: Setting, model: str, *, seeds: Sequence[int]) -> in
     rows = min(len(part.train) for part in parts)
     if issubclass(cls, others):
         return rows - 1
-    return min([rows - 1, *(view.shape[-1] for view in setting.dataset.views.values())])
+    facts = setting.dataset.metadata
+    widths = {view: array.shape[-1] for view, array in setting.dataset.views.items()}
+    narrowed = {view for view in widths if {"adapted", "components"} <= facts.get(view, {}).keys()}
+    if wanted > min([widths[view] for view in widths.keys() - narrowed], default=wanted):
+        return None
+    return min([rows - 1, *(widths[view] for view in narrowed)])
 
 
 def adapt(settings: Sequence[Setting], model: str, *, seeds: Sequence[int]) -> list[Setting]:
@@ -62,18 +69,21 @@ def adapt(settings: Sequence[Setting], model: str, *, seeds: Sequence[int]) -> l
     """
     usual = getattr(models.method(model), "n_components", None)
     wanted = [setting.params.get("n_components", usual) for setting in settings]
-    most = [most_components(setting, model, seeds=seeds) for setting in settings]
-    over = [n is not None and limit is not None and n > max(limit, 1) for n, limit in zip(wanted, most, strict=True)]
+    if usual is None:
+        return list(settings)
+    most = [most_components(each, model, n, seeds=seeds) for each, n in zip(settings, wanted, strict=True)]
+    over = [limit is not None and n > max(limit, 1) for n, limit in zip(wanted, most, strict=True)]
     if not any(over):
         return list(settings)
     swept = len(set(wanted)) > 1
-    kept = [at for at in range(len(settings)) if not (swept and over[at])] or [wanted.index(min(filter(None, wanted)))]
+    kept = [at for at in range(len(settings)) if not (swept and over[at])] or [wanted.index(min(wanted))]
+    allowed = min(limit for limit in most if limit is not None)
     left_out = [settings[at].label for at in range(len(settings)) if at not in kept]
     found = []
     for at in kept:
         notes = []
         if left_out:
-            notes.append(f"{', '.join(left_out)} left out, since these data allow {min(filter(None, most))} components")
+            notes.append(f"{', '.join(left_out)} left out, since these data allow {allowed} components")
         params = dict(settings[at].params)
         if over[at]:
             params["n_components"] = most[at]
