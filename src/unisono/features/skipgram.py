@@ -174,7 +174,7 @@ def load(path: Path) -> Encoder:
     return Encoder(rows, parquet.to_numpy(table["vector"]))
 
 
-def make_encoders(samples: Path, out: Path, settings: SkipGram) -> None:
+def make_encoders(samples: Path, out: Path, settings: SkipGram) -> str:
     """Train both encoders on a folder of samples, or fetch and convert the authors'.
 
     Parameters
@@ -185,6 +185,11 @@ def make_encoders(samples: Path, out: Path, settings: SkipGram) -> None:
         Written: ``syllables.parquet`` and ``words.parquet``, see `save`.
     settings : SkipGram
         Section ``mtm.features.skipgram``.
+
+    Returns
+    -------
+    str
+        What was adapted to few lyrics; empty where nothing was.
 
     Raises
     ------
@@ -213,6 +218,7 @@ def make_encoders(samples: Path, out: Path, settings: SkipGram) -> None:
             vectors = encoders[level].vectors
             sizes = {"n_tokens": len(vectors) - 1, "dimensions": vectors.shape[1]}
             save(fresh / f"{level}.parquet", encoders[level], {**facts, "level": level, **sizes})
+    return str(facts.get("adapted", ""))
 
 
 def _fetch(settings: SkipGram) -> dict[str, Encoder]:
