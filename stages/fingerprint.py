@@ -15,10 +15,11 @@ def main() -> None:
 
     from unisono.config.compute import Compute
     from unisono.evaluation.params_file import check_params_file
+    from unisono.planning import sizes
     from unisono.store import code
 
-    # All of params.yaml, so that a misspelt key stops the first stage that runs.
-    check_params_file()
+    # All of params.yaml, so that a misspelt key, or what own data are too few for, stops the first stage that runs.
+    sizes.refuse(check_params_file())
     code.write_fingerprints(Path(__file__).parent, args.out, notes=Compute.load().scratch / "code.json")
 
 

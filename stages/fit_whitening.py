@@ -26,7 +26,7 @@ def main() -> None:
     args = parser.parse_args()
     from unisono.features import video_extraction
 
-    video_extraction.fit_whitening(
+    whitening = video_extraction.fit_whitening(
         args.samples,
         args.out,
         outside=args.outside,
@@ -35,6 +35,8 @@ def main() -> None:
         compute=Compute.load(),
         downloads=args.downloads,
     )
+    if "adapted" in whitening.facts:
+        print(f"note: {whitening.facts['adapted']}")
 
 
 if __name__ == "__main__":

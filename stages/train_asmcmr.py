@@ -25,6 +25,8 @@ def main() -> None:
         args.samples, args.divisions, args.audio, args.engraved, params=params, compute=Compute.load()
     )
     encoder.save(args.out)
+    if "adapted" in encoder.metadata:
+        print(f"note: {encoder.metadata['adapted']}")
 
 
 if __name__ == "__main__":

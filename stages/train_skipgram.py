@@ -18,7 +18,9 @@ def main() -> None:
 
     from unisono.features import skipgram
 
-    skipgram.make_encoders(args.samples, args.out, params)
+    adapted = skipgram.make_encoders(args.samples, args.out, params)
+    if adapted:
+        print(f"note: {adapted}")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,11 @@ def test_evaluate_writes_metrics_embeddings_and_model(tmp_path: Path, capsys: py
     assert "cca on f.parquet: 50 items, 40 for training, 5 folds" in printed
     assert "audio->visual" in printed
     assert "chance" in printed
+    # Folds of ten items in two classes.
+    assert re.search(r"audio->visual +0\.\d+ ± 0\.\d+†", printed)
+    assert "\n† few items or classes in the pool: a random order has a MAP above 50 %" in printed
+    assert "\n† the pool has at most 10 items, so that R@10 is 100 % in any order" in printed
+    assert "R@5 is" not in printed
 
 
 def test_identity_scores_the_embeddings_that_evaluate_wrote(tmp_path: Path) -> None:
@@ -70,6 +76,9 @@ def test_several_methods_are_compared(tmp_path: Path, capsys: pytest.CaptureFixt
     printed = capsys.readouterr().out
     assert "2 methods on f.parquet: mean average precision of 50 queries, 5 folds" in printed
     assert "not run: identity: " in printed
+    assert re.search(r"cca +0\.\d+† +0\.\d+† +0\.\d+† +best", printed)
+    assert "\n† few items or classes in the pool" in printed
+    assert "† few items or classes in the pool" in (out / "comparison.md").read_text(encoding="utf-8")
     assert json.loads((out / "cca" / "metrics.json").read_text())["params"]["n_components"] == 3
     assert {path.name for path in out.iterdir()} == {"cca", "random", "comparison.csv", "comparison.md"}
 

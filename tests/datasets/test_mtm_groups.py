@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from types import SimpleNamespace
 
+import pyarrow as pa
 import pytest
 
+from unisono.config.mtm import Split
 from unisono.datasets.folds import PARTS
 from unisono.datasets.mtm import groups
+from unisono.datasets.mtm.dataset import DATASET
 from unisono.datasets.mtm.song import Note, Song
+from unisono.errors import DataError
 
 UP = [0, 2, 4, 5, 7, 9, 11, 12, 14, 16]
 DOWN = [0, -1, -3, -5, -7, -8, -10, -12, -13, -15]
@@ -77,3 +82,12 @@ def test_duplicates_are_counted_in_all_and_across_splits() -> None:
     rows = [{"notes": [[60.0, 1.0, 0.0]], "syllables": [syllable]} for syllable in "aabbc"]
     splits = ["train", "test", "train", "train", "test"]
     assert groups.duplicates(rows, splits) == {"n_repeated": 2, "n_across_splits": 2}
+
+
+@pytest.mark.parametrize(("n_songs", "windows", "message"), [(2, 4, "0 of 8 samples"), (4, 1, "1 of 4 samples")])
+def test_parts_without_two_samples_are_refused(n_songs: int, windows: int, message: str) -> None:
+    places = [(song, window) for song in range(n_songs) for window in range(windows)]
+    rows = [{"id": f"{a}-{b}", "song": str(a), "notes": [], "syllables": []} for a, b in places]
+    split = Split(by="song", fractions=(0.7, 0.15, 0.15), seed=0)
+    with pytest.raises(DataError, match=message):
+        DATASET.deal(pa.Table.from_pylist(rows), SimpleNamespace(split=split))

@@ -93,6 +93,22 @@ def test_trained_says_how_and_leaves_no_unfinished_work(tmp_path: Path, monkeypa
         "n_samples": 5,
     }
     assert not list((tmp_path / "scratch").glob("*.pt"))
+    # No batch holds a sample twice, and no sample is gone through too often.
+    monkeypatch.setattr(asmcmr_training, "MAX_PASSES", 1)
+    facts = dict(_make(tmp_path, weights="trained", batch_size=50).metadata)
+    assert (facts["steps"], facts["batch_size"]) == (1, 5)
+    assert facts["adapted"] == (
+        "mtm.features.asmcmr: 1 steps of 5 pairs in place of 2 of 50, since there are 5 training samples"
+    )
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "expected"), [(630, (120, 50)), (120, (120, 50)), (119, (119, 50)), (50, (50, 50)), (2, (50, 2))]
+)
+def test_training_is_adapted_to_few_samples_alone(n_samples: int, expected: tuple[int, int]) -> None:
+    *found, adapted = asmcmr_training.schedule(n_samples, steps=120, batch_size=50)
+    assert tuple(found) == expected
+    assert bool(adapted) is (expected != (120, 50))
 
 
 def test_a_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -96,6 +96,16 @@ def test_distinct_notes_keep_their_key(tmp_path: Path, encoder: Path, compute: C
     assert not np.array_equal(vectors[0, 0], vectors[1, 0])
 
 
+def test_what_was_adapted_goes_with_the_features(tmp_path: Path, compute: Compute) -> None:
+    _write(tmp_path / "sheet", "id", {"a": _picture(300, 0)})
+    encoder = asmcmr.untrained(0)
+    asmcmr.Encoder(encoder.arrays, {**encoder.metadata, "adapted": "fewer steps"}).save(tmp_path / "few.safetensors")
+    asmcmr_extraction.extract(
+        tmp_path / "sheet", tmp_path / "few.safetensors", tmp_path / "out", name="sheet", snippets=2, compute=compute
+    )
+    assert parquet.metadata(tmp_path / "out")["adapted"] == "fewer steps"
+
+
 def test_equal_windows_are_computed_once() -> None:
     calls: list[int] = []
 

@@ -117,6 +117,18 @@ def test_one_token_alone_can_be_trained(settings: SkipGram) -> None:
     assert np.isfinite(skipgram.train([["la"] * 20], settings).vectors).all()
 
 
+def test_where_all_tokens_are_rare_each_has_its_own_vector(samples: Path, tmp_path: Path, settings: SkipGram) -> None:
+    encoder = skipgram.train([["glo", "ry", "be"]], settings)
+    assert not np.array_equal(*encoder.encode(["glo", "ry"]))
+    printed = skipgram.make_encoders(samples, tmp_path / "encoders", settings.model_copy(update={"min_count": 99}))
+    skipgram.extract_folder(
+        samples, tmp_path / "encoders", tmp_path / "lyrics", compute=Compute(scratch=tmp_path / "scratch")
+    )
+    said = parquet.metadata(tmp_path / "lyrics")["adapted"]
+    assert printed == said
+    assert said.startswith("mtm.features.skipgram.min_count: lower than 99 for syllables and words")
+
+
 def test_nothing_to_train_on(settings: SkipGram) -> None:
     with pytest.raises(DataError, match="no token"):
         skipgram.train([], settings)

@@ -268,9 +268,14 @@ def test_no_clip_outside_the_folds(tmp_path: Path, made: dict[str, tuple[int, by
         run(samples, "vggish", "audio", settings("vggish"))
 
 
-def test_too_few_clips_outside_the_folds(samples: Path) -> None:
-    with pytest.raises(ConfigError, match=r"99 components cannot be fitted on \d+ vectors"):
-        run(samples, "vggish", "audio", settings("vggish", whitening__components=99))
+def test_few_vectors_outside_the_folds_give_fewer_components(samples: Path) -> None:
+    run(samples, "vggish", "audio", settings("vggish", whitening__components=99))
+    facts = load_folder(samples.parent, views={"audio": "audio"}).metadata["audio"]
+    assert facts["components"] == facts["n_vectors"] - 1 < 99
+    assert facts["adapted"] == (
+        f"vegas.features.vggish.whitening.components: {facts['components']} in place of 99, since "
+        f"{facts['n_vectors']} vectors lie outside the folds"
+    )
 
 
 def test_whitening_of_another_network_is_refused(samples: Path) -> None:

@@ -92,8 +92,9 @@ def test_code_deps_are_fingerprints_of_the_stage_and_of_what_it_imports_by_name(
     assert {dep.partition("/")[0] for dep in own} == {"stages", *runs}
 
 
-def test_the_first_stage_watches_all_code() -> None:
-    assert paths(STAGES["fingerprint"]["deps"]) == ["src/unisono", "stages", "params.yaml"]
+def test_the_first_stage_watches_all_code_and_what_it_counts() -> None:
+    raw = [f"data/raw/{name}" for name in ("mtm", "vegas", "mv10k")]
+    assert paths(STAGES["fingerprint"]["deps"]) == ["src/unisono", "stages", "params.yaml", *raw]
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,6 +23,7 @@ from unisono.errors import ConfigError, ProgramError
 from unisono.evaluation import recipe
 from unisono.evaluation.params_file import check_params_file
 from unisono.planning import checks, costs, dag
+from unisono.store import tracked
 
 ROOT = Path(__file__).resolve().parents[2]
 SECTIONS = check_params_file(ROOT / "params.yaml")
@@ -161,7 +165,73 @@ def test_dvc_that_fails_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(subprocess, "run", fail)
     with pytest.raises(ProgramError, match="Unable to acquire lock"):
-        dag.stale(tmp_path)
+        dag.stale(tmp_path, {})
+
+
+def project(folder: Path) -> None:
+    """A project with one stage that takes long."""
+    (folder / ".dvc" / "tmp").mkdir(parents=True)
+    (folder / ".dvc" / "config").write_text("[core]\n    no_scm = true\n", encoding="utf-8")
+    stage = {"cmd": f"{sys.executable} -c 'import time; time.sleep(60)'", "outs": ["made"]}
+    (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"long": stage}}), encoding="utf-8")
+
+
+def test_a_run_under_way_is_named_at_once_with_its_stage(tmp_path: Path) -> None:
+    project(tmp_path)
+    stages = {"long": dag.Stage("long", "", (), ("made",), (), frozenset())}
+    run = subprocess.Popen(
+        [sys.executable, "-m", "dvc", "repro"],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while "long" not in dag.under_way(tmp_path, stages):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        before = time.monotonic()
+        with pytest.raises(ProgramError, match=rf"a run is under way: process {run.pid} \(`dvc repro`\), stage long"):
+            dag.refuse_under_way(tmp_path, stages)
+        assert time.monotonic() - before < 2
+        # A run that began after the question is named as well, in place of DVC's advice to remove its lock.
+        with pytest.raises(ProgramError, match="a run is under way"):
+            dag.stale(tmp_path, stages)
+    finally:
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+    # What it left is nobody's: DVC takes it over.
+    assert json.loads((tmp_path / tracked.RWLOCK).read_text(encoding="utf-8"))["write"]
+    assert dag.under_way(tmp_path, stages) == ""
+    assert dag.stale(tmp_path, stages) == {"long"}
+
+
+def test_dvcs_lock_counts_while_a_process_holds_it(tmp_path: Path) -> None:
+    project(tmp_path)
+    lock = tmp_path / dag.LOCK
+    lock.write_text(" 1\n", encoding="utf-8")
+    assert dag.under_way(tmp_path, {}) == ""
+    holder = "import sys, time, zc.lockfile; k = zc.lockfile.LockFile(sys.argv[1]); print(flush=True); time.sleep(60)"
+    run = subprocess.Popen([sys.executable, "-c", holder, str(lock)], stdout=subprocess.PIPE)
+    try:
+        assert run.stdout is not None
+        run.stdout.readline()
+        before = time.monotonic()
+        with pytest.raises(ProgramError, match=f"a run is under way: process {run.pid};"):
+            dag.refuse_under_way(tmp_path, {})
+        assert time.monotonic() - before < 2
+    finally:
+        run.kill()
+        run.communicate()
+    assert dag.under_way(tmp_path, {}) == ""
+
+
+def test_a_later_process_of_the_same_number_is_no_run(tmp_path: Path) -> None:
+    project(tmp_path)
+    info = {"pid": os.getpid(), "cmd": "/usr/bin/dvc repro --a-run-of-yesterday"}
+    (tmp_path / tracked.RWLOCK).write_text(json.dumps({"write": {str(tmp_path / "made"): info}}), encoding="utf-8")
+    assert dag.under_way(tmp_path, {}) == ""
 
 
 def test_plan_ends_with_status_2_when_something_is_missing(
@@ -170,7 +240,7 @@ def test_plan_ends_with_status_2_when_something_is_missing(
     for name in ("params.yaml", "dvc.yaml", "full.yaml"):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(dag, "stale", lambda root: set())
+    monkeypatch.setattr(dag, "stale", lambda root, stages: set())
     cli.main(["plan"])
     assert capsys.readouterr().out.startswith(f"0 of {len(STAGES)} stages would run")
     with pytest.raises(SystemExit, match="2"):

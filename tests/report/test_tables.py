@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 
 from tests.report.fabricated import Fabricated
+from unisono import metrics
 from unisono.config.experiments import Experiment
 from unisono.config.report import Report
 from unisono.errors import DataError
 from unisono.report import data_tables, index, layouts, tables
+from unisono.report.html import result_tables
 from unisono.store.results import Run, read_results
 
 Build = Callable[..., Path]
@@ -24,6 +26,12 @@ Build = Callable[..., Path]
 DIRECTIONS = [f"{a}->{b}" for a in ("audio", "sheet", "lyrics") for b in ("audio", "sheet", "lyrics") if a != b]
 RANKS = {"recall_at_1": 0.2, "recall_at_5": 0.4, "recall_at_10": 0.6, "median_rank": 7.0, "mean_rank": 9.123456}
 CHANCE = {"recall_at_1": 1 / 18, "recall_at_5": 5 / 18, "recall_at_10": 10 / 18, "median_rank": 9.5, "mean_rank": 9.5}
+
+
+DOG = {
+    "dataset": "vegas", "method": "CCA", "setting": "", "query": "audio", "target": "visual", "pool": "6",
+    "chance": "0.6",
+}  # fmt: skip
 
 
 LOOKS = Report(
@@ -400,3 +408,32 @@ def test_table_of_features_without_features_raises(make_mtm: Build, tmp_path: Pa
     (folder / "features").rename(folder / "other")
     with pytest.raises(DataError, match="features: no features here"):
         data_tables.write_features(folder, tmp_path)
+
+
+def test_numbers_that_any_order_has_are_marked_in_every_table(entries: dict[str, Experiment], tmp_path: Path) -> None:
+    for path in (tmp_path / "experiments").glob("*/metrics.json"):
+        content = json.loads(path.read_text())
+        for direction in DIRECTIONS:
+            content[direction] |= {"pool": 8, "chance": CHANCE | {"recall_at_10": 1.0}}
+        path.write_text(json.dumps(content))
+    write(entries, tmp_path)
+    rows = read(tmp_path / "tables" / "table_6_2.csv")
+    assert list(rows[0]) == [*tables.COLUMNS, "remark"]
+    assert {row["metric"] for row in rows if row["remark"]} == {"recall@10"}
+    text = (tmp_path / "tables" / "table_6_2.md").read_text(encoding="utf-8")
+    assert "- † the pool has at most 10 items, so that R@10 is 100 % in any order.\n" in text
+    marked = {at for line in lines(text) for at, cell in enumerate(line) if cell.endswith("†")}
+    assert marked == {4}
+    # The mark of a number that a table does not show is not explained there.
+    assert "†" not in (tmp_path / "tables" / "table_6_3.md").read_text(encoding="utf-8")
+    shown = result_tables.section("6.2", tmp_path / "tables")
+    assert '<abbr title="the pool has at most 10 items, so that R@10 is 100 % in any order">†</abbr>' in shown
+    assert shown.count('<p class="mark">† the pool has at most 10 items') == 1
+    assert "<li>†" not in shown
+
+
+@pytest.mark.parametrize(("chance", "marked"), [(0.5, False), (0.51, True)])
+def test_a_map_that_half_of_the_orders_have_is_marked(chance: float, marked: bool) -> None:
+    assert bool(metrics.too_easy("map", chance)) is marked
+    row = {"metric": "map", "value": "0.9", "std": "0.1", "published": "", "remark": metrics.too_easy("map", chance)}
+    assert ("†" in result_tables.grid("5.2", [row | DOG])) is marked

@@ -141,17 +141,25 @@ def read_parameters(groups: Sequence[Sequence[str]]) -> dict[str, Any]:
 
 
 def _report(content: dict[str, Any]) -> str:
-    """Lay the measures out as a small table, chance beside each."""
+    """Lay the measures out as a small table, chance beside each, with a mark where chance alone is high."""
+    from unisono import metrics
+
     directions = [key for key in content if "->" in key]
     measures = [name for name in content[directions[0]] if f"{name}_std" in content[directions[0]]]
     # A deviation means something where there is more than one fold.
     spread = content["n_folds"] > 1
     rows = [["", *measures, "pool"]]
+    remarks: dict[str, None] = {}
     for direction in directions:
         scores = content[direction]
-        cells = [f"{scores[name]:.4g}" + (f" ± {scores[f'{name}_std']:.2g}" if spread else "") for name in measures]
-        rows.append([direction, *cells, str(scores["pool"])])
         chance = scores["chance"]
+        easy = {name: metrics.too_easy(name, chance.get(name, 0.0)) for name in measures}
+        remarks |= dict.fromkeys(filter(None, easy.values()))
+        cells = [
+            f"{scores[name]:.4g}" + (f" ± {scores[f'{name}_std']:.2g}" if spread else "") + ("†" if easy[name] else "")
+            for name in measures
+        ]
+        rows.append([direction, *cells, str(scores["pool"])])
         rows.append(["  chance", *[f"{chance[name]:.4g}" if name in chance else "" for name in measures], ""])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
@@ -163,4 +171,4 @@ def _report(content: dict[str, Any]) -> str:
     training = f"{content['n_train']} for training" if content["n_train"] else "nothing to train"
     folds = f"{content['n_folds']} folds" if spread else "one division"
     head = f"{content['model']} on {content['source']}: {content['n_items']} items, {training}, {folds}"
-    return "\n".join([head, *(line.rstrip() for line in lines)])
+    return "\n".join([head, *(line.rstrip() for line in lines), *(f"† {remark}" for remark in remarks)])

@@ -16,7 +16,7 @@ def add(commands: Any) -> None:
         help="say which stages `dvc repro` would run, what they took before, and what they need",
         description="Say which stages `dvc repro` would run, how long they took and how much they wrote when they last "
         "ran, and what they fetch; check tools, files and disk. Changes nothing; ends with status 2 when something is "
-        "missing.",
+        "missing, or a run is under way.",
     )
     plan.add_argument(
         "--params", type=Path, metavar="RECIPE.yaml", help="as if these values (full.yaml) stood in params.yaml"
@@ -28,25 +28,26 @@ def add(commands: Any) -> None:
 def _plan(args: argparse.Namespace) -> None:
     import yaml
 
-    from unisono.config import PARAMS_FILE
+    from unisono import config
     from unisono.datasets.base import names
     from unisono.evaluation import recipe
     from unisono.evaluation.params_file import check_params_file
     from unisono.io import text_tables
-    from unisono.planning import checks, costs, dag
+    from unisono.planning import checks, costs, dag, sizes
 
     root = Path()
+    config.read_yaml(config.PARAMS_FILE)
+    before = after = config.PARAMS_FILE.read_text(encoding="utf-8")
+    stages = present = dag.read(root / "dvc.yaml", before)
+    dag.refuse_under_way(root.resolve(), present)
     sections = check_params_file()
-    before = after = PARAMS_FILE.read_text(encoding="utf-8")
     if args.params:
         after, sections = recipe.merged(args.params)
-    stages = dag.read(root / "dvc.yaml", after)
-    start = dag.stale(root)
+        stages = dag.read(root / "dvc.yaml", after)
+    start = dag.stale(root.resolve(), present)
     if args.params:
         changed = recipe.differences(yaml.safe_load(before), yaml.safe_load(after))
-        start |= set(stages) - set(dag.read(root / "dvc.yaml", before)) | dag.touched(
-            stages, (key for key, *_ in changed)
-        )
+        start |= set(stages) - set(present) | dag.touched(stages, (key for key, *_ in changed))
     todo = dag.downstream(stages, start)
     print(f"{len(todo)} of {len(stages)} stages would run, at most: DVC stops where an output stays the same.")
     if not todo:
@@ -70,6 +71,7 @@ def _plan(args: argparse.Namespace) -> None:
         print(f"  {each.key}: {f'at most {each.megabytes:.0f} MB' if each.megabytes else 'size not known'}  {each.url}")
     built = [name for name in names() if f"{name}.source" in read]
     every = [*checks.tools(sections, {name.partition("@")[0] for name in todo}), *checks.files(sections, built)]
+    every += [checks.Check(key, False, text) for key, text in sizes.problems(sections)]
     every += [checks.disk(needed, root), *(checks.url(each.url) for each in found if args.check_urls)]
     print("checks:")
     for check in every:

@@ -350,7 +350,7 @@ def to_text(comparison: Comparison) -> str:
     lines = plain(rows, _alignment(rows))
     left_out = [f"not run: {name}: {reason}" for name, reason in comparison.skipped.items()]
     notes = [f"note: {name}: {note}" for name, own in comparison.notes.items() for note in own]
-    return "\n".join([_head(comparison), *lines, _legend(), *notes, *left_out])
+    return "\n".join([_head(comparison), *lines, _legend(), *_easy(comparison), *notes, *left_out])
 
 
 def _alignment(rows: Sequence[Sequence[str]]) -> str:
@@ -372,6 +372,7 @@ def to_markdown(comparison: Comparison) -> str:
     rows = [[cell.replace("|", "\\|").replace("*", "\\*") for cell in row] for row in _cells(comparison)]
     table = markdown(rows, _alignment(rows))
     page = ["# Comparison of methods", "", f"{_head(comparison)}.", "", table, "", _legend().replace("*", "\\*") + "."]
+    page += [line for remark in _easy(comparison) for line in ("", f"{remark}.")]
     page += [
         "",
         "The interval says what other items of this kind, as queries and in the gallery, would change in the spaces "
@@ -394,6 +395,13 @@ def _head(comparison: Comparison) -> str:
     )
 
 
+def _easy(comparison: Comparison) -> list[str]:
+    """Say why scores mean little, where they do."""
+    scores = next(iter(comparison.scores.values()))
+    remark = metrics.too_easy(comparison.measure, scores[comparison.methods[0]].chance)
+    return [f"† {remark}"] if remark else []
+
+
 def _legend() -> str:
     return f"* the {100 * significance.LEVEL:g} % interval, over queries and gallery, leaves out 0"
 
@@ -403,11 +411,12 @@ def _cells(comparison: Comparison) -> list[list[str]]:
     directions = list(comparison.scores)
     overall = comparison.scores[directions[-1]]
     rows = [["method", *directions, "to the best", "over chance"]]
+    mark = "†" if _easy(comparison) else ""
     for name in comparison.methods:
         to_best = overall[name].to_best
         rows.append([
             name,
-            *(f"{comparison.scores[direction][name].value:.4f}" for direction in directions),
+            *(f"{comparison.scores[direction][name].value:.4f}{mark}" for direction in directions),
             "best" if to_best is None else _interval(to_best),
             _interval(overall[name].over_chance),
         ])  # fmt: skip

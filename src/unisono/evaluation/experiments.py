@@ -14,6 +14,7 @@ from unisono.config.compute import Compute
 from unisono.config.experiments import Experiment
 from unisono.datasets.loading import Dataset, load_folder
 from unisono.errors import ConfigError, UnisonoError
+from unisono.evaluation.adapting import adapt
 from unisono.evaluation.checks import check_experiment
 from unisono.evaluation.divisions import feature_sets
 from unisono.evaluation.planning import Setting
@@ -131,4 +132,7 @@ def _request(
         )
         for each in entry.settings
     ]
-    return Request(key, entry.model, settings, seed=entry.seed, n_seeds=entry.seeds)
+    adapted = adapt(settings, entry.model, seeds=range(entry.seed, entry.seed + entry.seeds))
+    for note in dict.fromkeys(note for setting in adapted for note in setting.notes):
+        print(f"note: experiments.{key}: {note}")
+    return Request(key, entry.model, adapted, seed=entry.seed, n_seeds=entry.seeds)

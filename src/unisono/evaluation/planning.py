@@ -35,11 +35,14 @@ class Setting:
     dataset : Dataset
     params : mapping of str to object
         Hyper-parameters of the method.
+    notes : tuple of str
+        What the result says of them.
     """
 
     label: str
     dataset: Dataset
     params: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
 
 
 class Place(NamedTuple):

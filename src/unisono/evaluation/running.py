@@ -196,7 +196,7 @@ def _plan(request: Request, compute: Compute, folder: Path, shared: Shared) -> P
     if models.method(request.model).trains_networks:
         require("torch")
     return make_plan(
-        [Setting(s.label, s.dataset, models.check_params(request.model, s.params)) for s in request.settings],
+        [replace(s, params=models.check_params(request.model, s.params)) for s in request.settings],
         request.model,
         seeds=range(request.seed, request.seed + request.n_seeds),
         n_folds=request.n_folds,
@@ -392,7 +392,9 @@ def _content(plan: Plan, number: int, found: Mapping[Place, Outcome]) -> dict[st
     for direction in _directions(dataset):
         scores = [fit.scores[direction] for _, _, fit in _fits(plan, found, number) if direction in fit.scores]
         content[direction] = summary(scores, chances)
-    notes = [note for place, fit in found.items() if place.setting == number for note in fit.notes]
+    adapted = [str(facts["adapted"]) for facts in dataset.metadata.values() if "adapted" in facts]
+    said = [note for place, fit in found.items() if place.setting == number for note in fit.notes]
+    notes = [*adapted, *setting.notes, *said]
     if notes:
         content["notes"] = list(dict.fromkeys(notes))
     return content

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -91,8 +91,9 @@ def train(sentences: Sequence[Sequence[str]], settings: SkipGram) -> Encoder:
     counts = Counter(itertools.chain.from_iterable(sentences))
     if not counts:
         raise DataError("no lyrics to train skip-gram on; the samples hold no token")
+    min_count = least_count(sentences, settings.min_count)
     model = Word2Vec(
-        [[token if counts[token] >= settings.min_count else UNKNOWN for token in line] for line in sentences],
+        [[token if counts[token] >= min_count else UNKNOWN for token in line] for line in sentences],
         sg=1,
         vector_size=settings.dimensions,
         window=settings.window,
@@ -103,6 +104,17 @@ def train(sentences: Sequence[Sequence[str]], settings: SkipGram) -> Encoder:
         workers=1,
     )
     return _with_unknown(model.wv.index_to_key, model.wv.vectors, None)
+
+
+def least_count(sentences: Iterable[Sequence[str]], min_count: int) -> int:
+    """Lower `min_count` to the count of the most frequent token: where all are rare, all would have one vector.
+
+    Examples
+    --------
+    >>> least_count([["glo", "ry"]], 2), least_count([["la", "la"]], 2)
+    (1, 2)
+    """
+    return min(min_count, max(Counter(itertools.chain.from_iterable(sentences)).values(), default=min_count))
 
 
 def read_pretrained(path: Path) -> Encoder:
@@ -162,7 +174,7 @@ def load(path: Path) -> Encoder:
     return Encoder(rows, parquet.to_numpy(table["vector"]))
 
 
-def make_encoders(samples: Path, out: Path, settings: SkipGram) -> None:
+def make_encoders(samples: Path, out: Path, settings: SkipGram) -> str:
     """Train both encoders on a folder of samples, or fetch and convert the authors'.
 
     Parameters
@@ -173,6 +185,11 @@ def make_encoders(samples: Path, out: Path, settings: SkipGram) -> None:
         Written: ``syllables.parquet`` and ``words.parquet``, see `save`.
     settings : SkipGram
         Section ``mtm.features.skipgram``.
+
+    Returns
+    -------
+    str
+        What was adapted to few lyrics; empty where nothing was.
 
     Raises
     ------
@@ -190,11 +207,18 @@ def make_encoders(samples: Path, out: Path, settings: SkipGram) -> None:
         encoders = {level: train(sentences[level], settings) for level in LEVELS}
         names = ("window", "min_count", "negative", "epochs", "seed")
         facts |= {name: getattr(settings, name) for name in names}
+        lowered = [level for level in LEVELS if least_count(sentences[level], settings.min_count) < settings.min_count]
+        if lowered:
+            facts["adapted"] = (
+                f"mtm.features.skipgram.min_count: lower than {settings.min_count} for {' and '.join(lowered)}, "
+                "since none of them occurs so often"
+            )
     with replacing_folder(out) as fresh:
         for level in LEVELS:
             vectors = encoders[level].vectors
             sizes = {"n_tokens": len(vectors) - 1, "dimensions": vectors.shape[1]}
             save(fresh / f"{level}.parquet", encoders[level], {**facts, "level": level, **sizes})
+    return str(facts.get("adapted", ""))
 
 
 def _fetch(settings: SkipGram) -> dict[str, Encoder]:
@@ -262,6 +286,7 @@ def extract_folder(samples: Path, encoders: Path, out: Path, *, compute: Compute
         "extractor": "skip-gram",
         "variant": f"{dimensions}-D syllables + {dimensions}-D words",
         "weights": facts["weights"],
+        **{key: facts[key] for key in ("adapted",) if key in facts},
         **unknown,
     }
     map_shards(

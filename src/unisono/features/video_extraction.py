@@ -274,8 +274,15 @@ def fit_whitening(
         else:
             vectors, ids = _outside(samples, read_outside(outside), name, settings, compute)
             wanted = settings.whitening
-            found = whitening.fit(vectors, components=wanted.components, epsilon=wanted.epsilon)
+            # As many as so few vectors have; more than the network has outputs stay an error.
+            components = min(wanted.components, max(len(vectors) - 1, 1))
+            found = whitening.fit(vectors, components=components, epsilon=wanted.epsilon)
             found.facts["n_clips"] = len(ids)
+            if components < wanted.components:
+                found.facts["adapted"] = (
+                    f"vegas.features.{name}.whitening.components: {components} in place of {wanted.components}, since "
+                    f"{len(vectors)} vectors lie outside the folds"
+                )
     found.save(out)
     return found
 

@@ -11,7 +11,7 @@ in bounded memory. Values are fractions, not per cents.
 from __future__ import annotations
 
 from unisono.metrics._similarity import similarities
-from unisono.metrics.chance import chance_map, chance_rank, chance_recall
+from unisono.metrics.chance import chance_map, chance_rank, chance_recall, too_easy
 from unisono.metrics.correlation import total_correlation
 from unisono.metrics.precision import average_precisions, mean_average_precision, precision_recall_curve
 from unisono.metrics.ranks import mean_rank, median_rank, rank_among, ranks, recall_at_k, recall_curve
@@ -30,5 +30,6 @@ __all__ = [
     "recall_at_k",
     "recall_curve",
     "similarities",
+    "too_easy",
     "total_correlation",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from unisono.errors import DataError
@@ -88,3 +90,32 @@ def chance_rank(n_items: int) -> float:
     66.0
     """
     return (n_items + 1) / 2
+
+
+def too_easy(measure: str, chance: float) -> str:
+    """Say why a measure means little where a random order scores so much; empty where it means something.
+
+    Parameters
+    ----------
+    measure : str
+        ``map``, ``recall_at_10`` or ``recall@10``; ranks always mean something.
+    chance : float
+        Its expectation for a random order.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> too_easy("recall_at_10", 1.0)
+    'the pool has at most 10 items, so that R@10 is 100 % in any order'
+    >>> too_easy("recall_at_10", 0.9)
+    ''
+    """
+    k = re.fullmatch(r"recall[_@](?:at_)?([0-9]+)", measure)
+    if k and chance >= 1:
+        return f"the pool has at most {k[1]} items, so that R@{k[1]} is 100 % in any order"
+    if measure == "map" and chance > 0.5:
+        return "few items or classes in the pool: a random order has a MAP above 50 %, and this one says little"
+    return ""

@@ -11,9 +11,12 @@ from typing import NamedTuple
 
 from unisono.errors import DataError, ProgramError
 from unisono.io.files import temporary
+from unisono.store.tracked import RWLOCK
 
-#: Longest that `dvc status` may take, in s; it waits for no other run of DVC.
+#: Longest that `dvc status` may take, in s: files that DVC does not know yet are read whole.
 TIMEOUT_S = 600
+#: What DVC holds between stages, and for short commands.
+LOCK = Path(".dvc/tmp/lock")
 
 
 class Stage(NamedTuple):
@@ -95,14 +98,92 @@ def downstream(stages: Mapping[str, Stage], start: Iterable[str]) -> list[str]:
     return sorted(found.union(*(stages[name].later for name in found)))
 
 
-def stale(root: Path) -> set[str]:
-    """Ask DVC which stages of the project in `root` are out of date; a `ProgramError` says why it does not tell."""
+def under_way(root: Path, stages: Mapping[str, Stage]) -> str:
+    """Say which living process works on the project in `root`, and on which stage; empty where none does.
+
+    DVC keeps the paths of the stage that runs in `RWLOCK`, and locks `LOCK` between stages and for short commands.
+    What a dead process left in either does not count: DVC takes it over.
+
+    Parameters
+    ----------
+    root : Path
+    stages : mapping of str to Stage
+
+    Returns
+    -------
+    str
+    """
+    try:
+        writers = json.loads((root / RWLOCK).read_text(encoding="utf-8")).get("write", {})
+        alive = {path: info for path, info in writers.items() if _lives(info["pid"], info["cmd"])}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        # Not there, or being written.
+        alive = {}
+    for path, info in alive.items():
+        made = next(
+            (stage.name for stage in stages.values() if any(Path(path) == root / out for out in stage.outs)), ""
+        )
+        command = f"dvc {' '.join(info['cmd'].split()[1:])}"
+        return f"process {info['pid']} (`{command}`){f', stage {made}' if made else ''}"
+    return _holder(root / LOCK)
+
+
+def _lives(pid: int, command: str) -> bool:
+    """Say whether a process is the one that had this command, and no later one of its number."""
+    import psutil  # type: ignore[import-untyped]
+
+    try:
+        words = psutil.Process(pid).cmdline()
+    except psutil.Error:
+        return False
+    own = command.split()[1:]
+    return bool(words) and " ".join(words).endswith(" ".join(own))
+
+
+def _holder(lock: Path) -> str:
+    """Name the process that holds DVC's lock; empty where none does, whatever the file says."""
+    from zc.lockfile import LockError, SimpleLockFile  # type: ignore[import-untyped]
+
+    if not lock.is_file():
+        return ""
+    try:
+        SimpleLockFile(str(lock)).close()
+    except LockError:
+        return f"process {lock.read_text(encoding='utf-8').strip() or 'unknown'}"
+    return ""
+
+
+def stale(root: Path, stages: Mapping[str, Stage]) -> set[str]:
+    """Ask DVC which stages of the project in `root` are out of date.
+
+    Parameters
+    ----------
+    root : Path
+    stages : mapping of str to Stage
+
+    Returns
+    -------
+    set of str
+
+    Raises
+    ------
+    ProgramError
+        A run is under way, or DVC does not tell for another reason.
+    """
     command = [sys.executable, "-m", "dvc", "status", "--json"]
     try:
         done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
         return set(json.loads(done.stdout))
     except subprocess.TimeoutExpired:
-        raise ProgramError(f"dvc status: no answer in {TIMEOUT_S} s; is another run of DVC at work?") from None
+        raise ProgramError(f"dvc status: no answer in {TIMEOUT_S} s; try it by hand") from None
     except ValueError:
-        reason = done.stderr.strip().splitlines()[-1:] or ["no output"]
-        raise ProgramError(f"dvc status: {reason[0]}; wait for other runs of DVC, or try it by hand") from None
+        refuse_under_way(root, stages)
+        reason = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or ["no output"]
+        raise ProgramError(f"dvc status: {reason[-1].removeprefix('ERROR: ')}; try it by hand") from None
+
+
+def refuse_under_way(root: Path, stages: Mapping[str, Stage]) -> None:
+    """Raise a `ProgramError` where `under_way` names a process: what it makes, nobody can know before."""
+    holder = under_way(root, stages)
+    if holder:
+        raise ProgramError(f"a run is under way: {holder}; plan again when it has ended, its results count then")

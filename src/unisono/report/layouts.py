@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from unisono import metrics
 from unisono.datasets.base import dataset_of, names
 from unisono.io.files import replacing
 from unisono.io.text_tables import markdown
@@ -111,7 +112,8 @@ def write(runs: Sequence[Run], folder: Path) -> None:
     """
     for number in numbers(runs):
         path = folder / f"table_{number.replace('.', '_')}.csv"
-        tables.write_csv(path, tables.COLUMNS, tables.rows(number, runs))
+        found = tables.rows(number, runs)
+        tables.write_csv(path, tables.with_remarks(found), found)
         with replacing(path.with_suffix(".md")) as temporary:
             temporary.write_text(to_markdown(number, runs), encoding="utf-8")
 
@@ -156,13 +158,19 @@ def to_markdown(number: str, runs: Iterable[Run]) -> str:
             reference = [*reference, *_published_averages(reference)]
         table = _grid(number, layout, found, reference)
     title = f"# {name(number)}: {layout.title}".rstrip(": ")
-    return f"{title}\n\n{table}\n\n" + "\n".join(f"- {note}" for note in notes.under(number, shown)) + "\n"
+    said = [*tables.footnotes(row for row in found if _stands(layout, row)), *notes.under(number, shown)]
+    return f"{title}\n\n{table}\n\n" + "\n".join(f"- {note}" for note in said) + "\n"
+
+
+def _stands(layout: Layout, row: Row) -> bool:
+    """Say whether a number is shown in a table."""
+    return layout.blocks or (row["metric"] in layout.metrics and layout.query in ("", row["query"]))
 
 
 def _grid(number: str, layout: Layout, found: Sequence[Row], reference: Sequence[Row]) -> str:
     """Lay out lines against columns."""
-    ours = [row for row in found if row["metric"] in layout.metrics and layout.query in ("", row["query"])]
-    theirs = [row for row in reference if row["metric"] in layout.metrics and layout.query in ("", row["query"])]
+    ours = [row for row in found if _stands(layout, row)]
+    theirs = [row for row in reference if _stands(layout, row)]
     columns = in_order(layout.columns, [*theirs, *ours])
     their_columns = in_order(layout.columns, theirs)
     lines = in_order(layout.lines, [*theirs, *ours])
@@ -292,7 +300,8 @@ def _joined(layout: Layout, rows: Mapping[str, Row], best: set[tuple[Key, Key, s
     for metric in layout.metrics:
         if metric in rows:
             text = format_value(metric, rows[metric]["value"], rows[metric].get("std"))
-            texts.append(f"**{text}**" if (line, column, metric) in best else text)
+            mark = tables.MARK if rows[metric].get(tables.REMARK) else ""
+            texts.append((f"**{text}**" if (line, column, metric) in best else text) + mark)
     return " / ".join(texts)
 
 
@@ -389,6 +398,7 @@ def _averages(standing: Iterable[tuple[Run, str, str]], line_of: Mapping[Key, st
     for run, shown, _ in standing:
         means = [statistics.fmean(values.values()) for values in run.parts("map").values()]
         scores = [run.result[f"{query}->{target}"] for query, target in directions(run.result)]
+        chance = statistics.fmean(score["chance"]["map"] for score in scores)
         found.append({
             "dataset": run.result["dataset"],
             "method": run.title,
@@ -398,7 +408,8 @@ def _averages(standing: Iterable[tuple[Run, str, str]], line_of: Mapping[Key, st
             "metric": "map",
             "value": statistics.fmean(means),
             "std": statistics.stdev(means) if len(means) > 1 else 0.0,
-            "chance": statistics.fmean(score["chance"]["map"] for score in scores),
+            "chance": chance,
+            tables.REMARK: metrics.too_easy("map", chance),
         })  # fmt: skip
     return found
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from unisono import metrics
 from unisono.io import text_tables
 from unisono.io.files import replacing
 from unisono.store.results import Run, directions, measures
@@ -23,6 +24,11 @@ COLUMNS = (
     "table", "dataset", "method", "setting", "query", "target", "metric", "value",
     "std", "published", "source", "n_items", "pool", "chance",
 )  # fmt: skip
+
+#: A further column, where a number means little: why, as `unisono.metrics.too_easy` says.
+REMARK = "remark"
+#: What stands behind such a number.
+MARK = "†"
 
 #: Our names of measures, and how the published numbers and the Markdown tables call them.
 MEASURES = {
@@ -114,7 +120,7 @@ def rows(number: str, runs: Iterable[Run]) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        Keys are `COLUMNS`; ``published`` is empty where the dissertation has no such number.
+        Keys are `COLUMNS` and `REMARK`; ``published`` is empty where the dissertation has no such number.
     """
     known = {_key(row): row["value"] for row in published()}
     found = []
@@ -139,9 +145,20 @@ def rows(number: str, runs: Iterable[Run]) -> list[dict[str, Any]]:
                     "n_items": run.result["n_items"],
                     "pool": scores["pool"],
                     "chance": f"{scores['chance'][name]:.6g}",
+                    REMARK: metrics.too_easy(name, scores["chance"][name]),
                 }
                 found.append(row)
     return found
+
+
+def with_remarks(found: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Name the columns of a table: `COLUMNS`, and `REMARK` where a number has one."""
+    return (*COLUMNS, REMARK) if any(row[REMARK] for row in found) else COLUMNS
+
+
+def footnotes(found: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Say what `MARK` means behind the numbers of a table, each reason once."""
+    return [f"{MARK} {remark}." for remark in dict.fromkeys(row.get(REMARK, "") for row in found) if remark]
 
 
 def headline_name(key: str, result: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from unisono.config import mtm
 from unisono.datasets.base import DataSet, Part
+from unisono.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,10 +36,18 @@ class Mtm(DataSet):
     dealt_by = ("song", "notes", "syllables")
 
     def deal(self, table: pa.Table, section: Any) -> tuple[np.ndarray, dict[str, Any]]:
-        """Deal samples to the parts of the split."""
+        """Deal samples to the parts of the split; a `DataError` says that one to train or test on has too few."""
         from unisono.datasets.mtm import groups
 
-        return groups.deal_samples(table, section.split)
+        parts, facts = groups.deal_samples(table, section.split)
+        for part in ("train", "test"):
+            n = int((parts == part).sum())
+            if n < 2:
+                raise DataError(
+                    f"mtm: {n} of {len(parts)} samples in the part {part}, two are needed; add songs, or change "
+                    "mtm.split.fractions"
+                )
+        return parts, facts
 
     def show(self, folder: Path, wanted: Iterable[str]) -> Iterator[Part]:
         """Show lyrics and printed music (once per engraving), and play the piano."""

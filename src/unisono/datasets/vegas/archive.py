@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
@@ -47,8 +48,7 @@ def clips(location: str, *, sha256: str = "", classes: Sequence[str] = ()) -> It
     found: set[str] = set()
     for name, data in archive.members(location, suffixes=SUFFIXES, sha256=sha256):
         path = PurePosixPath(name)
-        folder = path.parent.parent if path.parent.name == VIDEOS else path.parent
-        label = folder.name
+        label = _label(path)
         if not label:
             yield Rejected(name, f"lies in no folder named by a class (<class>/{VIDEOS}/{path.name})")
         elif not classes or label in classes:
@@ -62,3 +62,35 @@ def clips(location: str, *, sha256: str = "", classes: Sequence[str] = ()) -> It
         raise DataError(
             f"{location}: no video files; expected <class>/{VIDEOS}/<name>.mp4 (or {', '.join(SUFFIXES[1:])})"
         )
+
+
+def _label(path: PurePosixPath) -> str:
+    """Name the class of a video: its folder's name, or nothing."""
+    return (path.parent.parent if path.parent.name == VIDEOS else path.parent).name
+
+
+def count(location: str, *, classes: Sequence[str] = ()) -> dict[str, int]:
+    """Count the videos of each class by their names alone; nothing is decoded.
+
+    Parameters
+    ----------
+    location : str
+        A folder, zip or tar that is here.
+    classes : sequence of str, optional
+        As in `clips`.
+
+    Returns
+    -------
+    dict of str to int
+    """
+    found: Counter[str] = Counter()
+
+    def note(name: str) -> bool:
+        label = _label(PurePosixPath(name))
+        if label and (not classes or label in classes):
+            found[label] += 1
+        return False
+
+    for _ in archive.members(location, suffixes=SUFFIXES, only=note):
+        pass
+    return dict(found)

@@ -67,6 +67,9 @@ def make(
     ]
     checkpoint = compute.scratch / f"asmcmr-{_fingerprint(sources, f'{settings} {device}')}.pt"
     pairs = asmcmr_pairs.read_pairs(samples, divisions, audio, engraved, seed=params.seed)
+    settings["steps"], settings["batch_size"], adapted = asmcmr_training.schedule(
+        len(pairs.strips), steps=params.steps, batch_size=params.batch_size
+    )
     encoder, history = asmcmr_training.train(pairs, **settings, device=device, checkpoint=checkpoint)
     checkpoint.unlink(missing_ok=True)
     facts = {name: value for name, value in parquet.metadata(samples).items() if name in ("dataset", "source")}
@@ -77,6 +80,7 @@ def make(
             **facts,
             **settings,
             "n_samples": len(pairs.strips),
+            **({"adapted": adapted} if adapted else {}),
             "loss": [round(step["loss"], 4) for step in history],
         },
     )

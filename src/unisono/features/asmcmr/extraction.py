@@ -119,6 +119,7 @@ def extract_shard(shard: Shard, destination: Path, params: Mapping[str, Any]) ->
             "variant": VARIANT,
             "weights": encoder.metadata["weights"],
             "snippets": snippets,
+            **{key: encoder.metadata[key] for key in ("adapted",) if key in encoder.metadata},
         },
     )
     return len(keys)

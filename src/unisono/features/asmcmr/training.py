@@ -36,6 +36,8 @@ NEWEST = 0.2
 # Pairs from which the finished encoder's normalisation and projections are computed (fewer after a shorter training).
 N_SETTLING = 600
 CHECKPOINT_STEPS = 10
+# So often a training goes through the samples; the default songs are gone through ten times.
+MAX_PASSES = 50
 # Share of the steps, the last ones, after which weights count into the mean.
 AVERAGED = 0.25
 
@@ -118,6 +120,39 @@ class CCALayer:
             for part, projection in zip((rows - mean).chunk(2, dim=1), projections, strict=True)
         ]
         return projected[0], projected[1]
+
+
+def schedule(n_samples: int, *, steps: int, batch_size: int) -> tuple[int, int, str]:
+    """Adapt steps and batches to few samples.
+
+    A batch holds every sample once at most: a window of the same sample is no other pair. And the samples are gone
+    through `MAX_PASSES` times at most.
+
+    Parameters
+    ----------
+    n_samples, steps, batch_size : int
+
+    Returns
+    -------
+    steps, batch_size : int
+    adapted : str
+        What was changed and why; empty where nothing was.
+
+    Examples
+    --------
+    >>> schedule(600, steps=120, batch_size=50)
+    (120, 50, '')
+    >>> schedule(19, steps=120, batch_size=50)[:2]
+    (50, 19)
+    """
+    size = min(batch_size, n_samples)
+    most = min(steps, max(MAX_PASSES * n_samples // size, 1))
+    if (most, size) == (steps, batch_size):
+        return steps, batch_size, ""
+    return most, size, (
+        f"mtm.features.asmcmr: {most} steps of {size} pairs in place of {steps} of {batch_size}, since there are "
+        f"{n_samples} training samples"
+    )  # fmt: skip
 
 
 def hinge(sheet: torch.Tensor, audio: torch.Tensor, margin: float) -> torch.Tensor:

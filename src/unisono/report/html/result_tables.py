@@ -63,7 +63,9 @@ def notes(path: Path) -> Markup | None:
     """Show the remarks under a table."""
     if not path.is_file():
         return None
-    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("- ")]
+    said = path.read_text(encoding="utf-8").splitlines()
+    # What a mark means is said below the table itself.
+    lines = [line for line in said if line.startswith("- ") and not line.startswith(f"- {tables.MARK}")]
     return tag("details", tag("summary", "Sources and notes"), prose.render("\n".join(lines)), class_="notes")
 
 
@@ -130,7 +132,10 @@ def grid(number: str, found: Sequence[Row]) -> Markup:
         tag("tfoot", *chance) if chance else None,
         class_="sortable results",
     )
-    return tag("div", table, class_="scroll", role="region", tabindex="0", aria_label=layouts.name(number))
+    marked = [tag("p", text, class_="mark") for text in tables.footnotes(rows)]
+    return join(
+        tag("div", table, class_="scroll", role="region", tabindex="0", aria_label=layouts.name(number)), *marked
+    )
 
 
 def _ordered(names: Sequence[str], rows: Sequence[Row], reference: Sequence[Row]) -> list[layouts.Key]:
@@ -196,7 +201,8 @@ def _averages(rows: Iterable[Row]) -> list[Row]:
             means[name] = str(math.fsum(numbers) / 2) if len(numbers) == 2 else ""
         found.append({
             "dataset": dataset, "method": method, "setting": setting, "query": "average", "target": "",
-            "metric": "map", "std": "", "pool": own[0].get("pool", ""), **means,
+            "metric": "map", "std": "", "pool": own[0].get("pool", ""),
+            tables.REMARK: own[0].get(tables.REMARK, ""), **means,
         })  # fmt: skip
     return found
 
@@ -239,7 +245,9 @@ def _cell(row: Row | None, best: bool) -> Markup:
         return tag("td", tag("span", "–", title="not run"), " ", published, class_="number empty")
     value = layouts.format_value(metric, row["value"])
     std = layouts.format_value(metric, row["std"]) if row["std"] != "" else None
-    ours = tag("span", tag("strong", value) if best else value, class_="ours")
+    remark = row.get(tables.REMARK)
+    mark = tag("abbr", tables.MARK, title=remark) if remark else None
+    ours = tag("span", tag("strong", value) if best else value, mark, class_="ours")
     spread = tag("span", f" ± {std}", class_="spread") if std else None
     if published is None:
         return tag("td", ours, spread, class_="number", data_value=row["value"])

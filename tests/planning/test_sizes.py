@@ -1,0 +1,188 @@
+"""Own data that are too few for the settings: all of it is said together, before the first stage."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from stages import fingerprint
+from unisono.errors import ConfigError
+from unisono.evaluation.params_file import check_params_file
+from unisono.io import parquet
+from unisono.planning import sizes
+
+ROOT = Path(__file__).resolve().parents[2]
+Change = Callable[[dict[str, Any]], None]
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project, with data where they lie by default."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def sections(change: Change) -> dict[str, Any]:
+    """The default parameters with a change."""
+    raw = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    change(raw)
+    Path("params.yaml").write_text(yaml.safe_dump(raw), encoding="utf-8")
+    return check_params_file(Path("params.yaml"))
+
+
+def problems(change: Change) -> dict[str, str]:
+    return dict(sizes.problems(sections(change)))
+
+
+def clips(**counts: int) -> None:
+    """Lay out empty files as clips: what is counted is not opened."""
+    for label, count in counts.items():
+        for number in range(count):
+            path = Path("data/raw/vegas") / label / "videos" / f"{number}.mp4"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+
+
+def archive(raw: dict[str, Any], *, n: int = 5, outside: float = 0.1) -> None:
+    raw["vegas"]["source"] = "archive"
+    raw["vegas"]["folds"].update(n=n, outside=outside)
+
+
+def test_the_defaults_and_data_that_are_enough_pass() -> None:
+    assert problems(lambda raw: None) == {}
+    clips(bell=10, drum=10, horn=12)
+    assert problems(archive) == {}
+    # What is not there yet, or must be fetched, is left to the stage that reads it.
+    assert problems(lambda raw: raw["mtm"].update(source="lmd")) == {}
+    assert problems(lambda raw: raw["mtm"].update(source="musicxml")) == {}
+
+
+def test_whitening_needs_clips_outside_the_folds() -> None:
+    clips(bell=10, drum=10, horn=10)
+    found = problems(lambda raw: archive(raw, outside=0.0))
+    assert list(found) == ["vegas.folds.outside"]
+    assert "at least 0.06" in found["vegas.folds.outside"]
+    assert problems(lambda raw: archive(raw, outside=0.06)) == {}
+    assert problems(lambda raw: archive(raw, outside=0.05))
+
+    def without(raw: dict[str, Any]) -> None:
+        archive(raw, outside=0.0)
+        for name in ("inception", "vggish"):
+            raw["vegas"]["features"][name]["whitening"]["method"] = "none"
+
+    assert problems(without) == {}
+
+    def digits(raw: dict[str, Any]) -> None:
+        raw["vegas"]["clips"]["digits"].update(outside_per_class=0, clips_per_class=4)
+
+    assert list(problems(digits)) == ["vegas.clips.digits.outside_per_class", "vegas.folds.n"]
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+def test_folds_are_held_against_the_smallest_class(kind: str) -> None:
+    clips(bell=10, drum=4)
+
+    def change(raw: dict[str, Any]) -> None:
+        archive(raw, outside=0.2)
+        if kind == "zip":
+            raw["vegas"]["clips"]["archive"]["location"] = "clips.zip"
+
+    with zipfile.ZipFile("clips.zip", "w") as file:
+        for path in sorted(Path("data/raw/vegas").rglob("*.mp4")):
+            file.write(path)
+    found = problems(change)
+    assert found == {"vegas.folds.n": "5, but class 'drum' has 3 items for the folds; at most 3"}
+
+
+def test_one_class_or_one_clip_is_too_few() -> None:
+    clips(bell=10)
+    assert "two or more are needed" in problems(archive)["vegas.source"]
+    clips(drum=1)
+    assert "leave the class out" in problems(archive)["vegas.source"]
+
+
+def test_pieces_of_videos_are_counted_by_their_list() -> None:
+    rows = [f"{'x' * 10}{number},0,10,{label}" for number in range(3) for label in ("dog", "drum")]
+    Path("data/raw/vegas").mkdir(parents=True)
+    Path("data/raw/vegas/clips.csv").write_text("youtube_id,start,end,class\n" + "\n".join(rows), encoding="utf-8")
+
+    def change(raw: dict[str, Any]) -> None:
+        archive(raw)
+        raw["vegas"]["source"] = "youtube"
+
+    assert list(problems(change)) == ["vegas.folds.outside", "vegas.folds.n"]
+
+
+def shard(name: str, columns: Mapping[str, list[Any]]) -> None:
+    import pyarrow as pa
+
+    kinds = {name: pa.int64() if isinstance(values[0], int) else pa.string() for name, values in columns.items()}
+    parquet.write(Path(f"data/raw/{name}/part-00000.parquet"), columns, types=kinds)
+
+
+def ready(name: str) -> Change:
+    return lambda raw: raw[name].update(source="parquet")
+
+
+def test_ready_made_shards_are_counted_by_class_and_their_own_folds_hold() -> None:
+    ids = [f"c{number}" for number in range(8)]
+    shard("vegas", {"id": ids, "label": ["dog", "drum"] * 4})
+    assert list(problems(ready("vegas"))) == ["vegas.folds.outside", "vegas.folds.n"]
+    shard("vegas", {"id": ids, "label": ["dog", "drum"] * 4, "fold": [0, 0, 1, 1] * 2})
+    assert list(problems(ready("vegas"))) == ["vegas.source"]
+    shard("vegas", {"id": ids, "label": ["dog", "drum"] * 4, "fold": [0, 0, 1, 1, 0, 1, -1, -1]})
+    assert problems(ready("vegas")) == {}
+    shard("mv10k", {"id": ids, "label": ["calm", "angry"] * 4})
+    assert problems(ready("mv10k")) == {
+        "mv10k.folds.n": "5, but class 'calm' has 4 items for the folds; at most 4"
+    }  # fmt: skip
+
+
+def test_moods_are_held_against_the_videos() -> None:
+    def few(raw: dict[str, Any]) -> None:
+        raw["mv10k"]["videos"]["simulated"]["videos"] = 40
+
+    assert problems(few) == {
+        "mv10k.moods.clusters": "10 moods of 5 videos or more, but there are 40; at most 8, or more videos"
+    }
+    shard("mv10k", {"id": ["a", "b", "c"]})
+    assert "10 videos or more are needed" in problems(ready("mv10k"))["mv10k.moods.clusters"]
+
+
+def test_songs_are_held_against_the_parts() -> None:
+    folder = Path("data/raw/mtm")
+    folder.mkdir(parents=True)
+    for number in range(2):
+        (folder / f"{number}.musicxml").touch()
+    found = problems(lambda raw: raw["mtm"].update(source="musicxml"))
+    assert found == {"mtm.split": "2 songs for the 3 parts; at least 3 songs are needed"}
+    shard("mtm", {"id": ["a", "b", "c"], "song": ["x", "y", "y"]})
+    assert list(problems(ready("mtm"))) == ["mtm.split"]
+    shard("mtm", {"id": ["a", "b", "c"], "song": ["x", "y", "z"], "split": ["train", "train", "test"]})
+    assert problems(ready("mtm")) == {"mtm.source": "1 samples have split test; two or more are needed"}
+
+
+def test_the_first_stage_says_all_of_it_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clips(bell=4, drum=4, horn=4)
+
+    def change(raw: dict[str, Any]) -> None:
+        archive(raw, outside=0.0)
+        raw["mv10k"]["videos"]["simulated"]["videos"] = 40
+
+    sections(change)
+    monkeypatch.setattr("sys.argv", ["fingerprint", "--out", "code"])
+    with pytest.raises(ConfigError) as raised:
+        fingerprint.main()
+    said = str(raised.value)
+    assert "\n" not in said
+    assert said.startswith("too few data for 3 of the settings: vegas.folds.outside: 0 of 12 clips ")
+    assert "; vegas.folds.n: 5, but class 'bell' has 3 items" in said
+    assert "; mv10k.moods.clusters: 10 moods" in said
+    assert not Path("code").exists()
