@@ -439,6 +439,11 @@ def yaml_made(draw: random.Random, data: bytes) -> tuple[bytes, str]:
         "deep blocks": b"".join(b" " * i + b"a:\n" for i in range(1500)),
         "aliases": b"a: &a [x,x,x,x,x,x,x,x,x]\n"
         + b"".join(b"%c: &%c [%s]\n" % (98 + i, 98 + i, b",".join([b"*%c" % (97 + i)] * 9)) for i in range(9)),
+        "aliases for a key": b"a: &a [x,x,x,x,x,x,x,x,x]\n"
+        + b"".join(b"%c: &%c [%s]\n" % (98 + i, 98 + i, b",".join([b"*%c" % (97 + i)] * 9)) for i in range(9))
+        + b"? *j\n: 1\n",
+        "merged aliases": b"a: &a {x: 1}\n"
+        + b"".join(b"%c: &%c {<<: [%s]}\n" % (98 + i, 98 + i, b",".join([b"*%c" % (97 + i)] * 9)) for i in range(9)),
         "a cycle": b"compute: &a [*a]\nmtm: *a\nmodels: &b {cca: *b}\n",
         "merges": b"a: &a {x: 1}\n" + b"b: {<<: [" + b",".join([b"*a"] * 50_000) + b"]}\n",
         "a long number": b"seed: " + b"1" * 5000,
@@ -462,6 +467,11 @@ def yaml_sections(draw: random.Random, data: bytes) -> tuple[bytes, str]:
 
     content, said = json_values(draw, yaml.safe_load(data))
     return yaml.safe_dump(content, allow_unicode=True).encode(), said
+
+
+def argument_made(draw: random.Random, data: bytes) -> tuple[bytes, str]:
+    made, said = yaml_made(draw, b"")
+    return b"hidden=" + made, said
 
 
 def csv_made(draw: random.Random, data: bytes) -> tuple[bytes, str]:
@@ -944,6 +954,11 @@ def pickle_made(draw: random.Random, data: bytes) -> tuple[bytes, str]:
         "a persistent id": b"Pabc\n.",
         "an extension": b"\x82\x01.",
         "a buffer": b"\x80\x05\x97.",
+        "aliases for a key": b"a: &a [x,x,x,x,x,x,x,x,x]\n"
+        + b"".join(b"%c: &%c [%s]\n" % (98 + i, 98 + i, b",".join([b"*%c" % (97 + i)] * 9)) for i in range(9))
+        + b"? *j\n: 1\n",
+        "merged aliases": b"a: &a {x: 1}\n"
+        + b"".join(b"%c: &%c {<<: [%s]}\n" % (98 + i, 98 + i, b",".join([b"*%c" % (97 + i)] * 9)) for i in range(9)),
         "a cycle": b"]q\0h\0a.",
         "a cycle with an array": b"]q\0" + array + b"ah\0a.",
         "a tuple in itself": b"]q\0h\0\x85q\x01a" + array + b"h\0\x86.",
@@ -1667,5 +1682,5 @@ AWARE: dict[str, list[Mutator]] = {
     "csv": [csv_made, *TEXT],
     "json": [json_document, json_deep, text_numbers],
     "yaml": [yaml_made, yaml_sections, *TEXT],
-    "argument": [yaml_made, text_numbers, text_words],
+    "argument": [argument_made, text_numbers, text_words],
 }

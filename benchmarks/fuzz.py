@@ -538,6 +538,7 @@ def in_fork(function: Callable[[], None]) -> None:
     sys.stdout.flush()
     child = os.fork()
     if child == 0:
+        sys.setrecursionlimit(20_000)
         try:
             function()
             os._exit(0)

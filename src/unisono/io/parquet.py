@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from unisono.errors import DataError, pass_machine
 from unisono.io import memory
 from unisono.io.files import replacing
+from unisono.io.texts import from_json
 
 #: A sound or a picture: encoded bytes (FLAC, WAV, PNG, ...) and the file name they would have.
 MEDIA = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
@@ -450,7 +451,7 @@ def metadata(source: Path) -> dict[str, Any]:
     with _opened(path) as file:
         raw = (file.schema_arrow.metadata or {}).get(_KEY, b"{}")
     try:
-        return dict(json.loads(raw))
+        return dict(from_json(raw))
     except (ValueError, TypeError):
         raise DataError(f"{path}: its `unisono` metadata is not a JSON object; write the file again") from None
 

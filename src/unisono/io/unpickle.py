@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import math
 import pickle
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -119,6 +120,7 @@ class _Unpickler(pickle.Unpickler):
 
     def __init__(self, data: bytes, encoding: str) -> None:
         super().__init__(io.BytesIO(data), encoding=encoding)
+        self.data = data
         self.n_arrays = 0
         reconstruct, scalar = _Allowed(self._reconstruct), _Allowed(_scalar)
         self.allowed: dict[tuple[str, str], Any] = {
@@ -134,6 +136,11 @@ class _Unpickler(pickle.Unpickler):
             self.allowed |= {(module, kind.__name__): _Allowed(kind) for kind in (set, frozenset, complex)}
             self.allowed[module, "bytes"] = _Allowed(_empty_bytes)
 
+    def load(self) -> Any:
+        """Read the pickle, unless it claims more than is there."""
+        _check_claims(self.data)
+        return super().load()
+
     def _reconstruct(self, subtype: Any, shape: Any, code: Any) -> _Array:
         if subtype is not _NDARRAY:
             raise _Foreign("builds an array of a class of its own")
@@ -146,6 +153,46 @@ class _Unpickler(pickle.Unpickler):
             return self.allowed[module, name]
         except KeyError:
             raise _Foreign(f"names {module}.{name}, which could run code") from None
+
+
+#: Operations of a pickle whose arguments have a fixed size (an index below 2^24), as many as follow each other.
+_FIXED = re.compile(
+    rb"(?:[()012NRQabdelostu\]}\x81\x85-\x89\x8f-\x94\x97\x98]|[Khq\x82].|[M\x83]..|[Jj\x84].{4}|r.{3}\0|[G\x95].{8})+",
+    re.DOTALL,
+)
+#: Those with a length of so many bytes before their argument.
+_LENGTHS = {**dict.fromkeys(b"UC\x8a\x8c", 1), **dict.fromkeys(b"TXB\x8b", 4), **dict.fromkeys(b"\x8d\x8e\x96", 8)}
+#: Those with lines of text as arguments.
+_LINES = {**dict.fromkeys(b"FILSVgpP", 1), **dict.fromkeys(b"ci", 2)}
+
+
+def _check_claims(data: bytes) -> None:
+    """Look at lengths and indices before the unpickler does, which takes the memory that they ask for."""
+    place = 0
+    while place < len(data):
+        if found := _FIXED.match(data, place):
+            place = found.end()
+            continue
+        code = data[place]
+        if code in _LENGTHS:
+            start = place + 1 + _LENGTHS[code]
+            place = start + int.from_bytes(data[place + 1 : start], "little")
+            if place > len(data):
+                raise pickle.UnpicklingError(f"claims {place - start} bytes, {max(len(data) - start, 0)} are left")
+        elif code in _LINES:
+            for _ in range(_LINES[code]):
+                start, place = place + 1, data.find(b"\n", place + 1)
+                if place < 0:
+                    return  # the unpickler says what is wrong
+            if code == ord("p") and len(data[start:place]) > 8:
+                raise pickle.UnpicklingError("remembers more objects than it can hold")
+            place += 1
+        elif code == ord("\x80"):
+            place += 2
+        elif code == ord("r"):
+            raise pickle.UnpicklingError("remembers more objects than it can hold")
+        else:
+            return
 
 
 def load(source: Path | bytes, *, encoding: Literal["ASCII", "latin1"] = "ASCII", name: str = "") -> Any:
