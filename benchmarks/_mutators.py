@@ -2,7 +2,7 @@
 
 A mutator takes a `random.Random` and the bytes of a good file, and returns others and what it did. Those of `BLIND`
 fit all formats; `AWARE` has a list for each: fields edited where the format has lengths, counts and offsets (checksums
-made right again), texts edited at their numbers and names, and files made anew with odd types, shapes, depths and sizes.
+made right again), texts edited at their numbers and names, and files made anew with odd types, depths and sizes.
 """
 
 from __future__ import annotations

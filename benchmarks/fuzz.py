@@ -1,8 +1,8 @@
 """Damaged and hostile files for everything that reads files from outside.
 
-Every reader of `READERS` gets good files, which it must read, and then changed ones (`_mutators`): at least half of them
-by someone who knows the format. Each goes to a process of its own, forked off one that has imported the modules and
-never used them. It must read the file or refuse it with one line (`UnisonoError`), within 10 s and 2 GB, start nothing
+Every reader of `READERS` gets good files, which it must read, and then changed ones (`_mutators`), at least half of
+them by someone who knows the format. Each goes to a process of its own, forked off one that has imported the modules
+and never used them. It must read the file or refuse it with one line (`UnisonoError`), within 10 s and 2 GB, start nothing
 and write nothing outside of its own folder.
 
     python benchmarks/fuzz.py --seed 1
@@ -575,6 +575,7 @@ def attempt(
         The limits.
     """
     receiver, sender = os.pipe()
+    base = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
     before, started = sorted(os.listdir(elsewhere)), time.monotonic()  # noqa: PTH208
     child = os.fork()
     if child == 0:
@@ -603,7 +604,7 @@ def attempt(
     with os.fdopen(receiver, "rb") as file:
         said = file.read()
     seconds = max(usage.ru_utime + usage.ru_stime, min(time.monotonic() - started - waited_s, time_s * 2))
-    found = json.loads(said) if said.endswith(b"}") else {"kind": "died", "text": f"status {status}", "base": 0}
+    found = json.loads(said) if said.endswith(b"}") else {"kind": "died", "text": f"status {status}", "base": base}
     used = max(usage.ru_maxrss * 1024, peak) - found["base"]
     kind, text = found["kind"], found["text"]
     noted = found.get("noted") or [["written", each] for each in os.listdir(elsewhere) if each not in before]  # noqa: PTH208

@@ -230,7 +230,12 @@ def load_youtube8m(source: str | Path, *, sha256: str = "") -> Whitening:
     for name in names:
         if name not in arrays:
             raise DataError(f"{source}: holds no {name}; {remedy}")
-        if arrays[name].ndim != 2 or arrays[name].dtype.kind != "f" or not np.isfinite(arrays[name]).all():
+        if (
+            arrays[name].ndim != 2
+            or not arrays[name].size
+            or arrays[name].dtype.kind != "f"
+            or not np.isfinite(arrays[name]).all()
+        ):
             raise DataError(f"{source}: {name} is not a matrix of finite numbers; {remedy}")
     mean, values, vectors = (arrays[name].astype(np.float64) for name in names)
     mean, values, vectors = mean[:, 0], values[:YOUTUBE8M_COMPONENTS, 0], vectors.T[:, :YOUTUBE8M_COMPONENTS]

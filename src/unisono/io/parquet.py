@@ -332,7 +332,7 @@ def _opened(path: Path, columns: Sequence[str] | None = None) -> Iterator[pq.Par
             if missing:
                 raise DataError(f"{path}: has no column {missing[0]!r}; its columns: {', '.join(present)}")
             yield file
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # the last of names
         pass_machine(error)
         reason = " ".join(str(error).split())
         raise DataError(
