@@ -2,8 +2,8 @@
 
 Every reader of `READERS` gets good files, which it must read, and then changed ones (`_mutators`), at least half of
 them by someone who knows the format. Each goes to a process of its own, forked off one that has imported the modules
-and never used them. It must read the file or refuse it with one line (`UnisonoError`), within 10 s and 2 GB, start nothing
-and write nothing outside of its own folder.
+and never used them. It must read the file or refuse it with one line (`UnisonoError`), within 10 s and 2 GB, start
+nothing and write nothing outside of its own folder.
 
     python benchmarks/fuzz.py --seed 1
 """
