@@ -134,3 +134,15 @@ def test_a_mistake_of_ours_keeps_its_traceback() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, env=env, text=True)
     assert done.returncode == 1
     assert "Traceback" in done.stderr
+
+
+def test_a_line_of_an_error_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    def main() -> None:
+        raise errors.DataError(f"x.csv: got {'9' * 200_000}, expected a number; correct it")
+
+    with pytest.raises(SystemExit):
+        errors.run(main)
+    line = capsys.readouterr().err
+    assert len(line) < 1500
+    assert line.startswith("error: x.csv: got 999")
+    assert line.endswith("a number; correct it\n")

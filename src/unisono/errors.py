@@ -33,6 +33,10 @@ EXTRAS = {
 }  # fmt: skip
 
 
+#: Longest line that is printed of an error, in letters.
+LONGEST = 1500
+
+
 class UnisonoError(Exception):
     """Root of every error that is the input's or the machine's fault, not the program's."""
 
@@ -225,8 +229,12 @@ def run(main: Callable[[], None]) -> None:
 
 
 def _said(error: BaseException) -> str:
-    """Write an error and where it came about in one line."""
-    return printable(" ".join(" ".join([str(error) or type(error).__name__, *getattr(error, "__notes__", [])]).split()))
+    """Write an error and where it came about in one line, of which the middle may be left out."""
+    line = printable(" ".join(" ".join([str(error) or type(error).__name__, *getattr(error, "__notes__", [])]).split()))
+    if len(line) <= LONGEST:
+        return line
+    # What was got may be a whole file; its name stands before that, and what to do after it.
+    return f"{line[: LONGEST // 2]} [...] {line[-LONGEST // 3 :]}"
 
 
 def printable(text: str) -> str:

@@ -16,8 +16,8 @@ GIVEN = {
 }
 #: Other people's packages that benchmarks compare with and nothing else needs.
 PEERS = {"pytorch_metric_learning"}
-#: They drive the pipeline, the tests or an emulator: no size of theirs is tiny.
-WHOLE = {"arithmetic", "frame", "kills", "limits", "mutation", "walk"}
+#: They drive the pipeline, the tests or an emulator, so that no size of theirs is tiny; or have tests of their own.
+WHOLE = {"arithmetic", "frame", "fuzz", "kills", "limits", "mutation", "walk"}
 SCRIPTS = sorted({path.stem for path in FOLDER.glob("[a-z]*.py")} - WHOLE)
 
 

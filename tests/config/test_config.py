@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from unisono import config
+from unisono.cli.evaluate import read_parameters
 from unisono.config import read_yaml
 from unisono.config.compute import Compute
 from unisono.config.experiments import Experiment
@@ -214,3 +215,34 @@ def test_a_message_names_the_key_and_no_branch_of_its_type(raw: dict[str, object
     name = str(raw.pop("model"))
     with pytest.raises(ConfigError, match=f"^{words}"):
         models.check_params(name, raw)
+
+
+LAUGHS = "".join(f"{b}: &{b} [{', '.join(['*' + a] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[" * 20_000, "nested deeper than"),
+        ("a: &a [x]\n" + LAUGHS, "aliases counted as what they stand for"),
+        ("a: &a {x: 1}\n" + LAUGHS.replace("[", "{<<: [").replace("]", "]}"), "aliases counted as"),
+        ("a: &a [*a]", "stands within itself"),
+        ("a: " + "1" * 5000, "4300 digits"),
+        ("a: 2001-02-30", "day"),
+        ("? {a: 1}\n: 2", "unhashable"),
+    ],
+)
+def test_what_yaml_may_ask_for_is_bounded(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        read_yaml(tmp_path / "params.yaml")
+    with pytest.raises(ConfigError, match=message):
+        read_parameters([[f"a={text}"]])
+
+
+def test_aliases_may_stand_for_what_was_named() -> None:
+    assert config.parse_yaml("a: &a {x: 1}\nb: *a\nc: {<<: *a, y: 2}") == {
+        "a": {"x": 1},
+        "b": {"x": 1},
+        "c": {"x": 1, "y": 2},
+    }

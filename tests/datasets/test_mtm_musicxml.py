@@ -322,3 +322,9 @@ def test_a_damaged_directory_of_a_zip_is_one_line(at: str) -> None:
     content[place] = b"\xff\xff\xff\x7f"
     with pytest.raises(DataError, match=r"^a\.mxl: damaged"):
         musicxml.read(bytes(content), "a.mxl")
+
+
+def test_a_score_of_far_too_many_tags_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(musicxml, "MAX_PARTS", 1000)
+    with pytest.raises(DataError, match="tags and attributes, more than the 1,000 read"):
+        musicxml.read(b"<score-partwise>" + b"<a b=''/>" * 1000 + b"</score-partwise>", "x.xml")

@@ -263,3 +263,10 @@ def test_a_foreign_file_has_no_metadata_and_may_hold_nulls(tmp_path: Path) -> No
     assert parquet.metadata(tmp_path / "x.parquet") == {}
     with pytest.raises(DataError, match="1 of 2 values are null"):
         parquet.to_numpy(parquet.read(tmp_path / "x.parquet")["x"])
+
+
+def test_a_name_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    table = pa.table({"a": [1]})
+    pq.write_table(table.append_column("a", pa.array([2])), tmp_path / "x.parquet")
+    with pytest.raises(DataError, match="two columns are called 'a'; rename one"):
+        parquet.read(tmp_path / "x.parquet")

@@ -191,3 +191,31 @@ def test_an_object_header_must_fit_its_pickle() -> None:
     np.lib.format.write_array_header_1_0(stream, {"descr": "|O", "fortran_order": False, "shape": (3,)})
     with pytest.raises(DataError, match=r"not the array of shape \(3,\)"):
         unpickle.load_npy(stream.getvalue() + pickle.dumps([1, 2, 3]))
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        b"]r\xff\xff\xff\x7f.",
+        b"]p99999999999\n.",
+        b"\x8e\0\0\0\0\x02\0\0\0x.",
+        b"\x96\0\0\0\0\0\0\0\x40x.",
+        b"B\xff\xff\xff\x7fx.",
+    ],
+    ids=["memo", "memo as text", "8 GB", "2^62 bytes", "2 GB"],
+)
+def test_what_a_pickle_claims_asks_for_no_memory(claim: bytes) -> None:
+    with pytest.raises(DataError, match="damaged"):
+        unpickle.load(claim)
+
+
+@pytest.mark.parametrize("tuples", [b")q\0" + b"h\0h\0\x86q\0" * 60, b")" + b"2\x86" * 60], ids=["memo", "copies"])
+def test_a_key_that_takes_for_ever_to_hash_is_refused(tuples: bytes) -> None:
+    with pytest.raises(DataError, match="a tuple of more than"):
+        unpickle.load(b"}" + tuples + b"K\x01s.")
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_many_tuples_come_back(protocol: int) -> None:
+    content = [*((i, (i, "a", 2.5)) for i in range(100)), {1, 2}, {"a": (1, 2)}]
+    assert unpickle.load(pickle.dumps(content, protocol)) == content

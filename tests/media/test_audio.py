@@ -82,3 +82,11 @@ def test_channels_become_one() -> None:
     loud = np.ones((10, 2), np.float32) * np.float32([1, 0.9])
     assert np.abs(audio.mono(loud)[0]).max() <= 1
     assert not audio.mono(np.zeros((10, 2), np.float32))[0].any()
+
+
+@pytest.mark.parametrize("rate", [1, 999, 2**31 - 1])
+def test_a_rate_that_nobody_uses_is_refused(rate: int, tone: np.ndarray) -> None:
+    file = io.BytesIO()
+    soundfile.write(file, tone, rate, format="WAV")
+    with pytest.raises(DataError, match=f"{rate} samples per second, expected 1,000 to 768,000"):
+        audio.decode(file.getvalue())

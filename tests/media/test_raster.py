@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -75,3 +76,11 @@ def test_damaged_pdf_is_refused(tmp_path: Path, content: bytes | None) -> None:
         path.write_bytes(content)
     with pytest.raises(DataError, match=r"x\.pdf: not a readable PDF file"):
         raster.count_pages(path)
+
+
+def test_a_page_of_any_size_is_refused(pdf: Path) -> None:
+    data = pdf.read_bytes()
+    (box,) = set(re.findall(rb"/MediaBox \[[^]]*\]", data))
+    pdf.write_bytes(data.replace(box, b"/MediaBox [0 0 9999999 99999]"[: len(box) - 1].ljust(len(box) - 1) + b"]"))
+    with pytest.raises(DataError, match=r"pages\.pdf: (a page of .* pixels|page 1 is damaged)"):
+        list(raster.pages(pdf, resolution_dpi=1000))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from unisono.config import parse_yaml
 from unisono.errors import ConfigError
 
 ALL = "all"
@@ -124,8 +125,6 @@ def _params_of(names: Sequence[str], given: dict[str, Any], *, standardise: str)
 
 def read_parameters(groups: Sequence[Sequence[str]]) -> dict[str, Any]:
     """Read NAME=VALUE arguments; values are YAML (numbers, true, null, [a, b], words)."""
-    import yaml
-
     params: dict[str, Any] = {}
     for argument in (argument for group in groups for argument in group):
         name, equals, value = argument.partition("=")
@@ -134,9 +133,9 @@ def read_parameters(groups: Sequence[Sequence[str]]) -> dict[str, Any]:
         if name in params:
             raise ConfigError(f"--param: {name!r} is given twice")
         try:
-            params[name] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            raise ConfigError(f"--param: {name}={value!r} is not a value") from None
+            params[name] = parse_yaml(value)
+        except ValueError as error:
+            raise ConfigError(f"--param: {name}={value!r} is not a value ({error})") from None
     return params
 
 

@@ -25,8 +25,8 @@ import yaml
 from unisono.errors import ConfigError
 
 PARAMS_FILE = Path("params.yaml")
-#: Deepest nesting of a parameter file.
-MAX_DEPTH = 50
+#: Deepest nesting of a parameter file, and most values in it.
+MAX_DEPTH, MAX_VALUES = 50, 200_000
 
 
 class Section(pydantic.BaseModel):
@@ -114,25 +114,71 @@ def read_yaml(path: Path) -> Mapping[str, Any]:
         raw = _parsed(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file; run from the project's folder (where dvc.yaml is)") from None
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
+    except ValueError as error:
         raise ConfigError(f"{path}: not YAML: {error}") from None
-    except RecursionError:
-        raise ConfigError(f"{path}: nested deeper than any parameter; correct it") from None
     if not isinstance(raw, dict):
         raise ConfigError(f"{path}: expected a mapping of sections, got {type(raw).__name__}")
     return raw
 
 
-@functools.lru_cache(maxsize=4)
-def _parsed(text: str) -> Any:
-    """Parse YAML once for all sections; by libyaml where PyYAML has it, which is ten times as fast."""
-    depth = 0
+def parse_yaml(text: str) -> Any:
+    """Parse YAML, by libyaml where PyYAML has it, which is ten times as fast.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    object
+
+    Raises
+    ------
+    ValueError
+        It is none, means different things to different programs, or is far deeper or larger than any parameter.
+    """
+    try:
+        _check_size(text)
+        return yaml.load(text, _Loader)
+    # Odd keys and dates show as whatever they lead to.
+    except (yaml.YAMLError, LookupError, TypeError, AttributeError, OverflowError) as error:
+        raise ValueError(str(error)) from None
+    except RecursionError:
+        raise ValueError("nested deeper than any parameter") from None
+
+
+def _check_size(text: str) -> None:
+    """Refuse what nests too deep, or becomes too much when its aliases are replaced by what they stand for."""
+    open_: list[tuple[str | None, int]] = [(None, 0)]
+    sizes: dict[str, int] = {}
     # The parser's own stack has an end, and the composer calls itself.
     for event in yaml.parse(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > MAX_DEPTH:
-            raise yaml.YAMLError(f"nested deeper than {MAX_DEPTH} levels")
-    return yaml.load(text, _Loader)
+        if isinstance(event, yaml.CollectionStartEvent):
+            open_.append((event.anchor, 1))
+            if len(open_) > MAX_DEPTH + 1:
+                raise yaml.YAMLError(f"nested deeper than {MAX_DEPTH} levels")
+            continue
+        anchor, size = None, 1
+        if isinstance(event, yaml.CollectionEndEvent):
+            anchor, size = open_.pop()
+        elif isinstance(event, yaml.AliasEvent):
+            if any(event.anchor == name for name, _ in open_):
+                raise yaml.YAMLError(f"*{event.anchor} stands within itself{event.start_mark}")
+            size = sizes.get(event.anchor, 1)
+        elif isinstance(event, yaml.ScalarEvent):
+            anchor = event.anchor
+        if anchor is not None:
+            sizes[anchor] = size
+        within, total = open_[-1]
+        open_[-1] = (within, total + size)
+        if total + size > MAX_VALUES:
+            raise yaml.YAMLError(f"more than {MAX_VALUES:,} values, aliases counted as what they stand for")
+
+
+@functools.lru_cache(maxsize=4)
+def _parsed(text: str) -> Any:
+    """Parse YAML once for all sections."""
+    return parse_yaml(text)
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]

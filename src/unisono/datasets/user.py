@@ -60,9 +60,6 @@ def load_features(path: Path, *, views: Sequence[str] | None = None) -> Dataset:
     schema = first.schema
     if "id" not in schema.names:
         raise DataError(f"{path}: no column 'id'; its columns: {', '.join(schema.names)}")
-    twice = next((name for name in schema.names if schema.names.count(name) > 1), None)
-    if twice is not None:
-        raise DataError(f"{path}: two columns are called {twice!r}; rename one")
     available = [name for name in schema.names if name not in _SPECIAL and is_vectors(schema.field(name).type)]
     wanted = list(dict.fromkeys(views)) if views else available
     for view in wanted:

@@ -84,12 +84,12 @@ def load(path: Path) -> tuple[list[str], np.ndarray]:
         words = _Unpickler(data).load().state["wv"].state
         tokens = list(words["index2word"])
         vectors = np.array(words["vectors"], dtype=np.float32)
+        fits = vectors.ndim == 2 and len(vectors) == len(tokens) == len(set(tokens)) and np.isfinite(vectors).all()
     except Exception as error:
         pass_machine(error)
         # A damaged or hostile pickle can raise nearly anything.
         reason = f"{type(error).__name__}: {error}"
         raise DataError(f"{path}: not a pickled skip-gram model of gensim 3 ({reason}); get the file again") from None
-    fits = vectors.ndim == 2 and len(vectors) == len(tokens) == len(set(tokens)) and np.isfinite(vectors).all()
     if not fits or not all(isinstance(token, str) for token in tokens):
         raise DataError(f"{path}: {len(tokens)} tokens and vectors of shape {vectors.shape} do not fit together")
     return tokens, vectors

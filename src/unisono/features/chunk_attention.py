@@ -22,12 +22,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from unisono.errors import DataError, pass_machine
+from unisono.errors import DataError
+from unisono.io import tensors
 from unisono.io.files import replacing
 
 if TYPE_CHECKING:
     import torch
 
+#: Facts that are sizes of the network.
+_SIZES = ("inputs", "units", "attention_units", "features", "chunk_s")
 #: Audios that go through the network together when it is applied.
 BATCH_SIZE = 32
 
@@ -119,24 +122,19 @@ class Model:
         DataError
             The file is missing, damaged, or not a chunk-attention model.
         """
-        from safetensors import SafetensorError, safe_open
-
-        try:
-            with safe_open(path, framework="numpy") as file:
-                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-                facts = json.loads((file.metadata() or {})["chunk_attention"])
-            shapes = {name: tuple(value.shape) for name, value in _network(facts).state_dict().items()}
-        except FileNotFoundError:
-            raise DataError(f"{path}: no such file; run the stage train_chunk_attention first") from None
-        except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-            pass_machine(error)
-            raise DataError(f"{path}: not a chunk-attention model or damaged ({error})") from None
-        shapes |= dict.fromkeys(("mean", "deviation"), (facts["inputs"],))
+        what, remedy = "a chunk-attention model", "run the stage train_chunk_attention again"
+        facts, arrays = tensors.read(path, "chunk_attention", what=what, remedy=remedy)
+        sizes = {key: facts.get(key) for key in _SIZES}
+        tags = facts.get("tags")
+        named = isinstance(tags, list) and tags and all(isinstance(tag, str) for tag in tags)
+        # Before a network of these sizes is drawn: none is larger than the file that holds it.
+        stored = sum(array.size for array in arrays.values())
+        if not named or not all(type(size) is int and 0 < size <= stored for size in sizes.values()):
+            raise DataError(f"{path}: not {what}: its header holds {sizes} and the tags {str(tags)[:80]}; {remedy}")
+        shapes = _shapes(facts) | dict.fromkeys(("mean", "deviation"), (facts["inputs"],))
         for name, shape in shapes.items():
-            if name not in arrays or arrays[name].shape != shape:
-                raise DataError(f"{path}: array {name!r} is missing or not of shape {shape}")
-            if not np.isfinite(arrays[name]).all():
-                raise DataError(f"{path}: array {name!r} holds NaN or infinite values")
+            if name not in arrays or arrays[name].shape != shape or arrays[name].dtype != np.float32:
+                raise DataError(f"{path}: array {name!r} is missing or not float32 {shape}; {remedy}")
         return cls(arrays, facts)
 
 
@@ -328,6 +326,14 @@ def _padded(sequences: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor
     lengths = torch.tensor([len(sequence) for sequence in sequences])
     tensors = [torch.from_numpy(np.ascontiguousarray(sequence, np.float32)) for sequence in sequences]
     return torch.nn.utils.rnn.pad_sequence(tensors, batch_first=True), lengths
+
+
+def _shapes(facts: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Shapes of the parameters of `_network`, for which none are drawn."""
+    import torch
+
+    with torch.device("meta"):
+        return {name: tuple(value.shape) for name, value in _network(facts).state_dict().items()}
 
 
 def _network(facts: Mapping[str, Any], seed: int = 0) -> torch.nn.Module:

@@ -29,9 +29,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from unisono.errors import DataError, pass_machine
+from unisono.errors import DataError
 from unisono.features import frozen_graph
 from unisono.features.tf_runtime import tensorflow
+from unisono.io import hdf5
 
 #: Height and width that the network sees.
 SIZE = 299
@@ -177,25 +178,20 @@ def load_h5(path: Path, shapes: list[tuple[int, int, int, int]] | None = None) -
     DataError
         The file is missing, no HDF5 file, of another network, or holds NaN.
     """
-    import h5py
-
     shapes = shapes or kernel_shapes()
     remedy = "give Keras' inception_v3 weights without top, or set weights: untrained"
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; {remedy}")
     layers: dict[str, dict[str, np.ndarray]] = {}
-
-    def collect(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset):
-            layer, kind = name.split("/")[0], name.split("/")[-1].partition(":")[0]
-            layers.setdefault(layer, {})[kind] = np.asarray(item, dtype=np.float32)
-
     try:
-        with h5py.File(path, "r") as file:
-            file.visititems(collect)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file; {remedy}") from None
-    except (OSError, RuntimeError, ValueError, TypeError) as error:
-        pass_machine(error)
-        raise DataError(f"{path}: not an HDF5 file or damaged ({error}); {remedy}") from None
+        arrays, _ = hdf5.read(path.read_bytes(), str(path), lambda name: True, deep=True)
+    except DataError as error:
+        raise DataError(f"{error}; {remedy}") from None
+    for name, array in arrays.items():
+        if array.dtype.kind != "f":
+            raise DataError(f"{path}: {name} holds {array.dtype}, expected floats; {remedy}")
+        layer, kind = name.split("/")[0], name.split("/")[-1].partition(":")[0]
+        layers.setdefault(layer, {})[kind] = array.astype(np.float32)
     ordered = sorted(layers, key=lambda name: int((re.search(r"_(\d+)$", name) or [0, 0])[1]))
     convolutions = [layers[name] for name in ordered if "kernel" in layers[name]]
     normalisations = [layers[name] for name in ordered if "moving_mean" in layers[name]]

@@ -25,9 +25,9 @@ from typing import Any, Literal
 import numpy as np
 
 from unisono.datasets.mv10k.quantisation import HIGH, LOW, dequantise, quantise
-from unisono.errors import ConfigError, DataError, pass_machine
+from unisono.errors import ConfigError, DataError
 from unisono.features import vggish
-from unisono.io import archive, unpickle
+from unisono.io import archive, tensors, unpickle
 from unisono.io.files import replacing
 
 #: Of YouTube-8M's published matrices.
@@ -104,12 +104,12 @@ class Whitening:
         """
         from safetensors.numpy import save
 
-        tensors = {
+        arrays = {
             "mean": self.mean.astype(np.float32),
             "projection": np.ascontiguousarray(self.projection, dtype=np.float32),
         }
         with replacing(path) as temporary:
-            temporary.write_bytes(save(tensors, metadata={"unisono": json.dumps(self.facts, sort_keys=True)}))
+            temporary.write_bytes(save(arrays, metadata={"unisono": json.dumps(self.facts, sort_keys=True)}))
 
     @classmethod
     def load(cls, path: Path) -> Whitening:
@@ -128,15 +128,11 @@ class Whitening:
         DataError
             The file is missing, damaged or of another kind.
         """
-        from safetensors import SafetensorError, safe_open
-
-        try:
-            with safe_open(path, framework="numpy") as file:
-                mean, projection = file.get_tensor("mean"), file.get_tensor("projection")
-                facts = json.loads((file.metadata() or {}).get("unisono", "{}"))
-        except (OSError, SafetensorError, ValueError) as error:
-            pass_machine(error)
-            raise DataError(f"{path}: not a whitening ({error}); {_REMEDY}") from None
+        facts, arrays = tensors.read(path, "unisono", what="a whitening", remedy=_REMEDY)
+        for name in ("mean", "projection"):
+            if name not in arrays or arrays[name].dtype != np.float32:
+                raise DataError(f"{path}: not a whitening: has no {name!r} of float32; {_REMEDY}")
+        mean, projection = arrays["mean"], arrays["projection"]
         if mean.ndim != 1 or projection.ndim != 2 or len(mean) != len(projection):
             raise DataError(f"{path}: mean {mean.shape} and projection {projection.shape} do not fit; {_REMEDY}")
         return cls(mean, projection, facts)
@@ -234,7 +230,12 @@ def load_youtube8m(source: str | Path, *, sha256: str = "") -> Whitening:
     for name in names:
         if name not in arrays:
             raise DataError(f"{source}: holds no {name}; {remedy}")
-        if arrays[name].ndim != 2 or arrays[name].dtype.kind != "f" or not np.isfinite(arrays[name]).all():
+        if (
+            arrays[name].ndim != 2
+            or not arrays[name].size
+            or arrays[name].dtype.kind != "f"
+            or not np.isfinite(arrays[name]).all()
+        ):
             raise DataError(f"{source}: {name} is not a matrix of finite numbers; {remedy}")
     mean, values, vectors = (arrays[name].astype(np.float64) for name in names)
     mean, values, vectors = mean[:, 0], values[:YOUTUBE8M_COMPONENTS, 0], vectors.T[:, :YOUTUBE8M_COMPONENTS]

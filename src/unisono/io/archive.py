@@ -116,6 +116,11 @@ def members(
             yield name, bytes(data)
 
 
+def zip_members(file: Path, *, max_member_bytes: int = MAX_MEMBER_BYTES) -> Iterator[tuple[str, bytes]]:
+    """Read the files of a zip file of any name, as `members` does."""
+    yield from _zip(file, _Wanted(str(file), (), "", max_member_bytes, None))
+
+
 class _Wanted:
     """Which members are asked for, and which are not allowed."""
 

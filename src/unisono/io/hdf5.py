@@ -20,8 +20,10 @@ from unisono.io import memory
 _ROWS = 256
 
 
-def read(data: bytes, where: str, wanted: Callable[[str], bool]) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Read arrays at the top of a file.
+def read(
+    data: bytes, where: str, wanted: Callable[[str], bool], *, deep: bool = False
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Read arrays at the top of a file, or in its groups, too.
 
     Parameters
     ----------
@@ -30,6 +32,8 @@ def read(data: bytes, where: str, wanted: Callable[[str], bool]) -> tuple[dict[s
         File, for messages.
     wanted : callable
         Says of a key whether it is to be read.
+    deep : bool
+        Whether to look into groups; keys are then ``group/array``.
 
     Returns
     -------
@@ -46,7 +50,11 @@ def read(data: bytes, where: str, wanted: Callable[[str], bool]) -> tuple[dict[s
 
     try:
         with h5py.File(io.BytesIO(data), "r") as file:
-            keys = list(map(str, file))
+            keys: list[str] = []
+            if deep:
+                file.visit(keys.append)
+            else:
+                keys = list(map(str, file))
             chosen = {key: _checked(file, key, f"{where}: {key!r}") for key in filter(wanted, keys)}
             found = {key: each for key, each in chosen.items() if each is not None}
             for key, each in found.items():

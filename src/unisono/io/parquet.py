@@ -11,6 +11,7 @@ holds nulls. Writing the same rows again gives the same bytes, and every page ca
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain, pairwise
@@ -25,6 +26,7 @@ import pyarrow.parquet as pq
 from unisono.errors import DataError, pass_machine
 from unisono.io import memory
 from unisono.io.files import replacing
+from unisono.io.texts import from_json
 
 #: A sound or a picture: encoded bytes (FLAC, WAV, PNG, ...) and the file name they would have.
 MEDIA = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
@@ -300,7 +302,10 @@ def _files(source: Path | Sequence[Path]) -> list[Path]:
 
 def _own(file: pq.ParquetFile, columns: Sequence[str] | None) -> list[str] | None:
     """Choose those of the columns that are in the file itself."""
-    return None if columns is None else [name for name in columns if name in file.schema_arrow.names]
+    if columns is None:
+        return None
+    present = set(file.schema_arrow.names)
+    return [name for name in columns if name in present]
 
 
 def _complete(table: Any, path: Path, columns: Sequence[str] | None) -> Any:
@@ -318,12 +323,16 @@ def _opened(path: Path, columns: Sequence[str] | None = None) -> Iterator[pq.Par
         raise DataError(f"{path}: no such file; run the stage that writes it (`dvc repro`) or correct the path")
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            present = [*file.schema_arrow.names, *_divided_by(path)]
+            own = file.schema_arrow.names
+            present = dict.fromkeys([*own, *_divided_by(path)])
+            twice = next((name for name, count in Counter(own).items() if count > 1), None)
+            if twice is not None:
+                raise DataError(f"{path}: two columns are called {twice!r}; rename one")
             missing = [name for name in columns or [] if name not in present]
             if missing:
                 raise DataError(f"{path}: has no column {missing[0]!r}; its columns: {', '.join(present)}")
             yield file
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # the last of names
         pass_machine(error)
         reason = " ".join(str(error).split())
         raise DataError(
@@ -450,7 +459,7 @@ def metadata(source: Path) -> dict[str, Any]:
     with _opened(path) as file:
         raw = (file.schema_arrow.metadata or {}).get(_KEY, b"{}")
     try:
-        return dict(json.loads(raw))
+        return dict(from_json(raw))
     except (ValueError, TypeError):
         raise DataError(f"{path}: its `unisono` metadata is not a JSON object; write the file again") from None
 

@@ -211,7 +211,7 @@ def _real_lengths(*views: np.ndarray) -> np.ndarray:
 
 
 def _features(array: np.ndarray, where: str) -> np.ndarray:
-    if array.ndim not in (2, 3) or not np.issubdtype(array.dtype, np.number) or not array.size:
+    if array.ndim not in (2, 3) or array.dtype.kind not in "fiu" or not array.size:
         raise DataError(
             f"{where}: is {array.dtype} {array.shape}, expected numbers (clips, width) or (clips, frames, width)"
         )
@@ -242,6 +242,8 @@ def _text(value: Any, where: str) -> str:
         if not value.is_integer():
             raise DataError(f"{where}: {value} is not a label; expected whole numbers or names")
         value = int(value)
+    if not isinstance(value, (int, str)):
+        raise DataError(f"{where}: holds {type(value).__name__}, expected whole numbers or names")
     return str(value)
 
 
@@ -274,7 +276,7 @@ class _Clips:
             return
         elif folder in self.arrays:
             array = np.atleast_2d(unpickle.load_npy(data, name=where))
-            if array.ndim != 2 or not array.size or not np.issubdtype(array.dtype, np.number):
+            if array.ndim != 2 or not array.size or array.dtype.kind not in "fiu":
                 raise DataError(f"{where}: is {array.dtype} {array.shape}, expected numbers (frames, width)")
             _check_finite(array, where)
             self.arrays[folder][path.stem] = _compact(array)

@@ -11,15 +11,20 @@ from __future__ import annotations
 import io
 import math
 import pickle
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from unisono.errors import DataError, pass_machine
 
 _REMEDY = "only numpy arrays and plain containers are read; do not trust this file, or get the original again"
+
+
+#: So many tuples are built by the fast unpickler; most values of one, where there are more.
+FEW_TUPLES, MAX_IN_TUPLE = 20, 10_000
 
 
 class _Foreign(pickle.UnpicklingError):
@@ -114,11 +119,55 @@ def _empty_bytes() -> bytes:
 _NDARRAY = object()
 
 
+#: Operations of a pickle whose arguments have a fixed size (an index below 2^24), as many as follow each other.
+_FIXED = re.compile(
+    rb"(?:[()012NRQabdelosu\]}\x81\x88\x89\x8f-\x94\x97\x98]|[Khq\x82].|[M\x83]..|[Jj\x84].{4}|r.{3}\0|[G\x95].{8})+",
+    re.DOTALL,
+)
+#: Those with a length of so many bytes before their argument.
+_LENGTHS = {**dict.fromkeys(b"UC\x8a\x8c", 1), **dict.fromkeys(b"TXB\x8b", 4), **dict.fromkeys(b"\x8d\x8e\x96", 8)}
+#: Those with lines of text as arguments.
+_LINES = {**dict.fromkeys(b"FILSVgpP", 1), **dict.fromkeys(b"ci", 2)}
+
+
+def _count_tuples(data: bytes) -> int:
+    """Count tuples that are built, and look at lengths and indices before the unpickler takes memory for them."""
+    place = count = 0
+    while place < len(data):
+        if found := _FIXED.match(data, place):
+            place = found.end()
+            continue
+        code = data[place]
+        if code in _LENGTHS:
+            start = place + 1 + _LENGTHS[code]
+            place = start + int.from_bytes(data[place + 1 : start], "little")
+            if place > len(data):
+                raise pickle.UnpicklingError(f"claims {place - start} bytes, {max(len(data) - start, 0)} are left")
+        elif code in _LINES:
+            for _ in range(_LINES[code]):
+                start, place = place + 1, data.find(b"\n", place + 1)
+                if place < 0:
+                    return count  # the unpickler says what is wrong
+            if code == ord("p") and len(data[start:place]) > 8:
+                raise pickle.UnpicklingError("remembers more objects than it can hold")
+            place += 1
+        elif code == ord("\x80"):
+            place += 2
+        elif code == ord("r"):
+            raise pickle.UnpicklingError("remembers more objects than it can hold")
+        elif code in b"t\x85\x86\x87":
+            count, place = count + 1, place + 1
+        else:
+            return count
+    return count
+
+
 class _Unpickler(pickle.Unpickler):
     """An unpickler that knows a dozen names."""
 
     def __init__(self, data: bytes, encoding: str) -> None:
         super().__init__(io.BytesIO(data), encoding=encoding)
+        self.data, self.text_encoding = data, encoding
         self.n_arrays = 0
         reconstruct, scalar = _Allowed(self._reconstruct), _Allowed(_scalar)
         self.allowed: dict[tuple[str, str], Any] = {
@@ -134,6 +183,12 @@ class _Unpickler(pickle.Unpickler):
             self.allowed |= {(module, kind.__name__): _Allowed(kind) for kind in (set, frozenset, complex)}
             self.allowed[module, "bytes"] = _Allowed(_empty_bytes)
 
+    def load(self) -> Any:
+        """Read the pickle, unless it claims more than is there."""
+        if _count_tuples(self.data) > FEW_TUPLES:
+            return _Careful(self).load()
+        return super().load()
+
     def _reconstruct(self, subtype: Any, shape: Any, code: Any) -> _Array:
         if subtype is not _NDARRAY:
             raise _Foreign("builds an array of a class of its own")
@@ -146,6 +201,40 @@ class _Unpickler(pickle.Unpickler):
             return self.allowed[module, name]
         except KeyError:
             raise _Foreign(f"names {module}.{name}, which could run code") from None
+
+
+class _Careful(pickle._Unpickler):  # type: ignore[misc]
+    """The same, slower: no tuple may hold more than `MAX_IN_TUPLE`, counted through tuples that stand in it again.
+
+    A key of tuples within tuples, each twice, is short to write and takes for ever to hash.
+    """
+
+    dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)  # type: ignore[attr-defined]
+
+    def __init__(self, fast: _Unpickler) -> None:
+        super().__init__(io.BytesIO(fast.data), encoding=fast.text_encoding)
+        self.find_class = fast.find_class
+        self.sizes: dict[int, tuple[int, Any]] = {}
+
+    def measure(self) -> None:
+        """Measure the tuple that was just built."""
+        made = self.stack[-1]
+        size = sum(self.sizes.get(id(item), (1,))[0] for item in made) + 1
+        if size > MAX_IN_TUPLE:
+            raise pickle.UnpicklingError(f"a tuple of more than {MAX_IN_TUPLE:,} values")
+        self.sizes[id(made)] = (size, made)  # kept, so that no other gets its id
+
+
+def _measured(build: Callable[[Any], None]) -> Callable[[_Careful], None]:
+    def run(unpickler: _Careful) -> None:
+        build(unpickler)
+        unpickler.measure()
+
+    return run
+
+
+for _code in b"t\x85\x86\x87":
+    _Careful.dispatch[_code] = _measured(_Careful.dispatch[_code])
 
 
 def load(source: Path | bytes, *, encoding: Literal["ASCII", "latin1"] = "ASCII", name: str = "") -> Any:

@@ -17,8 +17,10 @@ from unisono.errors import DataError, pass_machine
 if TYPE_CHECKING:
     from soundfile import SoundFile
 
-#: Longest sound that is read whole, in samples of all channels: an hour of stereo at 48 kHz.
-MAX_SAMPLES = 2 * 48_000 * 3600
+#: Longest sound that is read whole, in samples of all channels: ten minutes of stereo at 48 kHz.
+MAX_SAMPLES = 2 * 48_000 * 600
+#: Rates that are read, in Hz; the filter of a resampling is as long as the rate is high.
+MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 768_000
 #: A mean of channels with less than this share of the loudest one's level says that they cancel each other.
 CANCELLED = 0.1
 
@@ -27,6 +29,12 @@ CANCELLED = 0.1
 _CUT = re.compile(r"^ *\S.*: *(\d+) \(should be (\d+)\)|lacks an end-of-stream|truncated file", re.MULTILINE)
 #: Claims of this size are a writer's that did not know the length, of a pipe: no claim.
 _STREAMED = 0x7FFF0000
+
+
+def check_rate(rate: int) -> None:
+    """Raise `DataError` where nobody records sound at such a rate, in Hz."""
+    if not MIN_RATE_HZ <= rate <= MAX_RATE_HZ:
+        raise DataError(f"{rate} samples per second, expected {MIN_RATE_HZ:,} to {MAX_RATE_HZ:,}; encode it anew")
 
 
 def check_whole(file: SoundFile) -> None:
@@ -40,8 +48,9 @@ def check_whole(file: SoundFile) -> None:
     Raises
     ------
     DataError
-        The file ends before its sound does.
+        The file ends before its sound does, or its rate is none.
     """
+    check_rate(file.samplerate)
     for found in _CUT.finditer(file.extra_info):
         if found[1] and not int(found[2]) + 8 < int(found[1]) < _STREAMED:
             continue

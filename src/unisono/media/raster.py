@@ -18,6 +18,8 @@ from unisono.errors import DataError, pass_machine
 
 WHITE = 255
 POINTS_PER_INCH = 72
+#: Largest page.
+MAX_PIXELS = 2**28
 COARSER = 16
 """How much coarser the first look at a page is."""
 
@@ -43,12 +45,28 @@ def pages(path: Path, *, resolution_dpi: float) -> Iterator[np.ndarray]:
     """
     scale = resolution_dpi / POINTS_PER_INCH
     with _opened(path) as document:
-        for page in document:
+        for page in _each(document, path):
+            size = page.get_width() * scale, page.get_height() * scale
+            # Not so, too, where it is NaN.
+            if not (max(size) >= 1 and size[0] * size[1] <= MAX_PIXELS):
+                raise DataError(
+                    f"{path.name}: a page of {size[0]:g} x {size[1]:g} pixels, at most {MAX_PIXELS:,} are read"
+                )
             # A first look at low resolution finds the right end of the ink: a page of 5 m takes half the time.
             ink = np.flatnonzero(_render(page, scale / COARSER).min(axis=0) < WHITE)
             right = (ink[-1] + 3) * COARSER / scale if len(ink) else page.get_width()
             yield _render(page, scale, cut_right=max(0.0, page.get_width() - right))
             page.close()
+
+
+def _each(document: pypdfium2.PdfDocument, path: Path) -> Iterator[pypdfium2.PdfPage]:
+    """Open page after page."""
+    for index in range(len(document)):
+        try:
+            yield document[index]
+        except pypdfium2.PdfiumError as error:
+            pass_machine(error)
+            raise DataError(f"{path.name}: page {index + 1} is damaged ({error}); make the file again") from None
 
 
 def _render(page: pypdfium2.PdfPage, scale: float, *, cut_right: float = 0.0) -> np.ndarray:

@@ -44,7 +44,7 @@ class Limits:
 
     duration_s: float = 600.0
     pixels: int = 8192 * 4320
-    memory_bytes: int = 2 * 2**30
+    memory_bytes: int = 7 * 2**28
     time_s: float = 120.0
 
 

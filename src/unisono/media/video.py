@@ -51,10 +51,21 @@ def frames(source: bytes | Path, *, rate: int = 1, limits: Limits | None = None)
     """
     limits = limits or Limits()
 
-    def moments(stream: Stream) -> Sequence[Fraction]:
-        return [Fraction(index, rate) for index in range(max(math.ceil(stream.length_s * rate), 1))]
+    n = 0
 
-    return np.stack(list(_shown(source, moments, limits)))
+    def moments(stream: Stream) -> Sequence[Fraction]:
+        nonlocal n
+        n = max(math.ceil(stream.length_s * rate), 1)
+        return [Fraction(index, rate) for index in range(n)]
+
+    # One by one: they are the larger part of the memory, and are not to be there twice.
+    pictures = _shown(source, moments, limits)
+    first = next(pictures)
+    shown = np.empty((n, *first.shape), np.uint8)
+    shown[0] = first
+    for index, picture in enumerate(pictures, start=1):
+        shown[index] = picture
+    return shown
 
 
 def sound(source: bytes | Path, sample_rate: int = 16_000, *, limits: Limits | None = None) -> np.ndarray:
@@ -102,11 +113,12 @@ def _decoded(source: bytes | Path, limits: Limits) -> tuple[np.ndarray, int]:
 
     parts: list[np.ndarray] = []
     # `n` is where the next sample belongs on the clock.
-    rate = n = skipped = 0
+    rate = n = skipped = n_bytes = 0
     with opened(source, "audio", limits) as stream:
         to_float, start_s = av.AudioResampler(format="fltp"), stream.start * stream.unit_s
         for frame in stream.decode():
             rate = rate or frame.sample_rate
+            audio.check_rate(rate)
             if frame.sample_rate != rate:
                 raise DataError(f"its sound changes from {rate} to {frame.sample_rate} Hz; encode it anew")
             pieces = [piece.to_ndarray().T for piece in to_float.resample(frame)]
@@ -117,6 +129,11 @@ def _decoded(source: bytes | Path, limits: Limits) -> tuple[np.ndarray, int]:
             n += gap + frame.samples
             if n > limits.duration_s * rate:
                 raise DataError(f"its audio is longer than {limits.duration_s:g} s, which is all that is read")
+            n_bytes += sum(piece.nbytes for piece in pieces) + 4 * gap
+            if n_bytes > limits.memory_bytes:
+                raise DataError(
+                    f"its sound would take {n_bytes} bytes and more, at most {limits.memory_bytes} are read"
+                )
             parts += [np.zeros((gap, pieces[0].shape[1]), np.float32), *pieces] if gap else pieces
     if n <= 0 or not parts:
         raise DataError("no sound in it can be decoded; the file is damaged")

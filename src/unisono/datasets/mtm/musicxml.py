@@ -33,6 +33,8 @@ SUFFIXES = (".mxl", ".musicxml", ".xml")
 
 #: Largest score read, in bytes after decompression; the largest of music21's corpus has 20 MB.
 MAX_BYTES = 64 * 2**20
+#: Most tags and attributes together, each of which becomes hundreds of bytes; the largest of music21's has a million.
+MAX_PARTS = 3_000_000
 #: Largest list of the files in a compressed score that is read.
 MAX_CONTAINER_BYTES = 2**20
 
@@ -94,6 +96,9 @@ def read(data: bytes, name: str) -> Score:
         data = _decompress(data, name)
     data = _in_utf8(data, name)
     _refuse_entities(data, name)
+    parts = data.count(b"<") + data.count(b"=")
+    if parts > MAX_PARTS:
+        raise DataError(f"{name}: has {parts:,} tags and attributes, more than the {MAX_PARTS:,} read; divide it")
     try:
         root = ET.fromstring(data)
     except (ET.ParseError, ValueError, LookupError) as error:

@@ -13,6 +13,9 @@ from unisono.datasets.mtm.song import N_NOTES, clean
 from unisono.errors import DataError
 from unisono.io import parquet
 
+#: Largest sample; the usual ones have 1,500 bytes.
+MAX_ROW_BYTES = 2**16
+
 
 def read(location: Path) -> list[dict[str, Any]]:
     """Read and check ready-made samples.
@@ -32,12 +35,22 @@ def read(location: Path) -> list[dict[str, Any]]:
     DataError
         A file or column is missing, or a row is not a sample; names the row, what was got and expected.
     """
-    table = parquet.read(parquet.given(location))
-    wanted = [*TYPES, *(["split"] if "split" in table.column_names else [])]
-    missing = [name for name in wanted if name not in table.column_names]
+    files = parquet.given(location)
+    first = next(iter(parquet.iterate(files, batch_size=1)), None)
+    if first is None:
+        raise DataError(f"{location}: no rows; a sample has {', '.join(TYPES)} (data/README.md)")
+    names = first.schema.names
+    wanted = [*TYPES, *(["split"] if "split" in names else [])]
+    missing = [name for name in wanted if name not in names]
     if missing:
         raise DataError(f"{location}: no column {missing[0]!r}; a sample has {', '.join(TYPES)} (data/README.md)")
-    rows: list[dict[str, Any]] = table.select(wanted).to_pylist()
+    parquet.check_size(files, wanted)
+    table = parquet.read(files, wanted)
+    if table.nbytes > MAX_ROW_BYTES * len(table):
+        raise DataError(
+            f"{location}: {table.nbytes:,} bytes in {len(table)} rows, a sample has at most {MAX_ROW_BYTES:,}"
+        )
+    rows: list[dict[str, Any]] = table.to_pylist()
     seen: set[str] = set()
     for index, row in enumerate(rows):
         for problem in _problems(row):

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from unisono.config.compute import Compute
+from unisono.datasets.loading import to_labels
 from unisono.errors import DataError
 from unisono.io import parquet
 from unisono.io.files import replacing_folder
@@ -114,7 +115,8 @@ def from_parquet(folder: Path, compute: Compute, *, out: Path) -> int:
     schemas = {tuple(zip(s.names, s.types, strict=True)) for s in (_schema(path) for path in files)}
     if len(schemas) > 1:
         raise DataError(f"{folder}: shards differ in columns or types; write them all with the same ones")
-    every = Counter(str(value) for value in parquet.read(files, ["id"])["id"].to_pylist())
+    parquet.check_size(files, ["id"])
+    every = Counter(to_labels(parquet.read(files, ["id"])["id"], f"{folder}: id").astype(str).tolist())
     if not every:
         raise DataError(f"{folder}: its shards hold no video")
     identifier, count = every.most_common(1)[0]
@@ -131,12 +133,15 @@ def _schema(path: Path) -> pa.Schema:
 def check_shard(shard: Shard, destination: Path, params: Mapping[str, Any]) -> int:
     """Check and rewrite one ready-made shard; run by `map_shards`."""
     (path,) = shard.inputs
-    table = parquet.read(path)
+    names = _schema(path).names
     for name in ("id", *SEQUENCES):
-        if name not in table.column_names:
+        if name not in names:
             raise DataError(f"{path}: has no column {name!r}; it needs id, audio and rgb (see data/README.md)")
+    wanted = [name for name in ("id", *SEQUENCES, *OPTIONAL) if name in names]
+    parquet.check_size(path, wanted)
+    table = parquet.read(path, wanted)
     types: dict[str, pa.DataType] = {"id": pa.string(), "n_frames": pa.int32()}
-    columns: dict[str, Any] = {"id": [str(value) for value in table["id"].to_pylist()]}
+    columns: dict[str, Any] = {"id": to_labels(table["id"], f"{path}: id").astype(str).tolist()}
     for name in SEQUENCES:
         types[name] = _sequence_type(table.schema.field(name).type, f"{path}: {name}")
         columns[name] = parquet.to_numpy(table[name])
@@ -153,8 +158,10 @@ def check_shard(shard: Shard, destination: Path, params: Mapping[str, Any]) -> i
     for name, kind in OPTIONAL.items():
         if name in table.column_names:
             types[name] = kind
-            values = table[name].to_pylist()
-            columns[name] = [str(value) for value in values] if kind == pa.string() else values
+            values = to_labels(table[name], f"{path}: {name}")
+            if kind != pa.string() and (values.dtype.kind != "i" or (np.abs(values) >= 2**31).any()):
+                raise DataError(f"{path}: {name} is {table.schema.field(name).type}, expected whole numbers")
+            columns[name] = values.astype(str).tolist() if kind == pa.string() else values
     metadata = {"dataset": "mv10k", "source": str(parquet.metadata(path).get("source", "parquet"))}
     parquet.write(destination, columns, types=types, metadata=metadata)
     return table.num_rows

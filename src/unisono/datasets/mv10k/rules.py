@@ -6,13 +6,13 @@ verticals, the top of the hierarchy; "Music video" belongs to Arts & Entertainme
 
 from __future__ import annotations
 
-import csv
-import io
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from unisono.errors import DataError
+from unisono.io.texts import csv_rows
 
 #: Index of "Music video" (/m/0mdxd), and its name, by which a vocabulary is checked.
 MUSIC_VIDEO, MUSIC_VIDEO_NAME = 14, "Music video"
@@ -97,18 +97,15 @@ def read_vocabulary(text: str, *, name: str) -> dict[int, tuple[str, ...]]:
     DataError
         A column is missing, an index is not a number or occurs twice, or label 14 is not "Music video".
     """
-    rows = csv.DictReader(io.StringIO(text))
     needed = ("Index", "Name", "Vertical1", "Vertical2", "Vertical3")
-    if missing := [column for column in needed if column not in (rows.fieldnames or [])]:
-        raise DataError(f"{name}: has no column {missing[0]!r}; expected YouTube-8M's vocabulary.csv")
     verticals: dict[int, tuple[str, ...]] = {}
     names: dict[int, str] = {}
-    for row in rows:
-        if not (row["Index"] or "").isdecimal():
-            raise DataError(f"{name}: line {rows.line_num}: Index is {row['Index']!r}, expected a number")
+    for line, row in csv_rows(text, name, needed):
+        if not re.fullmatch(r"\d{1,9}", row["Index"]):
+            raise DataError(f"{name}: line {line}: Index is {row['Index']!r}, expected a number")
         index = int(row["Index"])
         if index in verticals:
-            raise DataError(f"{name}: line {rows.line_num}: Index {index} occurs twice")
+            raise DataError(f"{name}: line {line}: Index {index} occurs twice")
         verticals[index] = tuple(row[column] for column in needed[2:] if row[column])
         names[index] = row["Name"]
     if names.get(MUSIC_VIDEO) != MUSIC_VIDEO_NAME:

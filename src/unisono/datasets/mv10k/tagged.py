@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from unisono.datasets.mv10k import simulated
 from unisono.datasets.mv10k.ready import write_folder
 from unisono.errors import DataError, pass_machine
 from unisono.io import parquet
+from unisono.io.texts import csv_rows
 from unisono.store.shards import Shard, map_shards
 
 AUDIOS_PER_SHARD = 128
@@ -73,23 +72,17 @@ def read_pairs(path: Path, columns: tuple[str, str]) -> dict[str, str]:
         The file is missing or no CSV, a column is missing, a value is empty, or an item occurs twice.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        for _ in csv.reader(io.StringIO(text, newline="")):
-            pass  # a field may be longer than the reader takes
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        text = path.read_bytes().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
         pass_machine(error)
         raise DataError(f"{path}: cannot be read ({error}); expected a CSV with {' and '.join(columns)}") from None
-    rows = csv.DictReader(io.StringIO(text, newline=""))
-    for column in columns:
-        if column not in (rows.fieldnames or []):
-            raise DataError(f"{path}: has no column {column!r}; its first line must name {' and '.join(columns)}")
     pairs: dict[str, str] = {}
-    for row in rows:
-        key, value = ((row[column] or "").strip() for column in columns)
+    for line, row in csv_rows(text, str(path), columns):
+        key, value = (row[column] for column in columns)
         if not key or not value:
-            raise DataError(f"{path}: line {rows.line_num}: {columns[0]} or {columns[1]} is empty")
+            raise DataError(f"{path}: line {line}: {columns[0]} or {columns[1]} is empty")
         if key in pairs:
-            raise DataError(f"{path}: line {rows.line_num}: {columns[0]} {key!r} occurs twice; keep one")
+            raise DataError(f"{path}: line {line}: {columns[0]} {key!r} occurs twice; keep one")
         pairs[key] = value
     if not pairs:
         raise DataError(f"{path}: names no {columns[0]}")

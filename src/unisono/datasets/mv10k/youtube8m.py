@@ -6,13 +6,13 @@ Video Classification Benchmark, arXiv 1609.08675.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from unisono.errors import DataError, pass_machine
+from unisono.io.texts import from_json
 
 # A name becomes a file name and a part of URLs; an MD5 is checked after the download.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\.tfrecord")
@@ -59,7 +59,7 @@ def read_plan(path: Path, *, partition: str, mirrors: Sequence[str]) -> list[Sou
         The file is no plan, names no shard, or a name or checksum is not one.
     """
     try:
-        files = json.loads(path.read_bytes())["files"]
+        files = from_json(path.read_bytes())["files"]
         entries = sorted(files.items())
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         pass_machine(error)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from unisono.datasets.loading import to_labels
 from unisono.errors import DataError
 from unisono.io import parquet
 
@@ -52,8 +53,10 @@ def look(folder: Path) -> Ready:
     seen: dict[str, Path] = {}
     sizes = []
     for path in files:
-        table = parquet.read(path, ["id", "fold"] if brought[0] else ["id"])
-        ids = [str(value) for value in table["id"].to_pylist()]
+        columns = ["id", "fold"] if brought[0] else ["id"]
+        parquet.check_size(path, columns)
+        table = parquet.read(path, columns)
+        ids = to_labels(table["id"], f"{path}: id").astype(str).tolist()
         for identifier in ids:
             if identifier in seen:
                 raise DataError(f"{path}: id {identifier!r} is also in {seen[identifier]}; ids must be unique")

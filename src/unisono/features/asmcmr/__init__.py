@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from unisono.errors import DataError, pass_machine
-from unisono.io import unpickle
+from unisono.errors import DataError
+from unisono.io import tensors, unpickle
 from unisono.io.files import replacing
 
 if TYPE_CHECKING:
@@ -105,17 +105,9 @@ class Encoder:
         DataError
             The file is missing, damaged, or not an encoder.
         """
-        from safetensors import SafetensorError, safe_open
-
-        try:
-            with safe_open(path, framework="numpy") as file:
-                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-                metadata = json.loads((file.metadata() or {}).get("unisono", "{}"))
-        except FileNotFoundError:
-            raise DataError(f"{path}: no such file; run the stage train_asmcmr first") from None
-        except (SafetensorError, OSError, ValueError) as error:
-            pass_machine(error)
-            raise DataError(f"{path}: not an ASMCMR encoder ({error}); run train_asmcmr again") from None
+        metadata, arrays = tensors.read(
+            path, "unisono", what="an ASMCMR encoder", remedy="run the stage train_asmcmr again"
+        )
         return cls(arrays, metadata)
 
 
@@ -163,9 +155,10 @@ def from_published(source: Path) -> Encoder:
         The file is damaged, names a foreign global, or holds other arrays.
     """
     arrays = unpickle.load(source, encoding="latin1")
-    if not isinstance(arrays, list) or len(arrays) < len(SHAPES):
-        raise DataError(f"{source}: expected a list of 97 arrays, the authors' ASMCMR parameters")
-    named = {name: np.asarray(array, np.float32) for name, array in zip(SHAPES, arrays[: len(SHAPES)], strict=True)}
+    ours = arrays[: len(SHAPES)] if isinstance(arrays, list) else []
+    if len(ours) < len(SHAPES) or not all(isinstance(array, np.ndarray) and array.dtype.kind == "f" for array in ours):
+        raise DataError(f"{source}: expected a list of 97 arrays of floats, the authors' ASMCMR parameters")
+    named = {name: array.astype(np.float32) for name, array in zip(SHAPES, ours, strict=True)}
     return Encoder(named, {"weights": "pretrained", "file": source.name})
 
 

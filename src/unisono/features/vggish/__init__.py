@@ -16,7 +16,6 @@ References
 from __future__ import annotations
 
 import math
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ import numpy as np
 from unisono.errors import DataError, pass_machine
 from unisono.features import logmel
 from unisono.features.tf_runtime import tensorflow
+from unisono.io import archive, unpickle
 
 DIMENSIONS = 128
 SCOPE = "vggish"
@@ -165,22 +165,26 @@ def load_pca(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """
     remedy = "give the published vggish_pca_params.npz, or set postprocess: none"
     expected = {"pca_eigen_vectors": (DIMENSIONS, DIMENSIONS), "pca_means": (DIMENSIONS,)}
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; {remedy}")
     arrays = []
     try:
-        with np.load(path, allow_pickle=False) as file:
-            for name, shape in expected.items():
-                if name not in file:
-                    raise DataError(f"{path}: has no array {name}; {remedy}")
-                array = np.asarray(file[name], dtype=np.float32)
-                if array.size != math.prod(shape) or not np.isfinite(array).all():
-                    raise DataError(f"{path}: {name} is {array.shape}, not {shape} finite numbers; {remedy}")
-                arrays.append(array.reshape(shape))
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file; {remedy}") from None
-    # A plain .npy comes back as an array, which is no context manager: TypeError or AttributeError.
-    except (OSError, ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-        pass_machine(error)
-        raise DataError(f"{path}: not an .npz file or damaged ({error}); {remedy}") from None
+        found = {
+            name: unpickle.load_npy(data, name=f"{path}: {name}")
+            for name, data in archive.zip_members(path)
+            if name.removesuffix(".npy") in expected
+        }
+    except DataError as error:
+        raise DataError(f"{error}; {remedy}") from None
+    for name, shape in expected.items():
+        if f"{name}.npy" not in found:
+            raise DataError(f"{path}: has no array {name}; {remedy}")
+        array = found[f"{name}.npy"]
+        if array.dtype.kind not in "fiu" or array.size != math.prod(shape) or not np.isfinite(array).all():
+            raise DataError(
+                f"{path}: {name} is {array.dtype} {array.shape}, expected {shape} of finite numbers; {remedy}"
+            )
+        arrays.append(array.astype(np.float32).reshape(shape))
     return arrays[0], arrays[1]
 
 

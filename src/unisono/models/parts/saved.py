@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from unisono.errors import DataError, pass_machine
-from unisono.io import memory
+from unisono.errors import DataError
+from unisono.io import memory, tensors
 from unisono.io.files import replacing
 
 FILE = "model.safetensors"
+_WHAT, _REMEDY = "a saved model", "save it again"
 
 
 def write(path: Path, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
@@ -57,19 +58,9 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     DataError
         As `read_header`; or an array is damaged or holds NaN, or the header claims views far wider than the file.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
     header = read_header(path)
     file = path / FILE
-    try:
-        arrays = load_file(file)
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError, AttributeError) as error:
-        pass_machine(error)
-        raise DataError(f"{file}: not a saved model, or damaged ({error}); save it again") from None
-    for key, array in arrays.items():
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise DataError(f"{file}: {key!r} holds NaN or infinite values; fit the model again")
+    _, arrays = tensors.read(file, "unisono", what=_WHAT, remedy=_REMEDY)
     memory.check(8 * sum(header["widths"].values()), file.stat().st_size, f"{file}: its header")
     return header, arrays
 
@@ -92,22 +83,13 @@ def read_header(path: Path) -> dict[str, Any]:
     DataError
         No model there, or a header that is not one.
     """
-    from safetensors import SafetensorError, safe_open
-
     file = path / FILE
     if not file.is_file():
         inside = sorted(each.parent.name for each in path.glob(f"*/{FILE}"))
         if inside:
             raise DataError(f"{path}: holds a model for each of {', '.join(inside)}; give one of these folders")
         raise DataError(f"{file}: no such file; give the folder that Aligner.save wrote")
-    try:
-        with safe_open(file, framework="numpy") as opened:
-            header = json.loads((opened.metadata() or {})["unisono"])
-    except (SafetensorError, OSError, KeyError, ValueError, RecursionError) as error:
-        pass_machine(error)
-        raise DataError(f"{file}: not a saved model, or damaged ({error}); save it again") from None
-    if not isinstance(header, dict):
-        raise DataError(f"{file}: not a saved model: its header is {type(header).__name__}, expected a mapping")
+    header = tensors.read_header(file, "unisono", what=_WHAT, remedy=_REMEDY)
     missing = {"name", "seed", "params", "widths", "history"} - set(header)
     if missing:
         raise DataError(f"{file}: not a saved model: the header lacks {', '.join(sorted(missing))}")
