@@ -220,7 +220,8 @@ def box_fields(data: bytes) -> list[Field]:
         marks = (
             b"\x18\x53\x80\x67|\x16\x54\xae\x6b|\x1f\x43\xb6\x75|\xae|\xe0|\xe1|\xb0|\xba|\xb5|\x2a\xd7\xb1|\x44\x89"
         )
-        return [(match.end(), 1, "big") for match in re.finditer(marks, data[:3000])]
+        either = b"|".join(map(re.escape, marks.split(b"|")))
+        return [(match.end(), 1, "big") for match in re.finditer(either, data[:3000])]
 
     def walk(start: int, stop: int) -> Iterator[Field]:
         while start + 8 <= stop:

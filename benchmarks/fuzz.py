@@ -161,7 +161,7 @@ def _clips(path: Path) -> None:
 
     for found in named("datasets.vegas.archive.clips")(str(path)):
         if isinstance(found, Clip) and found.id.startswith("cat"):
-            video.duration(found.content if hasattr(found, "content") else found[-1])
+            video.duration(found.video)
 
 
 def _video(path: Path) -> None:
@@ -201,7 +201,7 @@ def queried(dataset: str, view: str) -> Callable[[Path], Any]:
 
 
 _ARROW, _MUSIC = ("pyarrow.parquet", "pyarrow.compute"), ("mido", "pretty_midi")
-_SOUND = ("soundfile", "av", "scipy.signal", *_ARROW)
+_SOUND = ("soundfile", "av", "scipy.signal", "urllib3", *_ARROW)
 _SOUND_COVERS = ("features.query.reading.read_sound",)
 
 READERS: dict[str, Reader] = {
