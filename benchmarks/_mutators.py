@@ -1053,7 +1053,7 @@ def safetensors_header(draw: random.Random, data: bytes) -> tuple[bytes, str]:
     header = json.loads(data[8 : 8 + length])
     what = draw.choice(("header", "metadata", "metadata", "metadata", "array", "array", "length", "deep", "twice"))
     said = ""
-    if what == "metadata" and "__metadata__" in header:
+    if what == "metadata" and header.get("__metadata__"):
         key = draw.choice(sorted(header["__metadata__"]))
         if draw.random() < 0.2:
             odd = ("null", "[]", "1", "", "{", "NaN", "[" * 100_000, '{"a":' * 5000, "9" * 5000, '"x"', "{}")
