@@ -801,6 +801,16 @@ def _import(module: str) -> None:
             module = module.rpartition(".")[0]  # the name of a class
 
 
+def found(names: Sequence[str], n: int, seed: int, folder: Path, rows: list[Row]) -> Iterator[Row]:
+    """Fuzz readers, print every fault, and keep the rows."""
+    for row in run(names, n, seed, folder):
+        rows.append(row)
+        for each, outcome in row.faults():
+            said = f"{outcome.text[:300]} | {each.said[:200]} | {each.path}"
+            tqdm.write(f"{row.name}: {outcome.kind}: {said}", file=sys.stdout)
+        yield row
+
+
 def main() -> int:
     """Print the seed, a row per reader and every fault; exit status 1 where there is one, or too few inputs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -817,18 +827,14 @@ def main() -> int:
         n = 2
     folder = args.keep or Path(tempfile.mkdtemp(prefix="fuzz-"))
     print(f"seed {args.seed}, {n} inputs for each of {len(names)} readers", flush=True)
-    rows = []
-    for row in run(names, n, args.seed, folder.resolve()):
-        rows.append(row)
-        for each, outcome in row.faults():
-            said = f"{outcome.text[:300]} | {each.said[:200]} | {each.path}"
-            tqdm.write(f"{row.name}: {outcome.kind}: {said}", file=sys.stdout)
-            sys.stdout.flush()
+    # Row by row: a run that is interrupted has said what it found.
+    widths = [max(map(len, names)), 6, 6, 6, 7, 6, 11, 12]
     header = ["reader", "inputs", "aware", "read", "refused", "faults", "slowest (s)", "largest (MB)"]
-    lines = [header, *(row.cells() for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        print("  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]))
+    rows: list[Row] = []
+    for cells in (header, *map(Row.cells, found(names, n, args.seed, folder.resolve(), rows))):
+        line = "  ".join([cells[0].ljust(widths[0]), *map(str.rjust, cells[1:], widths[1:])])
+        tqdm.write(line, file=sys.stdout)
+        sys.stdout.flush()
     total, faults = sum(len(row.inputs) for row in rows), sum(len(list(row.faults())) for row in rows)
     aware = sum(each.aware for row in rows for each in row.inputs)
     print(f"seed {args.seed}: {total} inputs, {aware} aware, {faults} faults")
