@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import faulthandler
 import functools
 import importlib
 import json
@@ -630,6 +631,7 @@ def _used(process: int, ran_s: float, waited_s: float) -> tuple[float, float, in
 
 def _in_child(read: Callable[[Path], Any], path: Path, elsewhere: Path, sender: int) -> None:
     """Read the file, watched, and say what became of it."""
+    faulthandler.disable()
     quiet = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(quiet, standard)

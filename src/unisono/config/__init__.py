@@ -164,7 +164,7 @@ def _check_size(text: str) -> None:
         elif isinstance(event, yaml.AliasEvent):
             if any(event.anchor == name for name, _ in open_):
                 raise yaml.YAMLError(f"*{event.anchor} stands within itself{event.start_mark}")
-            size = sizes.get(event.anchor, 1)
+            size = sizes.get(str(event.anchor), 1)
         elif isinstance(event, yaml.ScalarEvent):
             anchor = event.anchor
         if anchor is not None:

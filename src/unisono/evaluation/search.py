@@ -315,7 +315,7 @@ def trained(key: str, results: Path) -> Path:
 
 def _space(folder: Path, view: str, target: str, key: str) -> Path:
     """Find the model of two views: the only one, or that of the pair."""
-    from unisono.models.base import FILE
+    from unisono.models.parts.saved import FILE
 
     places = [folder, folder / f"{view}-{target}", folder / f"{target}-{view}"]
     found = next((place for place in places if (place / FILE).is_file()), None)

@@ -203,22 +203,26 @@ class _Unpickler(pickle.Unpickler):
             raise _Foreign(f"names {module}.{name}, which could run code") from None
 
 
-class _Careful(pickle._Unpickler):  # type: ignore[misc]
+class _Careful(pickle._Unpickler):
     """The same, slower: no tuple may hold more than `MAX_IN_TUPLE`, counted through tuples that stand in it again.
 
     A key of tuples within tuples, each twice, is short to write and takes for ever to hash.
     """
 
-    dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)  # type: ignore[attr-defined]
+    dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)
 
     def __init__(self, fast: _Unpickler) -> None:
         super().__init__(io.BytesIO(fast.data), encoding=fast.text_encoding)
-        self.find_class = fast.find_class
+        self.fast = fast
         self.sizes: dict[int, tuple[int, Any]] = {}
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Look a name up in the same list."""
+        return self.fast.find_class(module, name)
 
     def measure(self) -> None:
         """Measure the tuple that was just built."""
-        made = self.stack[-1]
+        made = self.stack[-1]  # type: ignore[attr-defined]
         size = sum(self.sizes.get(id(item), (1,))[0] for item in made) + 1
         if size > MAX_IN_TUPLE:
             raise pickle.UnpicklingError(f"a tuple of more than {MAX_IN_TUPLE:,} values")
