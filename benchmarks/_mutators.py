@@ -220,7 +220,8 @@ def box_fields(data: bytes) -> list[Field]:
         marks = (
             b"\x18\x53\x80\x67|\x16\x54\xae\x6b|\x1f\x43\xb6\x75|\xae|\xe0|\xe1|\xb0|\xba|\xb5|\x2a\xd7\xb1|\x44\x89"
         )
-        return [(match.end(), 1, "big") for match in re.finditer(marks, data[:3000])]
+        either = b"|".join(map(re.escape, marks.split(b"|")))
+        return [(match.end(), 1, "big") for match in re.finditer(either, data[:3000])]
 
     def walk(start: int, stop: int) -> Iterator[Field]:
         while start + 8 <= stop:
@@ -1052,7 +1053,7 @@ def safetensors_header(draw: random.Random, data: bytes) -> tuple[bytes, str]:
     header = json.loads(data[8 : 8 + length])
     what = draw.choice(("header", "metadata", "metadata", "metadata", "array", "array", "length", "deep", "twice"))
     said = ""
-    if what == "metadata" and "__metadata__" in header:
+    if what == "metadata" and header.get("__metadata__"):
         key = draw.choice(sorted(header["__metadata__"]))
         if draw.random() < 0.2:
             odd = ("null", "[]", "1", "", "{", "NaN", "[" * 100_000, '{"a":' * 5000, "9" * 5000, '"x"', "{}")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import faulthandler
 import functools
 import importlib
 import json
@@ -161,7 +162,7 @@ def _clips(path: Path) -> None:
 
     for found in named("datasets.vegas.archive.clips")(str(path)):
         if isinstance(found, Clip) and found.id.startswith("cat"):
-            video.duration(found.content if hasattr(found, "content") else found[-1])
+            video.duration(found.video)
 
 
 def _video(path: Path) -> None:
@@ -201,7 +202,7 @@ def queried(dataset: str, view: str) -> Callable[[Path], Any]:
 
 
 _ARROW, _MUSIC = ("pyarrow.parquet", "pyarrow.compute"), ("mido", "pretty_midi")
-_SOUND = ("soundfile", "av", "scipy.signal", *_ARROW)
+_SOUND = ("soundfile", "av", "scipy.signal", "urllib3", *_ARROW)
 _SOUND_COVERS = ("features.query.reading.read_sound",)
 
 READERS: dict[str, Reader] = {
@@ -630,6 +631,7 @@ def _used(process: int, ran_s: float, waited_s: float) -> tuple[float, float, in
 
 def _in_child(read: Callable[[Path], Any], path: Path, elsewhere: Path, sender: int) -> None:
     """Read the file, watched, and say what became of it."""
+    faulthandler.disable()
     quiet = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(quiet, standard)
@@ -801,6 +803,16 @@ def _import(module: str) -> None:
             module = module.rpartition(".")[0]  # the name of a class
 
 
+def found(names: Sequence[str], n: int, seed: int, folder: Path, rows: list[Row]) -> Iterator[Row]:
+    """Fuzz readers, print every fault, and keep the rows."""
+    for row in run(names, n, seed, folder):
+        rows.append(row)
+        for each, outcome in row.faults():
+            said = f"{outcome.text[:300]} | {each.said[:200]} | {each.path}"
+            tqdm.write(f"{row.name}: {outcome.kind}: {said}", file=sys.stdout)
+        yield row
+
+
 def main() -> int:
     """Print the seed, a row per reader and every fault; exit status 1 where there is one, or too few inputs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -817,18 +829,14 @@ def main() -> int:
         n = 2
     folder = args.keep or Path(tempfile.mkdtemp(prefix="fuzz-"))
     print(f"seed {args.seed}, {n} inputs for each of {len(names)} readers", flush=True)
-    rows = []
-    for row in run(names, n, args.seed, folder.resolve()):
-        rows.append(row)
-        for each, outcome in row.faults():
-            said = f"{outcome.text[:300]} | {each.said[:200]} | {each.path}"
-            tqdm.write(f"{row.name}: {outcome.kind}: {said}", file=sys.stdout)
-            sys.stdout.flush()
+    # Row by row: a run that is interrupted has said what it found.
+    widths = [max(map(len, names)), 6, 6, 6, 7, 6, 11, 12]
     header = ["reader", "inputs", "aware", "read", "refused", "faults", "slowest (s)", "largest (MB)"]
-    lines = [header, *(row.cells() for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        print("  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]))
+    rows: list[Row] = []
+    for cells in (header, *map(Row.cells, found(names, n, args.seed, folder.resolve(), rows))):
+        line = "  ".join([cells[0].ljust(widths[0]), *map(str.rjust, cells[1:], widths[1:])])
+        tqdm.write(line, file=sys.stdout)
+        sys.stdout.flush()
     total, faults = sum(len(row.inputs) for row in rows), sum(len(list(row.faults())) for row in rows)
     aware = sum(each.aware for row in rows for each in row.inputs)
     print(f"seed {args.seed}: {total} inputs, {aware} aware, {faults} faults")

@@ -224,3 +224,20 @@ def test_no_pickle_is_run(tmp_path: Path, small: Any) -> None:
     with pytest.raises(DataError, match=r"harmful\.pth: not a state dict"):
         torch_weights.load(tmp_path / "harmful.pth", small)
     assert not (tmp_path / "harmed").exists()
+
+
+@pytest.mark.parametrize("kind", ["float8", "sparse", "meta", "complex"])
+def test_tensors_that_are_no_plain_floats_are_refused(kind: str, tmp_path: Path) -> None:
+    import torch
+
+    network = torch.nn.Linear(2, 2)
+    weight = network.weight.detach()
+    odd = {
+        "float8": weight.to(torch.float8_e4m3fn),
+        "sparse": weight.to_sparse(),
+        "meta": weight.to("meta"),
+        "complex": weight.to(torch.complex64),
+    }[kind]
+    torch.save({**network.state_dict(), "weight": odd}, tmp_path / "w.pt")
+    with pytest.raises(DataError, match=r"w\.pt: (weight holds .* expected plain floats|not a state dict)"):
+        torch_weights.load(tmp_path / "w.pt", network)

@@ -94,6 +94,9 @@ def load(path: Path, network: Any) -> None:
         found = state.get(name)
         if not isinstance(found, torch.Tensor):
             raise DataError(f"{path}: has no tensor {name}; {remedy}")
+        plain = found.layout == torch.strided and found.device.type == "cpu" and not found.is_quantized
+        if not plain or found.dtype not in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
+            raise DataError(f"{path}: {name} holds {found.dtype} ({found.layout}), expected plain floats; {remedy}")
         shape = tuple(found.shape)
         if [n for n in shape if n > 1] != [n for n in tensor.shape if n > 1] or not torch.isfinite(found).all():
             raise DataError(f"{path}: {name} is {shape}, expected {tuple(tensor.shape)} finite numbers; {remedy}")
