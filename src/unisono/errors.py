@@ -27,7 +27,7 @@ EXTRAS = {
     "yt_dlp": "youtube",
     **dict.fromkeys(
         ("av", "dvc", "gensim", "google_crc32c", "h5py", "markdown_it", "matplotlib", "music21", "networkx", "PIL",
-         "mido", "pretty_midi", "pypdfium2", "requests", "soundfile", "tensorflow", "urllib3"),
+         "mido", "pretty_midi", "psutil", "pypdfium2", "requests", "soundfile", "tensorflow", "urllib3"),
         "pipeline",
     ),
 }  # fmt: skip

@@ -183,8 +183,8 @@ def test_samples_are_dealt_by_song_or_one_by_one(tmp_path: Path, build: Callable
     parts, facts = DATASET.deal(made, params({"split.by": "sample"}))
     assert Counter(parts.tolist()) == {"train": 14, "validation": 3, "test": 3}
     assert facts == {"n_repeated": 19, "n_across_splits": 20}
-    together, _ = DATASET.deal(made, params({}))
-    assert len(set(together.tolist())) == 1
+    with pytest.raises(DataError, match=r"0 of 20 samples in the part (train|test), two are needed"):
+        DATASET.deal(made, params({}))
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar.gz", "file"])

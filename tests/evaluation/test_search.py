@@ -381,7 +381,7 @@ def test_a_sound_becomes_a_clip_that_says_the_same() -> None:
 
 
 def test_of_an_hour_the_beginning_is_read(tmp_path: Path) -> None:
-    path = wav(tmp_path / "hour.wav", 3600, rate=200)
+    path = wav(tmp_path / "hour.wav", 3600, rate=1000)
     samples, rate, length_s = reading.read_sound(path, longest_s=mtm.SOUND_S)
     assert (len(samples) / rate, length_s) == (mtm.SOUND_S, 3600)
     assert reading.heard(length_s, mtm.SOUND_S) == ["only the first 120 s of 3600.0 s are heard"]

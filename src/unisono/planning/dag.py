@@ -142,14 +142,16 @@ def _lives(pid: int, command: str) -> bool:
 
 def _holder(lock: Path) -> str:
     """Name the process that holds DVC's lock; empty where none does, whatever the file says."""
-    from zc.lockfile import LockError, SimpleLockFile  # type: ignore[import-untyped]
-
-    if not lock.is_file():
-        return ""
     try:
-        SimpleLockFile(str(lock)).close()
-    except LockError:
-        return f"process {lock.read_text(encoding='utf-8').strip() or 'unknown'}"
+        import fcntl
+
+        with lock.open(encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return f"process {file.read().strip() or 'unknown'}"
+    except (ImportError, OSError):  # on Windows; or no lock
+        return ""
     return ""
 
 
