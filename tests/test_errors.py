@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from unisono import errors
@@ -79,6 +80,8 @@ def test_every_handler_tells_the_machines_failures() -> None:
         OSError(errno.EMFILE, os.strerror(errno.EMFILE)),
         OSError("Unable to write (errno = 28, error message = 'No space left on device')"),
         RuntimeError("can't start new thread"),
+        ImportError("libxcb.so.0: failed to map segment from shared object"),
+        pa.ArrowException("Unknown error: Failed to launch worker thread: Resource temporarily unavailable"),
         MachineError("LilyPond: no space"),
     ],
 )

@@ -77,7 +77,8 @@ _ACCESS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO})
 _WORDS = re.compile(
     "no space left on device|disk quota exceeded|cannot allocate memory|out of memory|not enough memory|bad_alloc|"
     "unable to allocate|malloc of size|memory exhausted|resource temporarily unavailable|can't start new thread|"
-    "thread creation failed|no usable temporary directory|cannot create thread|cannot fork|too many open files",
+    "thread creation failed|failed to map segment|"
+    "no usable temporary directory|cannot create thread|cannot fork|too many open files",
     re.IGNORECASE,
 )
 
@@ -108,7 +109,7 @@ def machine_fault(error: BaseException | str) -> bool:
             return True
         library = type(at).__module__.partition(".")[0]
         # FFmpeg says EAGAIN of damaged packets, too, and starts no threads here.
-        talks = library != "av" and (isinstance(at, (OSError, RuntimeError)) or library == "pyarrow")
+        talks = library != "av" and (isinstance(at, (OSError, RuntimeError, ImportError)) or library == "pyarrow")
         if talks and (getattr(at, "errno", None) in _MACHINE or machine_fault(str(at))):
             return True
         seen.append(at)
@@ -211,7 +212,7 @@ def run(main: Callable[[], None]) -> None:
         read = False
     except SystemExit as error:  # of --help
         status = error.code
-    except (OSError, RuntimeError) as error:
+    except Exception as error:  # libraries have classes of their own for it
         if not machine_fault(error) and getattr(error, "errno", None) not in _ACCESS:
             raise
         print(f"error: {_said(error)}; free space, memory or processes, or check permissions", file=sys.stderr)

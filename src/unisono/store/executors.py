@@ -263,9 +263,10 @@ def _error(future: Future[Any]) -> BaseException | None:
 
 def portable(error: Exception, where: str) -> Exception:
     """Make an exception fit to be sent to the parent, and say where it happened."""
-    if isinstance(error, OSError) and machine_fault(error):
-        free = "space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "memory or processes"
-        return MachineError(f"{where}: {error.strerror or error}; free {free} and run again, what was finished is kept")
+    if not isinstance(error, (UnisonoError, MemoryError)) and machine_fault(error):
+        free = "space" if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) else "memory or processes"
+        reason = getattr(error, "strerror", None) or error
+        return MachineError(f"{where}: {reason}; free {free} and run again, what was finished is kept")
     try:
         # Our own bytes.
         copy = pickle.loads(pickle.dumps(error))  # noqa: S301
