@@ -197,7 +197,7 @@ def test_shards_left_without_a_clip_are_dropped(build: Build, tmp_path: Path) ->
 
 
 def test_ready_made_shards_that_do_not_fit_are_refused(build: Build, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no such folder"):
+    with pytest.raises(DataError, match="no such file or folder"):
         build(settings("parquet"))
     shards(tmp_path / "raw", ids=["a", "b", "c", "a", "e", "f"])
     with pytest.raises(DataError, match=r"part-00001.parquet: id 'a' is also in .*part-00000"):

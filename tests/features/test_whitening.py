@@ -107,7 +107,7 @@ def test_bad_whitening_files(tmp_path: Path) -> None:
         "fit": "do not fit",
         "part": "not a whitening",
         "text": "not a whitening",
-        "none": "not a",
+        "none": "no such file",
     }.items():
         with pytest.raises(DataError, match=rf"{name}: .*{message}"):
             Whitening.load(tmp_path / name)

@@ -93,7 +93,7 @@ def test_damaged_or_foreign_models_raise(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="not a saved model, or damaged"):
         models.load(tmp_path)
     file.write_bytes(save({"x": np.zeros(3)}))
-    with pytest.raises(DataError, match="not a saved model, or damaged"):
+    with pytest.raises(DataError, match="not a saved model: the header lacks"):
         models.load(tmp_path)
     file.write_bytes(save({"x": np.zeros(3)}, metadata={"unisono": "{}"}))
     with pytest.raises(DataError, match="the header lacks history, name, params, seed, widths"):
