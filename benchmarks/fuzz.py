@@ -15,6 +15,7 @@ import collections
 import faulthandler
 import functools
 import importlib
+import itertools
 import json
 import os
 import random
@@ -833,7 +834,7 @@ def main() -> int:
     widths = [max(map(len, names)), 6, 6, 6, 7, 6, 11, 12]
     header = ["reader", "inputs", "aware", "read", "refused", "faults", "slowest (s)", "largest (MB)"]
     rows: list[Row] = []
-    for cells in (header, *map(Row.cells, found(names, n, args.seed, folder.resolve(), rows))):
+    for cells in itertools.chain([header], map(Row.cells, found(names, n, args.seed, folder.resolve(), rows))):
         line = "  ".join([cells[0].ljust(widths[0]), *map(str.rjust, cells[1:], widths[1:])])
         tqdm.write(line, file=sys.stdout)
         sys.stdout.flush()

@@ -10,16 +10,19 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from unisono.config import nearest
 from unisono.datasets import dealing
 from unisono.errors import DataError
-from unisono.io import parquet
+from unisono.io import memory, parquet
 
 #: Folder of features that is not a view: single notes, which samples refer to.
 _NOT_VIEWS = frozenset({"notes"})
 #: Column with the number of real frames of zero-padded sequences.
 FRAMES = "n_frames"
+#: Longest id or label.
+MAX_TEXT_BYTES = 2**16
 
 
 @dataclass(frozen=True)
@@ -276,10 +279,13 @@ def to_labels(column: pa.ChunkedArray, where: str) -> np.ndarray:
     if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
         return np.asarray(column.to_numpy(), dtype=np.int64)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        try:
-            return np.array(column.to_pylist(), dtype=np.str_)
-        except UnicodeDecodeError as error:
-            raise DataError(f"{where}: a text that is not UTF-8 ({error.reason}); write it anew") from None
+        texts = column.cast(pa.large_string()) if pa.types.is_string_view(kind) else column
+        longest = pc.max(pc.binary_length(texts)).as_py() or 0
+        # numpy gives every text the room of the longest.
+        memory.check(4 * longest * len(column), column.nbytes, where)
+        if longest > MAX_TEXT_BYTES:
+            raise DataError(f"{where}: a text of {longest:,} bytes, at most {MAX_TEXT_BYTES:,} are read; shorten it")
+        return np.array(parquet.to_list(column, where), dtype=np.str_)
     raise DataError(f"{where}: expected strings or integers, got {kind}")
 
 

@@ -168,7 +168,13 @@ def load(path: Path) -> Encoder:
         The file is missing or damaged, or is no encoder.
     """
     table = parquet.read(path, ["token", "vector"])
-    rows = {token: row for row, token in enumerate(table["token"].to_pylist())}
+    token, vector = (table.schema.field(name).type for name in ("token", "vector"))
+    numbers = pa.types.is_fixed_size_list(vector) and vector.value_type == pa.float32()
+    if not pa.types.is_string(token) or not numbers:
+        raise DataError(
+            f"{path}: no encoder: its tokens are {token}, its vectors {vector}; run the stage train_skipgram"
+        )
+    rows = {token: row for row, token in enumerate(parquet.to_list(table["token"], str(path)))}
     if UNKNOWN not in rows:
         raise DataError(f"{path}: no encoder: it lacks the token {UNKNOWN!r}; run the stage train_skipgram")
     return Encoder(rows, parquet.to_numpy(table["vector"]))

@@ -464,6 +464,15 @@ def metadata(source: Path) -> dict[str, Any]:
         raise DataError(f"{path}: its `unisono` metadata is not a JSON object; write the file again") from None
 
 
+def to_list(values: pa.Table | pa.ChunkedArray, where: str) -> list[Any]:
+    """Turn a table into dicts, a column into values; `DataError` where a text is not UTF-8, which Parquet allows."""
+    try:
+        found: list[Any] = values.to_pylist()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{where}: a text that is not UTF-8 ({error.reason}); write it anew") from None
+    return found
+
+
 def to_numpy(column: pa.Array | pa.ChunkedArray) -> Any:
     """Turn a column into an array.
 

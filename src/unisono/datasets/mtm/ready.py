@@ -50,7 +50,7 @@ def read(location: Path) -> list[dict[str, Any]]:
         raise DataError(
             f"{location}: {table.nbytes:,} bytes in {len(table)} rows, a sample has at most {MAX_ROW_BYTES:,}"
         )
-    rows: list[dict[str, Any]] = table.to_pylist()
+    rows: list[dict[str, Any]] = parquet.to_list(table, str(location))
     seen: set[str] = set()
     for index, row in enumerate(rows):
         for problem in _problems(row):
