@@ -348,17 +348,22 @@ def chunk_attention() -> list[bytes]:
 # ---- Sounds, pictures, videos ----
 
 
+def encoded(samples: np.ndarray, rate: int, kind: str, **options: Any) -> bytes:
+    """Encode a sound, in pieces: libsndfile's encoder of Vorbis keeps each on the stack."""
+    import soundfile
+
+    with io.BytesIO() as file:
+        channels = 1 if samples.ndim == 1 else samples.shape[1]
+        with soundfile.SoundFile(file, "w", rate, channels, format=kind, **options) as writer:
+            for start in range(0, len(samples), 4096):
+                writer.write(samples[start : start + 4096])
+        return file.getvalue()
+
+
 def sound(kind: str) -> Callable[[], list[bytes]]:
     def make() -> list[bytes]:
-        import soundfile
-
         tone = 0.3 * np.sin(np.arange(8000) / 5)
-        found = []
-        for samples in (tone, np.stack([tone, tone / 2], axis=1)):
-            with io.BytesIO() as file:
-                soundfile.write(file, samples, 16_000, format=kind)
-                found.append(file.getvalue())
-        return found
+        return [encoded(samples, 16_000, kind) for samples in (tone, np.stack([tone, tone / 2], axis=1))]
 
     return make
 

@@ -1457,9 +1457,7 @@ def sound_made(kind: str) -> Mutator:
         import soundfile
 
         def written(samples: np.ndarray, rate: int = 16_000, **options: Any) -> bytes:
-            with io.BytesIO() as file:
-                soundfile.write(file, samples, rate, format=kind, **options)
-                return file.getvalue()
+            return inputs.encoded(samples, rate, kind, **options)
 
         tone = 0.3 * np.sin(np.arange(4000) / 5)
         made: dict[str, Callable[[], bytes]] = {
