@@ -90,3 +90,8 @@ def test_a_rate_that_nobody_uses_is_refused(rate: int, tone: np.ndarray) -> None
     soundfile.write(file, tone, rate, format="WAV")
     with pytest.raises(DataError, match=f"{rate} samples per second, expected 1,000 to 768,000"):
         audio.decode(file.getvalue())
+
+
+def test_a_rate_that_flac_has_not_is_refused() -> None:
+    with pytest.raises(DataError, match="100003 samples per second, which FLAC cannot hold"):
+        audio.encode_flac(np.ones(100, np.int16), 100_003)

@@ -113,7 +113,7 @@ def encode_flac(samples: np.ndarray, rate: int) -> bytes:
     Raises
     ------
     DataError
-        `samples` is empty or not one-dimensional, or holds NaN or infinity.
+        `samples` is empty or not one-dimensional, or holds NaN or infinity; FLAC has no such rate.
     """
     import soundfile
 
@@ -124,7 +124,11 @@ def encode_flac(samples: np.ndarray, rate: int) -> bytes:
             raise DataError("expected finite samples, got NaN or infinity")
         samples = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype(np.int16)
     file = io.BytesIO()
-    soundfile.write(file, samples, rate, format="FLAC", subtype="PCM_16")
+    try:
+        soundfile.write(file, samples, rate, format="FLAC", subtype="PCM_16")
+    except soundfile.SoundFileError as error:
+        pass_machine(error)
+        raise DataError(f"{rate} samples per second, which FLAC cannot hold; resample it to 44,100, say") from None
     return file.getvalue()
 
 
