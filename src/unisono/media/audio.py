@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #: Longest sound that is read whole, in samples of all channels: ten minutes of stereo at 48 kHz.
 MAX_SAMPLES = 2 * 48_000 * 600
 #: Rates that are read, in Hz; the filter of a resampling is as long as the rate is high.
-MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 655_350
+MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 768_000
 #: A mean of channels with less than this share of the loudest one's level says that they cancel each other.
 CANCELLED = 0.1
 
