@@ -1560,6 +1560,12 @@ def film_made(draw: random.Random, data: bytes) -> tuple[bytes, str]:
             with av.open(file, "w", format=kind) as out:
                 video = out.add_stream("mpeg4", rate=rate)
                 video.width, video.height, video.pix_fmt, video.gop_size = width, height, "yuv420p", 300
+                # All streams before the first packet, which writes the header.
+                audio = (
+                    out.add_stream("pcm_s16le" if kind != "mp4" else "aac", rate=sound, layout="mono")
+                    if sound
+                    else None
+                )
                 video.codec_context.qmin = video.codec_context.qmax = 31
                 picture = av.VideoFrame.from_ndarray(np.zeros((height, width, 3), np.uint8), format="rgb24").reformat(
                     format="yuv420p"
@@ -1568,8 +1574,7 @@ def film_made(draw: random.Random, data: bytes) -> tuple[bytes, str]:
                     picture.pts = i
                     out.mux(video.encode(picture))
                 out.mux(video.encode(None))
-                if sound:
-                    audio = out.add_stream("pcm_s16le" if kind != "mp4" else "aac", rate=sound, layout="mono")
+                if audio:
                     frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.int16), format="s16", layout="mono")
                     frame.sample_rate = sound
                     out.mux(audio.encode(frame))
