@@ -19,10 +19,8 @@ def main() -> None:
     args = parser.parse_args()
     compute = Compute.load()
 
-    from unisono.evaluation import warn_in_a_line
     from unisono.evaluation.experiments import run_experiments
 
-    warn_in_a_line()
     entries, defaults = load_experiments(), load_models()
     run_experiments(entries, defaults, data=args.data, out=args.out, times=args.times, compute=compute)
 

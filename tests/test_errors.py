@@ -152,3 +152,11 @@ def test_a_line_of_an_error_ends(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(line) < 1500
     assert line.startswith("error: x.csv: got 999")
     assert line.endswith("a number; correct it\n")
+
+
+def test_a_warning_is_one_line() -> None:
+    code = (
+        "import warnings\nfrom unisono import errors\nerrors.run(lambda: warnings.warn('much\\nto say', stacklevel=1))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == "warning: much to say\n"

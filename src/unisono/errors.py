@@ -12,6 +12,7 @@ import os
 import re
 import sys
 import time
+import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -193,6 +194,8 @@ def run(main: Callable[[], None]) -> None:
     """
     status: int | str | None = None
     read = True
+    # One line each, as errors have.
+    warnings.showwarning = lambda message, *_, **__: print(f"warning: {_said(message)}", file=sys.stderr)
     start_s = time.perf_counter()
     try:
         with naming_extras():
@@ -229,7 +232,7 @@ def run(main: Callable[[], None]) -> None:
         raise SystemExit(status)
 
 
-def _said(error: BaseException) -> str:
+def _said(error: BaseException | str) -> str:
     """Write an error and where it came about in one line, of which the middle may be left out."""
     line = printable(" ".join(" ".join([str(error) or type(error).__name__, *getattr(error, "__notes__", [])]).split()))
     if len(line) <= LONGEST:

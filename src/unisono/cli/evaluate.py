@@ -61,7 +61,6 @@ def _evaluate(args: argparse.Namespace) -> None:
         raise ConfigError(f"--seed: got {args.seed}, expected 0 or more")
     # All that can be wrong in the command, before the data are read.
     params = _params_of(_methods(args.model), read_parameters(args.param), standardise=args.standardise)
-    evaluation.warn_in_a_line()
     dataset = load_features(args.features, views=_names(args.views))
     if len(params) > 1:
         _compare(args, dataset, params)

@@ -23,10 +23,8 @@ def _fit(args: argparse.Namespace) -> None:
     from unisono.config.compute import Compute
     from unisono.config.experiments import load_experiments
     from unisono.config.models import load_models
-    from unisono.evaluation import warn_in_a_line
     from unisono.evaluation.experiments import run_experiments
 
-    warn_in_a_line()
     run_experiments(
         load_experiments(),
         load_models(),

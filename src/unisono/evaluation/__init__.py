@@ -12,7 +12,7 @@ from __future__ import annotations
 from unisono.evaluation.divisions import Part, divide, feature_sets
 from unisono.evaluation.planning import Setting
 from unisono.evaluation.running import Ended, Request, Result, Table, run, run_requests, run_settings
-from unisono.evaluation.writing import warn_in_a_line, write, write_times
+from unisono.evaluation.writing import write, write_times
 
 __all__ = [
     "Ended",
@@ -26,7 +26,6 @@ __all__ = [
     "run",
     "run_requests",
     "run_settings",
-    "warn_in_a_line",
     "write",
     "write_times",
 ]

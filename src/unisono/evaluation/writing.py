@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -58,11 +56,6 @@ def write_times(result: Result, path: Path) -> None:
     """Write the times, which differ from run to run and are tracked by nothing, as JSON."""
     with replacing(path) as temporary:
         temporary.write_text(_to_json({name: round(value, 3) for name, value in result.times.items()}))
-
-
-def warn_in_a_line() -> None:
-    """Let warnings of this process show as one line each, on standard error, as errors do (for commands)."""
-    warnings.showwarning = lambda message, *_, **__: print(f"warning: {message}", file=sys.stderr)
 
 
 def _write_files(result: Result, folder: Path) -> None:
