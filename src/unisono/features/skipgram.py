@@ -167,6 +167,7 @@ def load(path: Path) -> Encoder:
     DataError
         The file is missing or damaged, or is no encoder.
     """
+    parquet.check_size(path, ["token", "vector"])
     table = parquet.read(path, ["token", "vector"])
     token, vector = (table.schema.field(name).type for name in ("token", "vector"))
     numbers = pa.types.is_fixed_size_list(vector) and vector.value_type == pa.float32()
