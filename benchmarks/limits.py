@@ -82,7 +82,9 @@ def run(command: str, project: Path, env: dict[str, str], first: Callable[[], No
         return -1, ["no end after 900 s"]
     text = done.stderr.decode(errors="replace")
     lines = [line.rpartition("\r")[2] for line in text.splitlines()]
-    return done.returncode, [line for line in lines if line.strip() and not re.search(r"\d+%\||it/s|\d+it ", line)]
+    # Warnings tell of the data, whatever else happens.
+    other = re.compile(r"\d+%\||it/s|\d+it |^warning: ")
+    return done.returncode, [line for line in lines if line.strip() and not other.search(line)]
 
 
 def commands(project: Path) -> dict[str, tuple[str, tuple[str, ...]]]:
