@@ -27,6 +27,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -154,6 +155,11 @@ def arrive(origin: Path, folder: Path) -> Stranger:
     return stranger
 
 
+def results(lock: str) -> str:
+    """Hash of the experiments' results by a dvc.lock; their tables print ranks, which small changes leave."""
+    return str(yaml.safe_load(lock)["stages"]["run_experiments"]["outs"][0]["md5"])
+
+
 def features(project: Path, path: Path) -> None:
     """Write a file of features of one's own: those of the clips, averaged over time."""
     columns: dict[str, object] = {}
@@ -228,8 +234,9 @@ def main() -> int:
                         instead, why = instead.replace("bach-bwv70-11-w00", item), "an item of the small data set"
                     good &= stranger.step(command, instead, why)
                     if command == "make repro":
-                        differs = stranger.run("git", "diff", "--quiet", "HEAD", "--", "results")
-                        assert differs.returncode, "results are to differ from the committed ones"
+                        committed = stranger.run("git", "show", "HEAD:dvc.lock").stdout
+                        now = (project / "dvc.lock").read_text(encoding="utf-8")
+                        assert results(committed) != results(now), "results are to differ from the committed ones"
                     if command == "dvc metrics diff":
                         lines = stranger.last.strip().splitlines()
                         print(f"          {len(lines)} lines")
