@@ -194,8 +194,7 @@ def run(main: Callable[[], None]) -> None:
     """
     status: int | str | None = None
     read = True
-    # One line each, as errors have.
-    warnings.showwarning = lambda message, *_, **__: print(f"warning: {_said(message)}", file=sys.stderr)
+    warnings.showwarning = _warn
     start_s = time.perf_counter()
     try:
         with naming_extras():
@@ -230,6 +229,12 @@ def run(main: Callable[[], None]) -> None:
         status = status or 141
     if status is not None:
         raise SystemExit(status)
+
+
+def _warn(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
+    """Print a warning in one line, as errors are; what is to change in a library is its user's business, not ours."""
+    if not issubclass(category, (DeprecationWarning, PendingDeprecationWarning)):
+        print(f"warning: {_said(message)}", file=sys.stderr)
 
 
 def _said(error: BaseException | str) -> str:
