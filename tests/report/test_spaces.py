@@ -143,3 +143,10 @@ def test_a_space_without_classes_is_none(built: Path) -> None:
     )
     with pytest.raises(DataError, match="no column label; the figure needs classes"):
         embeddings.read("second", ENTRIES, built / "experiments", dataset="vegas")
+
+
+def test_a_space_of_one_component_is_drawn() -> None:
+    rows = np.random.default_rng(0).standard_normal((12, 1))
+    placed = spaces.project(rows)
+    assert placed.shape == (12, 2)
+    assert np.isfinite(placed).all()

@@ -53,6 +53,8 @@ def project(rows: np.ndarray) -> np.ndarray:
 
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     unit = np.asarray(rows / np.where(lengths > 0, lengths, 1), dtype=np.float64)
+    # A space of one component is a line: its second axis is 0.
+    unit = np.pad(unit, ((0, 0), (0, max(0, 2 - unit.shape[1]))))
     # Squared Euclidean distance of unit vectors is twice their cosine distance.
     tsne = TSNE(init="pca", perplexity=min(PERPLEXITY, (len(unit) - 1) / 3), random_state=SEED, n_jobs=1)
     with threadpool_limits(1):
