@@ -45,6 +45,10 @@ REPLACED = {
         "dvc exp run -n narrow -S models.c_cca.n_components=1",
         "the small pipeline has 2 components",
     ),
+    "unisono evaluate FEATURES.parquet --model cca --param n_components=16 --folds 5 --out results/mine": (
+        "unisono evaluate FEATURES.parquet --model cca --param n_components=4 --folds 5 --out results/mine",
+        "the small features are 8 wide",
+    ),
     "pip install unisono": ("", "of a registry; tests/packaging installs the wheel"),
     'pip install "unisono[deep]"': ("", "of a registry; tests/packaging installs the wheel"),
     "pip install .": ("pip wheel --quiet --no-deps --no-build-isolation --wheel-dir wheels .", "leaves what is there"),
