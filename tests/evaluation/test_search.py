@@ -513,3 +513,9 @@ def test_importing_search_loads_no_network_library() -> None:
         "print([m for m in ('torch', 'tensorflow', 'sklearn', 'matplotlib') if m in sys.modules])"  # fmt: skip
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_word_of_many_syllables_is_put_together_once() -> None:
+    syllables, words, index = reading.syllables_of("la-" * 100_000)
+    assert (len(syllables), set(index)) == (100_000, {0})
+    assert all(word is words[0] for word in words)

@@ -236,7 +236,9 @@ def syllables_of(text: str) -> tuple[list[str], list[str], list[int]]:
     from unisono.datasets.mtm.song import clean
 
     parts = [[part for part in re.split(HYPHENS, word) if part] for word in re.split(BLANKS, clean(text))]
-    divided = [(part, "".join(word), index) for index, word in enumerate(filter(None, parts)) for part in word]
+    # A word is put together once, of however many syllables it is.
+    words = [(word, "".join(word)) for word in parts if word]
+    divided = [(part, whole, index) for index, (word, whole) in enumerate(words) for part in word]
     return [part for part, _, _ in divided], [word for _, word, _ in divided], [index for _, _, index in divided]
 
 
