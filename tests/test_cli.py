@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -181,3 +183,9 @@ def test_version_and_models(capsys: pytest.CaptureFixture[str]) -> None:
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == models.available()
     assert all(len(line.split()) > 3 for line in lines)
+
+
+def test_one_import_is_enough_for_a_line_of_the_documentation() -> None:
+    code = "import unisono; print(unisono.models.create('cca').name, unisono.metrics.chance_rank(3))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "cca 2.0\n"

@@ -13,4 +13,9 @@ def __getattr__(name: str) -> Any:
     # By name and late: importing unisono is instantaneous, and no stage depends on the loader through it.
     if name in ("Dataset", "load_dataset"):
         return getattr(importlib.import_module("unisono.datasets.loading"), name)
+    # `import unisono` is all that a line of the documentation needs.
+    if name == "models":
+        return importlib.import_module("unisono.models")
+    if name == "metrics":
+        return importlib.import_module("unisono.metrics")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
