@@ -47,7 +47,7 @@ import os, signal, sys
 from pathlib import Path
 from unisono.io import files
 with files.replacing(Path("data/x/table.csv")) as one, files.replacing_folder(Path("results/all")) as two:
-    with files.temporary() as three:
+    with files.temporary_folder() as three:
         for path in (one, two / "a", three / "b"):
             path.touch()
         print(three, flush=True)
@@ -69,9 +69,12 @@ def test_what_a_kill_leaves_is_swept_and_nobody_elses_work(
     )
     assert alive.stdout is not None
     theirs = Path(alive.stdout.readline().strip())
-    unlocked = place / "unisono-new"
+    unlocked = place / ".unisono-work-new"
     unlocked.mkdir()
-    (place / "another").mkdir()
+    # A user's own, of names that look alike.
+    (place / "unisono-1").mkdir()
+    Path("data/raw").mkdir()
+    Path("data/raw/.own.1-1.tmp").touch()
     left = {path for folder in ("data/x", "results", "tmp") for path in Path(folder).iterdir()}
     assert len(left) == 8
     old = time.time() - 100
@@ -80,8 +83,9 @@ def test_what_a_kill_leaves_is_swept_and_nobody_elses_work(
             os.utime(path, (old, old))
     files.sweep(Path("data"), Path("results"))
     kept = {path for folder in ("data/x", "results", "tmp") for path in Path(folder).iterdir()}
-    own = {Path("tmp") / name for name in ("another", "unisono-new", theirs.name)}
+    own = {Path("tmp") / name for name in ("unisono-1", unlocked.name, theirs.name)}
     assert own < kept
+    assert Path("data/raw/.own.1-1.tmp").is_file()
     assert {path.name.split(".")[1] for path in kept - own} == {"table", "all"}
     assert len(kept) == 5
     alive.communicate()

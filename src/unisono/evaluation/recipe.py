@@ -15,7 +15,7 @@ import yaml
 from unisono import config
 from unisono.errors import ConfigError
 from unisono.evaluation.params_file import check_params_file
-from unisono.io.files import replacing, temporary
+from unisono.io.files import replacing, temporary_folder
 
 #: Keys that an entry of `experiments` may lack.
 OPTIONAL = ("params", "views", "seeds", "seed")
@@ -106,8 +106,8 @@ def merged(recipe: Path, params: Path = config.PARAMS_FILE) -> tuple[str, dict[s
     changes = config.read_yaml(recipe)
     config.read_yaml(params)
     text = merge(params.read_text(encoding="utf-8"), changes, where=str(recipe))
-    with temporary() as folder:
-        trial = Path(folder) / "params.yaml"
+    with temporary_folder() as folder:
+        trial = folder / "params.yaml"
         trial.write_text(text, encoding="utf-8")
         return text, check_params_file(trial)
 

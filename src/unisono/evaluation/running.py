@@ -24,7 +24,7 @@ from unisono.evaluation.divisions import Part
 from unisono.evaluation.fitting import Job, Outcome, kept, work
 from unisono.evaluation.measuring import chance, cutoffs, mean_curve, summary
 from unisono.evaluation.planning import ALL, Place, Plan, Setting, Shared, make_plan
-from unisono.io.files import temporary
+from unisono.io.files import temporary_folder
 from unisono.store import fits, jobs
 from unisono.store.jobs import SharedArrays
 
@@ -339,8 +339,8 @@ def run_settings(
 def _folder(scratch: Path | None) -> Iterator[Path]:
     """Give a folder for unfinished work; leave nothing of it but what an interrupted run can go on from."""
     if scratch is None:
-        with temporary() as name:
-            yield Path(name)
+        with temporary_folder() as folder:
+            yield folder
         return
     try:
         yield scratch

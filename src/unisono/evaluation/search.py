@@ -19,7 +19,7 @@ from unisono.config import nearest
 from unisono.config.experiments import Experiment, load_experiments
 from unisono.datasets.base import dataset_of
 from unisono.errors import ConfigError, DataError
-from unisono.io.files import temporary
+from unisono.io.files import temporary_folder
 from unisono.io.text_tables import plain
 
 if TYPE_CHECKING:
@@ -185,11 +185,11 @@ def search(
         vectors = _frames(loaded, own, view)
     else:
         source = source_of(query, dataset, loaded.ids, view)
-        with temporary() as name:
-            found = queries.extract(source, dataset, view=view, sets=sets, built=data / dataset, folder=Path(name))
+        with temporary_folder() as work:
+            found = queries.extract(source, dataset, view=view, sets=sets, built=data / dataset, folder=work)
             view, vectors, notes = found.view, found.vectors, found.notes
             if show:
-                shown = show(dataset, Path(name), [queries.ID])[queries.ID]
+                shown = show(dataset, work, [queries.ID])[queries.ID]
         if view == target:
             raise ConfigError(f"--target: got {target!r}, which is the query's own view; name another")
     rankings = []

@@ -25,7 +25,7 @@ from unisono.config.mtm import SkipGram
 from unisono.errors import DataError
 from unisono.features import _gensim_pickle
 from unisono.io import download, parquet
-from unisono.io.files import replacing_folder, temporary
+from unisono.io.files import replacing_folder, temporary_folder
 from unisono.store.shards import Shard, map_shards
 
 UNKNOWN = "<unknown>"
@@ -234,12 +234,12 @@ def _fetch(settings: SkipGram) -> dict[str, Encoder]:
         "syllables": (settings.syllable_encoder, settings.syllable_encoder_sha256),
         "words": (settings.word_encoder, settings.word_encoder_sha256),
     }
-    with temporary() as folder:
+    with temporary_folder() as folder:
         return {
             level: read_pretrained(
                 download.fetch(
                     location,
-                    Path(folder) / f"{level}.bin",
+                    folder / f"{level}.bin",
                     sha256=sha256,
                     description=f"skip-gram encoder of {level}",
                     max_bytes=4 * 2**30,

@@ -27,7 +27,7 @@ from urllib.parse import urlsplit
 
 from unisono.errors import DataError, DownloadError, pass_machine
 from unisono.io import download, memory
-from unisono.io.files import temporary
+from unisono.io.files import temporary_folder
 
 #: Largest member that is read into memory.
 MAX_MEMBER_BYTES = 512 * 2**20
@@ -329,8 +329,8 @@ def _on_disk(source: str | Path, place: Path | None, sha256: str) -> Iterator[Pa
     if place is not None and not sha256:
         yield place
         return
-    with temporary() as folder:
-        yield download.fetch(str(source), Path(folder) / "archive.zip", sha256=sha256)
+    with temporary_folder() as folder:
+        yield download.fetch(str(source), folder / "archive.zip", sha256=sha256)
 
 
 class _Hashed(_Counted):

@@ -1,8 +1,8 @@
 """Writing a file or a folder so that it appears under its name complete or not at all; what a kill leaves of it.
 
 **Conventions.** Unfinished work beside its place is called ``.<name>.<process>-<number>.tmp``; work elsewhere lies in
-folders ``unisono-*`` of the system's temporary folder, locked by the process that uses them. `sweep` removes both where
-that process is no more.
+folders ``.unisono-work-*`` of the system's temporary folder, locked by the process that uses them. `sweep` removes both
+where that process is no more, and nothing of any other name: a user may have a folder ``unisono-1`` there.
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ except ImportError:  # no such locks on Windows, where nothing is swept
     fcntl = None  # type: ignore[assignment]
 
 _UNFINISHED = re.compile(r"\..+\.(\d+)-\d+\.tmp")
+#: Begins the names of temporary folders.
+_WORK = ".unisono-work-"
+#: Folder of a user's own files, which nobody else writes to.
+_RAW = "raw"
 #: What is younger may have just been made, and not be locked yet.
 _SETTLED_S = 10.0
 #: Two threads of a process may write one file.
@@ -106,7 +110,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def temporary() -> Iterator[Path]:
+def temporary_folder() -> Iterator[Path]:
     """Give an empty folder for the time of the block.
 
     Yields
@@ -114,7 +118,7 @@ def temporary() -> Iterator[Path]:
     Path
         In the system's temporary folder (``TMPDIR``).
     """
-    with tempfile.TemporaryDirectory(prefix="unisono-", ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(prefix=_WORK, ignore_cleanup_errors=True) as name:
         handle = _locked(Path(name))
         try:
             yield Path(name)
@@ -145,16 +149,19 @@ def sweep(*places: Path) -> None:
     Parameters
     ----------
     *places : Path
-        Folders, looked through as a whole; the system's temporary folder is looked through in any case.
+        Folders, looked through but for a user's own in them (``data/raw``); the system's temporary folder is looked
+        through in any case.
     """
     for place in places:
         for parent, folders, names in os.walk(place):
+            if Path(parent) == place and _RAW in folders:
+                folders.remove(_RAW)
             for name in [*folders, *names]:
                 found = _UNFINISHED.fullmatch(name)
                 if found and not _alive(int(found[1])):
                     _remove(Path(parent, name))
             folders[:] = [name for name in folders if not _UNFINISHED.fullmatch(name)]
-    for folder in Path(tempfile.gettempdir()).glob("unisono-*"):
+    for folder in Path(tempfile.gettempdir()).glob(f"{_WORK}*"):
         with suppress(OSError):
             facts = folder.lstat()
             if facts.st_uid == os.getuid() and time.time() - facts.st_mtime > _SETTLED_S:

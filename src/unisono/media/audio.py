@@ -23,8 +23,6 @@ MAX_SAMPLES = 2 * 48_000 * 600
 MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 768_000
 #: A mean of channels with less than this share of the loudest one's level says that they cancel each other.
 CANCELLED = 0.1
-
-
 #: What libsndfile notes of a part whose header claims more bytes than follow, of Ogg and of VOC.
 _CUT = re.compile(r"^ *\S.*: *(\d+) \(should be (\d+)\)|lacks an end-of-stream|truncated file", re.MULTILINE)
 #: Claims of this size are a writer's that did not know the length, of a pipe: no claim.

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 from unisono.errors import DataError, MachineError, ProgramError
-from unisono.io.files import temporary
+from unisono.io.files import temporary_folder
 from unisono.media import fonts, notation, programs, raster
 
 PROGRAM = "lilypond"
@@ -184,9 +184,9 @@ def typeset(program: str, scores: Sequence[str], folder: Path, *, timeout_s: flo
 def _run(program: str, scores: Sequence[str], *, resolution_dpi: float, timeout_s: float) -> list[Engraved]:
     texts = ["".join(_PRINTED.findall(score)) for score in scores]
     letters = list(fonts.scripts("".join(texts)).values())
-    with temporary() as folder:
+    with temporary_folder() as folder:
         pages = [*scores, *map(notation.quote, letters)]
-        pdf, lost = typeset(program, pages, Path(folder), timeout_s=timeout_s)
+        pdf, lost = typeset(program, pages, folder, timeout_s=timeout_s)
         pictures = list(raster.pages(pdf, resolution_dpi=resolution_dpi))
     for text, page in zip(letters, pictures[len(scores) :], strict=True):
         if (page == raster.WHITE).all():

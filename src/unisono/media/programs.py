@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from unisono.errors import MachineError, ProgramError, machine_fault
-from unisono.io.files import temporary
+from unisono.io.files import temporary_folder
 
 OUTPUT_BYTES = 65_536
 """How much of a program's output is kept unless said otherwise."""
@@ -87,8 +87,8 @@ def version(name: str) -> str:
     ProgramError
         The program cannot be started, fails, or prints nothing within 30 s.
     """
-    with temporary() as folder:
-        done = run([name, "--version"], cwd=Path(folder), timeout_s=30)
+    with temporary_folder() as folder:
+        done = run([name, "--version"], cwd=folder, timeout_s=30)
     lines = done.output.strip().splitlines()
     if done.timed_out or done.returncode != 0 or not lines:
         raise ProgramError(f"{name} --version: expected one line and exit status 0, got {describe(done)}")

@@ -5,13 +5,12 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from unisono.errors import DataError, ProgramError, pass_machine
-from unisono.io.files import temporary
+from unisono.io.files import temporary_folder
 from unisono.media import audio, programs
 
 PROGRAM = "espeak-ng"
@@ -85,8 +84,7 @@ def say(word: str, *, accent: str, variant: str, words_per_minute: int, pitch: i
         espeak-ng is missing, fails, hangs, or says nothing.
     """
     arguments = ["-v", f"{accent}+{variant}", "-s", str(words_per_minute), "-p", str(pitch), "-w", "word.wav", word]
-    with temporary() as name:
-        folder = Path(name)
+    with temporary_folder() as folder:
         done = programs.run([programs.find(PROGRAM, PACKAGES), *arguments], cwd=folder, timeout_s=TIMEOUT_S)
         try:
             samples, rate = audio.decode((folder / "word.wav").read_bytes())
@@ -105,10 +103,8 @@ def say(word: str, *, accent: str, variant: str, words_per_minute: int, pitch: i
 
 def _listed(kind: str) -> list[Sequence[str]]:
     """Rows of ``espeak-ng --voices=<kind>``: priority, language, file (names hold single spaces)."""
-    with temporary() as folder:
-        done = programs.run(
-            [programs.find(PROGRAM, PACKAGES), f"--voices={kind}"], cwd=Path(folder), timeout_s=TIMEOUT_S
-        )
+    with temporary_folder() as folder:
+        done = programs.run([programs.find(PROGRAM, PACKAGES), f"--voices={kind}"], cwd=folder, timeout_s=TIMEOUT_S)
     rows: list[Sequence[str]] = []
     for line in io.StringIO(done.output):
         # " 5  variant         --/M      Mr_Serious         !v/Mr serious        (en-us 5)"

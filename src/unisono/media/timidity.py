@@ -25,7 +25,7 @@ from unisono.config.compute import Compute
 from unisono.config.mtm import Audio
 from unisono.errors import ConfigError, DataError, MachineError, ProgramError, pass_machine
 from unisono.io import parquet
-from unisono.io.files import temporary
+from unisono.io.files import temporary_folder
 from unisono.io.skipped import write as write_skipped
 from unisono.media import audio as sound
 from unisono.media import midi, programs
@@ -213,8 +213,7 @@ def render(samples: Sequence[np.ndarray], audio: Audio) -> list[np.ndarray | str
 
 def _play(samples: Sequence[np.ndarray], audio: Audio, program: str, font: Path) -> list[np.ndarray | str]:
     """Render samples in one process, in a folder of its own."""
-    with temporary() as name:
-        folder = Path(name)
+    with temporary_folder() as folder:
         (folder / "font.sf2").symlink_to(font)
         (folder / "own.cfg").write_text(f"bank 0\n{audio.program} %font font.sf2 0 {audio.program}\n")
         for index, notes in enumerate(samples):

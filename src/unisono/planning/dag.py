@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from unisono.errors import DataError, ProgramError
-from unisono.io.files import temporary
+from unisono.io.files import temporary_folder
 from unisono.store.tracked import RWLOCK
 
 #: Longest that `dvc status` may take, in s: files that DVC does not know yet are read whole.
@@ -57,13 +57,12 @@ def read(path: Path, params: str) -> dict[str, Stage]:
 
     if not path.is_file():
         raise DataError(f"{path}: no such file; run from the project's folder")
-    with temporary() as name:
-        folder = Path(name)
+    with temporary_folder() as folder:
         (folder / ".dvc").mkdir()
         (folder / ".dvc" / "config").write_text("[core]\n    no_scm = true\n", encoding="utf-8")
         (folder / "dvc.yaml").write_bytes(path.read_bytes())
         (folder / "params.yaml").write_text(params, encoding="utf-8")
-        index = Repo(name).index
+        index = Repo(str(folder)).index
         found = {}
         for stage in sorted(index.stages, key=lambda stage: str(stage.name)):
             settings = [dep for dep in stage.deps if hasattr(dep, "params")]

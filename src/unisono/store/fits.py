@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from unisono.errors import pass_machine
-from unisono.io.files import replacing, temporary
+from unisono.io.files import replacing, temporary_folder
 
 #: Layout of the files: a fit of another one is not read.
 VERSION = 1
@@ -98,8 +98,8 @@ def opened(folder: Path) -> Iterator[Path]:
             "folder writable or free space",
             stacklevel=3,
         )
-        with temporary() as name:
-            yield Path(name)
+        with temporary_folder() as own:
+            yield own
         return
     yield folder
 

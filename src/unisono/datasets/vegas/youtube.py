@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from unisono.config.vegas import YouTube
 from unisono.errors import ConfigError, DataError, DownloadError, pass_machine
-from unisono.io.files import replacing, temporary
+from unisono.io.files import replacing, temporary_folder
 
 #: Names a file of cookies (Netscape format) for videos that ask for a login; never a parameter, as it is a secret.
 COOKIES = "UNISONO_YOUTUBE_COOKIES"
@@ -197,13 +197,13 @@ def _client(settings: YouTube, folder: Path) -> Iterator[Any]:
     """Set yt-dlp up; a file of cookies is given as a copy, since yt-dlp writes into it."""
     import yt_dlp
 
-    with temporary() as private:
+    with temporary_folder() as private:
         cookies = None
         if os.environ.get(COOKIES):
             given = Path(os.environ[COOKIES])
             if not given.is_file():
                 raise ConfigError(f"{COOKIES}: no such file; name a file of cookies, or unset the variable")
-            cookies = shutil.copyfile(given, Path(private) / "cookies.txt")
+            cookies = shutil.copyfile(given, private / "cookies.txt")
         options = {
             "format": f"best[height<=?{settings.max_height}]/best",
             "outtmpl": {"default": f"{folder}/%(id)s.%(ext)s"},
