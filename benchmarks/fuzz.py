@@ -1,9 +1,9 @@
 """Damaged and hostile files for everything that reads files from outside.
 
-Every reader of `READERS` gets good files, which it must read, and then changed ones (`_mutators`), at least half of
-them by someone who knows the format. Each goes to a process of its own, forked off one that has imported the modules
-and never used them. It must read the file or refuse it with one line (`UnisonoError`), within 10 s and 2 GB, start
-nothing and write nothing outside of its own folder.
+Every reader of `READERS` gets good files, which it must read, and then changed ones (`fuzzing.mutators`), at least
+half of them by someone who knows the format. Each goes to a process of its own, forked off one that has imported the
+modules and never used them. It must read the file or refuse it with one line (`UnisonoError`), within 10 s and 2 GB,
+start nothing and write nothing outside of its own folder.
 
     python benchmarks/fuzz.py --seed 1
 """
@@ -33,8 +33,7 @@ from typing import Any, NamedTuple
 os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="-1")
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import _inputs as inputs
-import _mutators as mutators
+from fuzzing import fields, inputs, mutators
 from tqdm import tqdm
 
 from unisono import errors
@@ -62,7 +61,7 @@ class Reader(NamedTuple):
     file : str
         Their name.
     format : str
-        Key of `_mutators.AWARE`.
+        Key of `fuzzing.mutators.AWARE`.
     read : callable
         From a path; whatever it returns or yields is read to its end.
     covers : tuple of str
@@ -727,7 +726,7 @@ def make(name: str, reader: Reader, n: int, seed: int, folder: Path) -> tuple[li
             # Of its own, so that one can be made again alone.
             draw = random.Random(f"{seed} {name} {index}")
             aware = index % 5 < 3
-            mutator = draw.choice(mutators.AWARE[reader.format] if aware else mutators.BLIND)
+            mutator = draw.choice(mutators.AWARE[reader.format] if aware else fields.BLIND)
             data, what = mutator(draw, draw.choice(good))
             _write(folder / f"{index:03d}" / reader.file, data)
             said.append([aware, f"{mutator.__name__}: {what}"])

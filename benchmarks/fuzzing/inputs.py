@@ -507,7 +507,7 @@ def plan() -> list[bytes]:
 
 
 def params() -> list[bytes]:
-    return [(Path(__file__).parents[1] / "params.yaml").read_bytes()]
+    return [(Path(__file__).parents[2] / "params.yaml").read_bytes()]
 
 
 def recipe() -> list[bytes]:
