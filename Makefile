@@ -75,7 +75,7 @@ format: setup  ## Put the code in order.
 # Folders that dvc.yaml names in data/, other outputs that Git does not hold, and unfinished work. DVC's cache stays: `dvc gc`
 # empties it.
 MADE := .unisono $(sort $(filter-out data/raw,$(shell grep -oE 'data/[a-z0-9_]+/' dvc.yaml | sed 's,/$$,,')))
-MADE += results/experiments results/figures results/timing
+MADE += results/experiments results/figures results/plots results/timing
 
 clean:  ## Say what can be made again and how much it takes, then delete it: data, results not in Git, unfinished work.
 	@for path in $(MADE); do if [ -e $$path ]; then du -sh $$path; fi; done; \
