@@ -23,6 +23,7 @@ class Variant(Section):
     setting: str
     params: dict[str, Any] = Field(default_factory=dict)
     views: dict[str, Key] = Field(default_factory=dict)
+    division: str = ""
 
 
 class Experiment(Section):
@@ -31,6 +32,7 @@ class Experiment(Section):
     dataset: str
     model: str
     views: dict[str, Key] = Field(default_factory=dict)
+    division: str = ""
     seeds: int = Field(default=1, ge=1)
     seed: int = Field(default=0, ge=0)
     params: dict[str, Any] = Field(default_factory=dict)
@@ -44,6 +46,7 @@ class Experiment(Section):
                 setting=variant.setting,
                 params={**self.params, **variant.params},
                 views={**self.views, **variant.views},
+                division=variant.division or self.division,
             )
             for variant in self.variants or [Variant(setting="")]
         ]

@@ -2,8 +2,10 @@
 
 **Conventions.** A table of its own, ``divisions/``, joined by id where arrays are loaded, so that another number of
 folds or another seed makes nothing again that does not learn from it. Shards hold ``id`` and ``fold`` (from 0) or
-``split`` (``train``, ``validation``, ``test``) of the items that take part; ``outside.parquet`` holds the ids of the
-others, which are never trained or tested on: whitening is fitted on them. It does not depend on the number of folds.
+``split`` (``train``, ``validation``, ``test``) of the items that take part, or ``deals``: several splits side by side,
+of which each may leave items out (""); where they are for different purposes, ``divisions`` in the metadata names them
+(``{"song": [0, 1], "file": [2, 3]}``, the usual one first). ``outside.parquet`` holds the ids of the others, which are
+never trained or tested on: whitening is fitted on them. It does not depend on the number of folds.
 Samples with a column ``fold`` (-1 = outside) or ``split`` bring their division along, and it is taken over.
 """
 
@@ -26,7 +28,9 @@ if TYPE_CHECKING:
 
 #: File with the ids of the items outside every fold.
 OUTSIDE = "outside.parquet"
-TYPES = {"id": pa.string(), "fold": pa.int32(), "split": pa.string()}
+TYPES = {"fold": pa.int32(), "split": pa.string()}
+#: Columns that may hold the division.
+COLUMNS = ("fold", "split", "deals")
 
 
 def deal(dataset: DataSet, section: Any, *, samples: Path, out: Path, summary: Path) -> dict[str, Any]:
@@ -71,23 +75,33 @@ def deal(dataset: DataSet, section: Any, *, samples: Path, out: Path, summary: P
     else:
         values, more = dataset.deal(table, section)
         facts = {"divided": "dealt", **more}
-    column = "split" if values.dtype.kind == "U" else "fold"
-    inside = np.ones(len(ids), dtype=bool) if column == "split" else values >= 0
+    if values.ndim == 2:
+        column, inside = "deals", (values != "").any(axis=1)
+    elif values.dtype.kind == "U":
+        column, inside = "split", np.ones(len(ids), dtype=bool)
+    else:
+        column, inside = "fold", values >= 0
     if not inside.any():
         raise DataError(f"{samples}: every item is outside the folds (fold -1); nothing is left to train and test on")
-    parts = Counter(values[inside].tolist())
-    order = sorted(parts, key=PARTS.index) if column == "split" else sorted(parts)
-    facts |= {"parts": {str(part): parts[part] for part in order}, "n_outside": int((~inside).sum())}
+    facts |= {"parts": _counts(values[inside]), "n_outside": int((~inside).sum())}
     metadata = {key: value for key, value in parquet.metadata(samples).items() if key in ("dataset", "source")} | facts
     columns = {"id": [ids[row] for row in np.flatnonzero(inside)], column: values[inside].tolist()}
-    parquet.write(
-        out / parquet.shard_name(0), columns, types={name: TYPES[name] for name in columns}, metadata=metadata
-    )
+    kind = parquet.strings(values.shape[1]) if column == "deals" else TYPES[column]
+    parquet.write(out / parquet.shard_name(0), columns, types={"id": pa.string(), column: kind}, metadata=metadata)
     others = [ids[row] for row in np.flatnonzero(~inside)]
     parquet.write(out / OUTSIDE, {"id": others}, types={"id": pa.string()})
     with files.replacing(summary) as temporary:
         temporary.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return facts
+
+
+def _counts(values: np.ndarray) -> dict[str, Any]:
+    """Count the items of every part; of several deals, part by part a list."""
+    if values.ndim == 2:
+        return {part: (values == part).sum(axis=0).tolist() for part in PARTS if (values == part).any()}
+    parts = Counter(values.tolist())
+    order = sorted(parts, key=PARTS.index) if values.dtype.kind == "U" else sorted(parts)
+    return {str(part): parts[part] for part in order}
 
 
 def _checked(values: list[Any], column: str, samples: Path) -> np.ndarray:
@@ -103,8 +117,8 @@ def _checked(values: list[Any], column: str, samples: Path) -> np.ndarray:
     return np.array(values)
 
 
-def read(folder: Path) -> dict[str, int | str]:
-    """Read the fold or the part of every item that takes part, by id.
+def read(folder: Path) -> dict[str, Any]:
+    """Read the fold, the part, or the parts in all deals of every item that takes part, by id.
 
     Parameters
     ----------
@@ -113,7 +127,7 @@ def read(folder: Path) -> dict[str, int | str]:
 
     Returns
     -------
-    dict of str to int or str
+    dict of str to int, str or list of str
 
     Raises
     ------
@@ -121,10 +135,17 @@ def read(folder: Path) -> dict[str, int | str]:
         It is missing, damaged, or none.
     """
     table = parquet.read(folder)
-    column = next((name for name in ("fold", "split") if name in table.column_names), None)
+    column = next((name for name in COLUMNS if name in table.column_names), None)
     if column is None or "id" not in table.column_names:
-        raise DataError(f"{folder}: holds no id with fold or split; run the stage that writes it again (`dvc repro`)")
+        raise DataError(
+            f"{folder}: holds no id with {', '.join(COLUMNS)}; run the stage that writes it again (`dvc repro`)"
+        )
     return dict(zip(table["id"].to_pylist(), table[column].to_pylist(), strict=True))
+
+
+def read_divisions(folder: Path) -> dict[str, list[int]]:
+    """Say which deals each named division consists of, the usual one first; empty where they have no names."""
+    return {str(name): list(deals) for name, deals in parquet.metadata(folder).get("divisions", {}).items()}
 
 
 def read_outside(file: Path) -> frozenset[str]:

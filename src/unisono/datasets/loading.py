@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from unisono.config import nearest
 from unisono.datasets import dealing
-from unisono.errors import DataError
+from unisono.errors import ConfigError, DataError
 from unisono.io import memory, parquet
 
 #: Folder of features that is not a view: single notes, which samples refer to.
@@ -44,6 +44,15 @@ class Dataset:
         ``train``, ``validation`` or ``test``.
     folds : np.ndarray [shape=(n,), dtype=int64] or None
         The fold in which an item is tested.
+    deals : np.ndarray [shape=(n, D), dtype=str] or None
+        Several splits, one a column; "" for an item that a split leaves out.
+    by_deal : dict of str to np.ndarray [shape=(n, D, d), dtype=float32]
+        Of views whose extractor was trained on the training part of each deal: its features. `views` has those of the
+        first.
+    kinds : np.ndarray [shape=(n,), dtype=str] or None
+        What else could explain that an item is found: its collection and language.
+    categories : dict of str to np.ndarray [shape=(n,), dtype=str]
+        Further classes of the items; "" where it is not known.
     groups : np.ndarray [shape=(n,), dtype=str] or None
         Items of one group (windows of one song) never lie in two parts.
     metadata : dict of str to dict
@@ -60,6 +69,10 @@ class Dataset:
     labels: np.ndarray | None = None
     splits: np.ndarray | None = None
     folds: np.ndarray | None = None
+    deals: np.ndarray | None = None
+    by_deal: dict[str, np.ndarray] = field(default_factory=dict)
+    kinds: np.ndarray | None = None
+    categories: dict[str, np.ndarray] = field(default_factory=dict)
     groups: np.ndarray | None = None
     metadata: dict[str, dict[str, Any]] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=dict)
@@ -95,7 +108,7 @@ def load_dataset(name: str, *, root: Path | str = Path("data"), views: Mapping[s
     return load_folder(Path(root) / name, views=views)
 
 
-def load_folder(folder: Path, *, views: Mapping[str, str] | None = None) -> Dataset:
+def load_folder(folder: Path, *, views: Mapping[str, str] | None = None, division: str = "") -> Dataset:
     """Load a built data set from its folder; see `load_dataset`.
 
     Parameters
@@ -105,6 +118,8 @@ def load_folder(folder: Path, *, views: Mapping[str, str] | None = None) -> Data
         column.
     views : mapping of str to str, optional
         As in `load_dataset`.
+    division : str
+        Which of several divisions (``"file"``); the usual one by default.
 
     Returns
     -------
@@ -114,16 +129,21 @@ def load_folder(folder: Path, *, views: Mapping[str, str] | None = None) -> Data
     ------
     DataError
         As `load_dataset`.
+    ConfigError
+        There is no such division.
     """
     if not (folder / "samples").is_dir():
         raise DataError(f"{folder}: no data set here (no samples/); build it with `dvc repro`")
-    samples = parquet.read(folder / "samples", columns=_present(folder / "samples"))
+    facts = parquet.metadata(folder / "samples")
+    categories = [str(name) for name in facts.get("categories", ())]
+    samples = parquet.read(folder / "samples", columns=_present(folder / "samples", categories))
     ids = unique_ids(samples.column("id"), where=f"{folder}/samples")
     row_of = {identifier: row for row, identifier in enumerate(ids)}
 
     arrays: dict[str, np.ndarray] = {}
     lengths: dict[str, np.ndarray] = {}
     metadata: dict[str, dict[str, Any]] = {}
+    by_deal: dict[str, np.ndarray] = {}
     rows: dict[str, np.ndarray] = {}
     for view, name in (views or _feature_sets(folder)).items():
         source = folder / "features" / name
@@ -146,6 +166,8 @@ def load_folder(folder: Path, *, views: Mapping[str, str] | None = None) -> Data
         elif FRAMES in table.column_names:
             lengths[view] = _real_frames(table.column(FRAMES), arrays[view], where=f"{source}: {FRAMES}")
         metadata[view] = parquet.metadata(source)
+        if metadata[view].get("per_deal"):
+            by_deal[view], arrays[view] = arrays[view], arrays[view][:, 0]
 
     dealt = dealing.read(folder / "divisions")
     unknown = next((identifier for identifier in dealt if identifier not in row_of), None)
@@ -167,6 +189,8 @@ def load_folder(folder: Path, *, views: Mapping[str, str] | None = None) -> Data
         position = np.empty(len(ids), dtype=np.int64)
         position[present] = np.arange(len(present))
         arrays[view] = arrays[view][position[kept]]
+        if view in by_deal:
+            by_deal[view] = by_deal[view][position[kept]]
         if view in lengths:
             lengths[view] = lengths[view][position[kept]]
 
@@ -177,8 +201,11 @@ def load_folder(folder: Path, *, views: Mapping[str, str] | None = None) -> Data
             else None
         )
 
-    facts = parquet.metadata(folder / "samples")
     part = np.array([dealt[identifier] for identifier in ids[kept]])
+    chosen = _deals(folder / "divisions", division)
+    if chosen is not None:
+        part, by_deal = part[:, chosen], {view: array[:, chosen] for view, array in by_deal.items()}
+        arrays |= {view: array[:, 0] for view, array in by_deal.items()}
     return Dataset(
         name=str(facts.get("dataset", folder.name)),
         source=str(facts.get("source", folder)),
@@ -186,12 +213,25 @@ def load_folder(folder: Path, *, views: Mapping[str, str] | None = None) -> Data
         views=arrays,
         lengths=lengths,
         labels=optional("label"),
-        splits=part if part.dtype.kind == "U" else None,
+        splits=part if part.dtype.kind == "U" and part.ndim == 1 else None,
         folds=part if part.dtype.kind == "i" else None,
+        deals=part if part.ndim == 2 else None,
+        by_deal=by_deal,
+        kinds=optional("kind"),
+        categories={name: found for name in categories if (found := optional(name)) is not None},
         groups=optional("song"),
         metadata=metadata,
         dropped=dropped,
     )
+
+
+def _deals(divisions: Path, name: str) -> list[int] | None:
+    """List the deals of a division; None where all are one."""
+    known = dealing.read_divisions(divisions)
+    if name and name not in known:
+        told = nearest(name, known) if known else "the data set has only one"
+        raise ConfigError(f"experiments: there is no division {name!r} in {divisions}; {told}")
+    return known[name or next(iter(known))] if known else None
 
 
 def _real_frames(column: pa.ChunkedArray, array: np.ndarray, *, where: str) -> np.ndarray:
@@ -204,13 +244,15 @@ def _real_frames(column: pa.ChunkedArray, array: np.ndarray, *, where: str) -> n
     return counts
 
 
-def _present(samples: Path) -> list[str]:
+def _present(samples: Path, categories: Sequence[str]) -> list[str]:
     """Columns of the samples that a `Dataset` holds."""
     first = next(iter(parquet.iterate(samples, batch_size=1)), None)
     if first is None:
         raise DataError(f"{samples}: no rows; build the data set again with `dvc repro`")
     names = first.schema.names
-    return [name for name in ("id", "label", "song") if name in names or name == "id"]
+    return [
+        name for name in dict.fromkeys(("id", "label", "song", "kind", *categories)) if name in names or name == "id"
+    ]
 
 
 def _feature_sets(folder: Path) -> dict[str, str]:

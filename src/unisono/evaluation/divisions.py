@@ -23,6 +23,7 @@ class Part:
     Attributes
     ----------
     fold : int
+        Or the deal.
     train : np.ndarray [shape=(n_train,), dtype=int64]
         Rows that fit the model; empty when nothing is learned.
     test : np.ndarray [shape=(n_test,), dtype=int64]
@@ -67,7 +68,7 @@ def divide(dataset: Dataset, *, seed: int = 0, n_folds: int | None = None, train
     Parameters
     ----------
     dataset : Dataset
-        Its splits or folds decide; without either, class-balanced folds are dealt.
+        Its splits, folds or deals decide; without any, class-balanced folds are dealt.
     seed : int
         Of dealt folds. With splits, a seed above 0 deals the held-out groups anew into validation and test.
     n_folds : int, optional
@@ -82,17 +83,22 @@ def divide(dataset: Dataset, *, seed: int = 0, n_folds: int | None = None, train
     Raises
     ------
     ConfigError
-        `n_folds` contradicts the data's own splits or folds, or the number of rows.
+        `n_folds` contradicts the data's own splits, folds or deals, or the number of rows.
     DataError
         No training rows, or fewer than two test rows.
     """
-    if dataset.splits is not None or dataset.folds is not None:
-        own = "splits" if dataset.splits is not None else "folds"
+    brought = {"splits": dataset.splits, "folds": dataset.folds, "deals": dataset.deals}
+    for own in (name for name, division in brought.items() if division is not None):
         if n_folds is not None:
             raise ConfigError(f"folds: {n_folds} asked for, but {dataset.name} has {own} of its own; leave it out")
     if dataset.splits is not None:
         splits = redeal(dataset.splits, dataset.groups, seed=seed)
         parts = [Part(0, np.flatnonzero(splits == "train"), np.flatnonzero(splits == "test"))]
+    elif dataset.deals is not None:
+        parts = [
+            Part(number, np.flatnonzero(deal == "train"), np.flatnonzero(deal == "test"))
+            for number, deal in enumerate(dataset.deals.T)
+        ]
     elif dataset.folds is None and n_folds is None and not trained:
         parts = [Part(0, np.empty(0, dtype=np.int64), np.arange(len(dataset)))]
     else:

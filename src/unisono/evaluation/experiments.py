@@ -70,8 +70,8 @@ def run_experiments(
         check_experiment(key, entries[key])
 
     @functools.cache
-    def load(dataset: str, views: tuple[tuple[str, str], ...]) -> Dataset:
-        return load_folder(data / dataset, views=dict(views))
+    def load(dataset: str, views: tuple[tuple[str, str], ...], division: str) -> Dataset:
+        return load_folder(data / dataset, views=dict(views), division=division)
 
     failed = 0
 
@@ -122,12 +122,12 @@ def _request(
     key: str,
     entry: Experiment,
     defaults: Mapping[str, Mapping[str, Any]],
-    load: Callable[[str, tuple[tuple[str, str], ...]], Dataset],
+    load: Callable[[str, tuple[tuple[str, str], ...], str], Dataset],
 ) -> Request:
     settings = [
         Setting(
             each.setting,
-            load(entry.dataset, tuple(feature_sets(entry.dataset, each.views).items())),
+            load(entry.dataset, tuple(feature_sets(entry.dataset, each.views).items()), each.division),
             {**defaults.get(entry.model, {}), **each.params},
         )
         for each in entry.settings

@@ -16,7 +16,7 @@ import numpy as np
 
 from unisono import models
 from unisono.datasets.loading import Dataset
-from unisono.evaluation.measuring import measure
+from unisono.evaluation.measuring import Classes, measure
 from unisono.models.base import average
 from unisono.store import fits
 from unisono.store.code import PACKAGE
@@ -40,6 +40,8 @@ class Job:
         Prefix of the data set's arrays in the `SharedArrays`.
     part : str or None
         Prefix of the rows for training and testing; None: fit all rows and score nothing.
+    deal : int
+        Whose features are taken of views that have some for every deal.
     folder : Path
         For what is kept: the model, the outcome, a checkpoint. Named after everything that the outcome depends on.
     device : str
@@ -55,6 +57,7 @@ class Job:
     views: tuple[str, ...]
     data: str
     part: str | None
+    deal: int
     folder: Path
     device: str
     where: str
@@ -107,10 +110,13 @@ def arrays_of(dataset: Dataset, *, sequential: bool) -> dict[str, np.ndarray]:
     Returns
     -------
     dict of str to np.ndarray
-        ``views/<view>``, ``lengths/<view>`` (where they are needed) and ``labels``.
+        ``views/<view>`` or, with features for every deal, ``by_deal/<view>``; ``lengths/<view>`` (where they are
+        needed), ``labels``, ``kinds`` and ``categories/<name>``.
     """
-    arrays = {}
+    arrays = {f"by_deal/{view}": array for view, array in dataset.by_deal.items()}
     for view, array in dataset.views.items():
+        if view in dataset.by_deal:
+            continue
         lengths = dataset.lengths.get(view)
         if array.ndim == 3 and not sequential:
             starts = range(0, len(array), BLOCK)
@@ -122,7 +128,9 @@ def arrays_of(dataset: Dataset, *, sequential: bool) -> dict[str, np.ndarray]:
         arrays[f"views/{view}"] = array
     if dataset.labels is not None:
         arrays["labels"] = dataset.labels
-    return arrays
+    if dataset.kinds is not None:
+        arrays["kinds"] = dataset.kinds
+    return arrays | {f"categories/{name}": column for name, column in dataset.categories.items()}
 
 
 def work(shared: SharedArrays, job: Job) -> Outcome:
@@ -193,7 +201,9 @@ def kept(job: Job) -> Outcome | None:
 
 def _score(model: models.Aligner, shared: SharedArrays, job: Job, outcome: Outcome) -> None:
     started = time.perf_counter()
-    views, lengths, labels = _rows(shared, job, shared[f"{job.part}/test"])
+    test = shared[f"{job.part}/test"]
+    views, lengths, _ = _rows(shared, job, test)
+    classes = _classes(shared, job, test)
     embedded = model.transform(views, lengths=lengths)
     outcome.times["transform_s"] = time.perf_counter() - started
 
@@ -201,7 +211,7 @@ def _score(model: models.Aligner, shared: SharedArrays, job: Job, outcome: Outco
     for query, target in permutations(job.views, 2):
         direction = f"{query}->{target}"
         outcome.scores[direction], outcome.curves[direction] = measure(
-            embedded[query], embedded[target], labels, correlation=model.correlates
+            embedded[query], embedded[target], classes, correlation=model.correlates
         )
     outcome.times["measure_s"] = time.perf_counter() - started
     outcome.embeddings = embedded
@@ -217,8 +227,19 @@ def _rows(
         return array if array is None or rows is None else array[rows]
 
     views = {view: array for view in job.views if (array := taken(f"views/{view}")) is not None}
+    views |= {view: found[:, job.deal] for view in job.views if (found := taken(f"by_deal/{view}")) is not None}
     lengths = {view: array for view in job.views if (array := taken(f"lengths/{view}")) is not None}
     return views, lengths, taken("labels")
+
+
+def _classes(shared: SharedArrays, job: Job, rows: np.ndarray) -> Classes:
+    """Take what is known of the rows of a pool."""
+    known = {name: shared.get(f"{job.data}/{name}") for name in ("labels", "kinds")}
+    head = f"{job.data}/categories/"
+    categories = {name.removeprefix(head): shared[name][rows] for name in shared if name.startswith(head)}
+    return Classes(
+        **{name: None if each is None else each[rows] for name, each in known.items()}, categories=categories
+    )
 
 
 @contextmanager

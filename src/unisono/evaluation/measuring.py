@@ -1,13 +1,22 @@
-"""Measures of one direction, their expectation for a random order, and means over parts."""
+"""Measures of one direction, their expectation for a random order, and means over parts.
+
+**Conventions.** Where items are of kinds (``Dataset.kinds``), two more things are told of each measure by pair: what is
+left when pairs are shuffled among the items of a kind (``mrr_within``), and what an oracle would score that knows the
+kinds alone (``oracle``). Both are exact expectations.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from unisono import metrics
+
+if TYPE_CHECKING:
+    from unisono.datasets.loading import Dataset
 
 #: Cut-offs of the recall.
 CUTOFFS = (1, 5, 10)
@@ -15,8 +24,34 @@ CUTOFFS = (1, 5, 10)
 CURVE_POINTS = 200
 
 
+@dataclass(frozen=True)
+class Classes:
+    """What is known of the items of a pool, beside which pairs belong together.
+
+    Attributes
+    ----------
+    labels, kinds : np.ndarray [shape=(n,), dtype=int or str] or None
+        See `unisono.datasets.loading.Dataset`.
+    categories : dict of str to np.ndarray [shape=(n,), dtype=str]
+        "" where it is not known.
+    """
+
+    labels: np.ndarray | None = None
+    kinds: np.ndarray | None = None
+    categories: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+def classes_of(dataset: Dataset, rows: np.ndarray) -> Classes:
+    """Take the classes of some rows of a data set."""
+    return Classes(
+        labels=None if dataset.labels is None else dataset.labels[rows],
+        kinds=None if dataset.kinds is None else dataset.kinds[rows],
+        categories={name: column[rows] for name, column in dataset.categories.items()},
+    )
+
+
 def measure(
-    queries: np.ndarray, gallery: np.ndarray, labels: np.ndarray | None, *, correlation: bool = False
+    queries: np.ndarray, gallery: np.ndarray, classes: Classes, *, correlation: bool = False
 ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     """Score one direction.
 
@@ -24,7 +59,7 @@ def measure(
     ----------
     queries, gallery : np.ndarray [shape=(n, k), dtype=any real]
         Row i of both is the same item.
-    labels : np.ndarray [shape=(n,), dtype=int or str] or None
+    classes : Classes
     correlation : bool
         Whether components of both are meant to correlate, so that their total correlation is a measure.
 
@@ -37,6 +72,7 @@ def measure(
         ``class_recall``.
     """
     values, curves = {}, {}
+    labels = classes.labels
     if labels is not None:
         values["map"] = metrics.mean_average_precision(queries, gallery, labels, labels)
         precision, recall = metrics.precision_recall_curve(queries, gallery, labels, labels)
@@ -44,6 +80,15 @@ def measure(
     curve = curves["recall"] = metrics.recall_curve(queries, gallery)
     for k in CUTOFFS:
         values[f"recall_at_{k}"] = float(curve[min(k, len(curve)) - 1])
+    values["mrr"] = metrics.mean_reciprocal_rank(queries, gallery)
+    for name, column in classes.categories.items():
+        known = column != ""
+        if known.any():
+            values[f"class_mrr_{name}"] = metrics.class_reciprocal_rank(queries[known], gallery, column[known], column)
+            if classes.kinds is not None:
+                values[f"class_mrr_{name}_within"] = _class_within(queries, gallery, column, classes.kinds)
+    if classes.kinds is not None:
+        values |= _within(queries, gallery, classes.kinds)
     ranks = metrics.ranks(queries, gallery)
     values["median_rank"] = float(np.median(ranks))
     values["mean_rank"] = float(np.mean(ranks))
@@ -52,29 +97,71 @@ def measure(
     return values, curves
 
 
-def chance(pool: int, labels: np.ndarray | None) -> dict[str, float]:
+def _within(queries: np.ndarray, gallery: np.ndarray, kinds: np.ndarray) -> dict[str, float]:
+    """Name what is left of the measures by pair when pairs are shuffled within kinds."""
+    shuffled = metrics.within(queries, gallery, kinds, cutoffs=CUTOFFS)
+    values = {"mrr_within": float(shuffled.reciprocal_ranks.mean())}
+    for k, hits in zip(CUTOFFS, shuffled.hits.T, strict=True):
+        values[f"recall_at_{k}_within"] = float(hits.mean())
+    values["median_rank_within"] = float(np.median(shuffled.ranks))
+    values["mean_rank_within"] = float(np.mean(shuffled.ranks))
+    return values
+
+
+def _class_within(queries: np.ndarray, gallery: np.ndarray, column: np.ndarray, kinds: np.ndarray) -> float:
+    """Compute the class MRR that is left when classes are shuffled among the items of a kind, exactly."""
+    total = 0.0
+    for kind in np.unique(kinds):
+        own = kinds == kind
+        for label, count in zip(*np.unique(column[own & (column != "")], return_counts=True), strict=True):
+            asked = np.full(int(own.sum()), label)
+            total += count * metrics.class_reciprocal_rank(queries[own], gallery, asked, column)
+    return float(total / np.count_nonzero(column != ""))
+
+
+def chance(pool: int, classes: Classes) -> dict[str, Any]:
     """Compute the expectation of every measure for a random order, where there is one, and the pool.
 
     Parameters
     ----------
     pool : int
         Items that are ranked.
-    labels : np.ndarray [shape=(pool,), dtype=int or str] or None
+    classes : Classes
 
     Returns
     -------
     dict of str to float
+        ``oracle`` is another: what an order scores that puts the query's kind first.
     """
-    values: dict[str, float] = {"pool": pool}
-    if labels is not None:
-        values["map"] = metrics.chance_map(labels, labels)
+    values: dict[str, Any] = {"pool": pool, "mrr": metrics.chance_reciprocal_rank(pool)}
+    if classes.labels is not None:
+        values["map"] = metrics.chance_map(classes.labels, classes.labels)
+    for name, column in classes.categories.items():
+        if (column != "").any():
+            values[f"class_mrr_{name}"] = metrics.chance_class_reciprocal_rank(column[column != ""], column)
+    if classes.kinds is not None:
+        values["oracle"] = _oracle(classes)
     for k in CUTOFFS:
         values[f"recall_at_{k}"] = metrics.chance_recall(k, pool)
     values["median_rank"] = values["mean_rank"] = metrics.chance_rank(pool)
     return values
 
 
-def summary(scores: Sequence[dict[str, float]], chances: Sequence[dict[str, float]]) -> dict[str, Any]:
+def _oracle(classes: Classes) -> dict[str, float]:
+    kinds = classes.kinds
+    assert kinds is not None
+    found = metrics.oracle(kinds, cutoffs=CUTOFFS)
+    values = {"mrr": found.mrr} | {f"recall_at_{k}": value for k, value in zip(CUTOFFS, found.recalls, strict=True)}
+    for name, column in classes.categories.items():
+        # An item's own kind comes first, and it is there itself.
+        pools = [(column[kinds == kind], column[(kinds == kind) & (column != "")]) for kind in np.unique(kinds)]
+        asked = [(len(own), metrics.chance_class_reciprocal_rank(own, pool)) for pool, own in pools if len(own)]
+        if asked:
+            values[f"class_mrr_{name}"] = sum(n * level for n, level in asked) / sum(n for n, _ in asked)
+    return values | {"median_rank": found.median_rank, "mean_rank": found.mean_rank}
+
+
+def summary(scores: Sequence[dict[str, float]], chances: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Average each measure over parts and seeds, with its deviation (0 for a single one), pool and chance."""
     found: dict[str, Any] = {}
     for name in scores[0]:
@@ -84,6 +171,9 @@ def summary(scores: Sequence[dict[str, float]], chances: Sequence[dict[str, floa
     found["pool"] = round(float(np.mean([each["pool"] for each in chances])))
     known = [name for name in scores[0] if name in chances[0]]
     found["chance"] = {name: float(np.mean([each[name] for each in chances])) for name in known}
+    if "oracle" in chances[0]:
+        names = chances[0]["oracle"]
+        found["oracle"] = {name: float(np.mean([each["oracle"][name] for each in chances])) for name in names}
     return found
 
 

@@ -154,7 +154,8 @@ def make_plan(
     def add(number: int, seed: int, index: int, data: str, rows: str | None, *, keeps_model: bool) -> None:
         setting = settings[number]
         for space, views in spaces(cls, list(setting.dataset.views)):
-            name = fits.key(code, rounding, model, dict(setting.params), seed, views, data, rows)
+            deal = [index] if setting.dataset.by_deal else []
+            name = fits.key(code, rounding, model, dict(setting.params), seed, views, data, rows, *deal)
             plan.jobs[Place(number, seed, index, space)] = Job(
                 model=model,
                 params=dict(setting.params),
@@ -162,6 +163,7 @@ def make_plan(
                 views=views,
                 data=data,
                 part=rows,
+                deal=max(index, 0),
                 folder=folder / name,
                 device=compute.device,
                 where=", ".join(

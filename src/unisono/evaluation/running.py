@@ -22,7 +22,7 @@ from unisono.datasets.loading import Dataset
 from unisono.errors import require
 from unisono.evaluation.divisions import Part
 from unisono.evaluation.fitting import Job, Outcome, kept, work
-from unisono.evaluation.measuring import chance, cutoffs, mean_curve, summary
+from unisono.evaluation.measuring import chance, classes_of, cutoffs, mean_curve, summary
 from unisono.evaluation.planning import ALL, Place, Plan, Setting, Shared, make_plan
 from unisono.io.files import temporary_folder
 from unisono.store import fits, jobs
@@ -388,7 +388,7 @@ def _content(plan: Plan, number: int, found: Mapping[Place, Outcome]) -> dict[st
     chances = []
     for seed in plan.seeds:
         for part in plan.parts[number, seed]:
-            chances.append(chance(len(part.test), None if dataset.labels is None else dataset.labels[part.test]))
+            chances.append(chance(len(part.test), classes_of(dataset, part.test)))
     for direction in _directions(dataset):
         scores = [fit.scores[direction] for _, _, fit in _fits(plan, found, number) if direction in fit.scores]
         content[direction] = summary(scores, chances)
@@ -407,6 +407,8 @@ def _embeddings(plan: Plan, found: Mapping[Place, Outcome]) -> dict[str, Any]:
     columns: dict[str, Any] = {"id": dataset.ids[tested]}
     if dataset.labels is not None:
         columns["label"] = dataset.labels[tested]
+    if dataset.kinds is not None:
+        columns["kind"] = dataset.kinds[tested]
     columns["fold"] = np.concatenate([np.full(len(part.test), part.fold) for part in parts])
     matrices: dict[str, list[np.ndarray]] = {}
     for place, _, outcome in _fits(plan, found, 0):

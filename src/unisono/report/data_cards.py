@@ -74,7 +74,12 @@ def write(name: str, folder: Path, skipped: Sequence[Path], *, out: Path, figure
     sheet = list(panels(dataset, folder))
     lines = [f"# {dataset.title}: {dataset.about}", "", f"Source: `{source}`. {about}".rstrip(" .") + ".", ""]
     lines += ["## Licence", "", *(f"- {key}: {value}" for key, value in sorted(licences.items())), ""]
-    lines += ["## Items", "", *_counts(labels, [part_of.get(item, OUTSIDE) for item in ids]), *_divided(folder), ""]
+    division = next(iter(dealing.read_divisions(folder / "divisions").values()), None)
+    if division is None:
+        counted = _counts(labels, [part_of.get(item, OUTSIDE) for item in ids])
+    else:
+        counted = _counts_by_deal(labels, [[part_of[item][deal] for deal in division] for item in ids if item in part_of])
+    lines += ["## Items", "", *counted, *_divided(folder), *(f"- {fact}." for fact in facts.get("told", ())), ""]
     lengths = dataset.lengths(folder)
     if lengths is not None:
         unit, values = lengths
@@ -115,6 +120,21 @@ def _counts(labels: Sequence[str], parts: Sequence[int | str]) -> Iterator[str]:
     if OUTSIDE in order:
         yield ""
         yield "Items outside every fold are never trained or tested on; the whitening of features is fitted on them."
+
+
+def _counts_by_deal(labels: Sequence[str], deals: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Count items by class (or all) and part, as means over the deals."""
+    parts = [part for part in PARTS if any(part in each for each in deals)]
+    counts = Counter((label, part) for label, each in zip(labels, deals, strict=True) for part in each)
+    n_deals = len(deals[0])
+    yield "| class | " + " | ".join(parts) + " | left out | all |"
+    yield "| :-- |" + " --: |" * (len(parts) + 2)
+    for name in [*sorted(set(labels)), *(["all"] if len(set(labels)) > 1 else [])]:
+        of = set(labels) if name == "all" and name not in labels else {name}
+        row = [sum(counts[label, part] for label in of) / n_deals for part in (*parts, "")]
+        yield f"| {name} | " + " | ".join(f"{number:g}" for number in (*row, sum(row))) + " |"
+    yield ""
+    yield f"Means over {n_deals} deals. Every deal leaves out what a song has more than once, and what is too like a test."
 
 
 def _divided(folder: Path) -> Iterator[str]:

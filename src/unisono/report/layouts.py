@@ -85,6 +85,8 @@ LAYOUTS = {
         metrics=("recall@1", "median_rank"),
         beside=False,
     ),
+    "songs": Layout("Songs by their words and words by their sound: the pair of a song", blocks=True),
+    "songs_categories": Layout("Songs by their words and words by their sound: a song of the same class", blocks=True),
     "ablation": Layout(
         "What each part of DARLearning does: the method without it",
         ("method", "setting"),
@@ -126,7 +128,7 @@ def numbers(runs: Iterable[Run]) -> list[str]:
 
 def name(number: str) -> str:
     """Name a table for a reader: the dissertation's by number ("Table 5.2"), our own by what it holds ("Ablation")."""
-    return f"Table {number}" if number[:1].isdigit() else number.capitalize()
+    return f"Table {number}" if number[:1].isdigit() else number.replace("_", " ").capitalize()
 
 
 def to_markdown(number: str, runs: Iterable[Run]) -> str:
@@ -219,11 +221,10 @@ def _blocks(number: str, found: Sequence[Row], reference: Sequence[Row]) -> str:
     The dissertation puts the methods side by side, which with more than two of them no page is wide enough for.
     """
     rows = [*reference, *found]
-    measures = [name for _, (name, _) in tables.MEASURES.items() if any(row["metric"] == name for row in rows)]
+    measures = tables.in_order_of_measures(rows)
     layout = Layout("", ("query", "target", "method", "setting"), ("metric",), tuple(measures))
     cells, published = _cells(layout, found), _cells(layout, reference)
-    titles = dict(tables.MEASURES.values())
-    printed = [["Direction", "Method", *(titles[name] for name in measures)]]
+    printed = [["Direction", "Method", *map(tables.title_of, measures)]]
     for query, target in in_order(("query", "target"), rows):
         own = [row for row in found if (row["query"], row["target"]) == (query, target)]
         block: list[list[str]] = []
@@ -291,6 +292,7 @@ def _best(layout: Layout, cells: Mapping[tuple[Key, Key], Mapping[str, Row]]) ->
         (line if layout.best == "line" else column, metric, row["value"], (line, column, metric))
         for (line, column), rows in cells.items()
         for metric, row in rows.items()
+        if not tables.is_control(row)
     )
 
 

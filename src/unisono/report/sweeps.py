@@ -1,4 +1,4 @@
-"""MAP against a hyper-parameter: margin and number of batches (figure 5.8), number of components (figure 5.9).
+"""A measure against a setting: margin and number of batches (figure 5.8), components (figure 5.9), training songs.
 
 **Conventions.** Rows are those of the result tables, with the published values beside ours. The dissertation's values
 are of its own VEGAS; where the source is another, their curves compare in shape alone.
@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 #: Names of what is swept, as they stand in the settings of ``published.csv``.
-AXES = {"margin": "margin", "batches": "batches in an epoch, in D\n(clips in a batch)", "components": "components"}
+AXES = {
+    "margin": "margin",
+    "batches": "batches in an epoch, in D\n(clips in a batch)",
+    "components": "components",
+    "training": "share of the training songs",
+}
 
 
 @dataclass(frozen=True)
@@ -34,12 +39,19 @@ class Panel:
     direction : str
         The only direction shown; empty for all, as lines.
     title : str
+    metric : str
+        The measure.
     """
 
     table: str
     axis: str
     direction: str
     title: str
+    metric: str = "map"
+
+
+def _both(table: str, axis: str, directions: tuple[str, str], metric: str = "map") -> tuple[Panel, ...]:
+    return tuple(Panel(table, axis, direction, drawing.arrow(direction), metric) for direction in directions)
 
 
 FIGURES: Mapping[str, tuple[str, tuple[Panel, ...]]] = {
@@ -49,10 +61,15 @@ FIGURES: Mapping[str, tuple[str, tuple[Panel, ...]]] = {
     ),
     "5.9": (
         "MAP against the number of components",
-        tuple(
-            Panel("fig5.9", "components", direction, drawing.arrow(direction))
-            for direction in ("audio->visual", "visual->audio")
-        ),
+        _both("fig5.9", "components", ("audio->visual", "visual->audio")),
+    ),
+    "songs_components": (
+        "MRR of a song's own words, and of a word's own song, against the number of components",
+        _both("figsongs_components", "components", ("audio->lyrics", "lyrics->audio"), "mrr"),
+    ),
+    "songs_training": (
+        "MRR of a song's own words, and of a word's own song, against the songs to train on",
+        _both("figsongs_training", "training", ("audio->lyrics", "lyrics->audio"), "mrr"),
     ),
 }
 
@@ -78,7 +95,9 @@ def write(runs: Sequence[Run], *, tables_folder: Path, figures: Path) -> None:
         name = f"figure_{number.replace('.', '_')}"
         found = rows(number, runs)
         tables.write_csv(tables_folder / f"{name}.csv", tables.COLUMNS, found)
-        drawing.drawn(figures / name, _draw, f"Figure {number}: {title}", panels, found)
+        drawing.drawn(
+            figures / name, _draw, f"Figure {number}: {title}" if number[0].isdigit() else title, panels, found
+        )
 
 
 def rows(number: str, runs: Sequence[Run]) -> list[dict[str, Any]]:
@@ -102,8 +121,9 @@ def _place(setting: str, axis: str) -> float | None:
 
 
 def _draw(title: str, panels: Sequence[Panel], found: Sequence[Mapping[str, Any]], out: Path) -> None:
-    sources = sorted({row["source"] for row in found})
-    subtitle = ", ".join(["VEGAS", *(f"source {source}" for source in sources)]) + "; D: the dissertation's own"
+    shown = dict.fromkeys(f"{layouts.DATASETS[row['dataset']]}, source {row['source']}" for row in found)
+    theirs = {panel.table for panel in panels} & {row["table"] for row in tables.published()}
+    subtitle = "; ".join([*shown, *(["D: the dissertation's own VEGAS"] if theirs else [])])
     with drawing.canvas(out, width=4.4 * len(panels), height=4.6) as figure:
         figure.suptitle(f"{title}\n{subtitle}")
         axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
@@ -111,7 +131,7 @@ def _draw(title: str, panels: Sequence[Panel], found: Sequence[Mapping[str, Any]
         for panel, ax in zip(panels, axes, strict=True):
             _draw_panel(panel, [row for row in found if row["table"] == panel.table], ax)
             handles |= {label: handle for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
-        axes[0].set_ylabel("MAP (%)")
+        axes[0].set_ylabel(f"{tables.title_of(panels[0].metric)} (%)")
         figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, frameon=False)
 
 
@@ -154,12 +174,12 @@ def _draw_panel(panel: Panel, found: Sequence[Mapping[str, Any]], ax: Axes) -> N
 
 
 def curves(panel: Panel, found: Sequence[Mapping[str, Any]]) -> dict[str, list[tuple[float, Mapping[str, Any]]]]:
-    """Sort rows of MAP into lines: one per method, or per direction where the panel shows both."""
+    """Sort rows of the panel's measure into lines: one per method, or per direction where the panel shows both."""
     curves: dict[str, list[tuple[float, Mapping[str, Any]]]] = {}
     for row in found:
         direction = f"{row['query']}->{row['target']}"
         place = _place(row["setting"], panel.axis)
-        if row["metric"] != "map" or place is None or panel.direction not in ("", direction):
+        if row["metric"] != panel.metric or place is None or panel.direction not in ("", direction):
             continue
         curves.setdefault(row["method"] if panel.direction else drawing.arrow(direction), []).append((place, row))
     return {name: sorted(curve, key=lambda point: point[0]) for name, curve in curves.items()}

@@ -1,7 +1,9 @@
 """Results as rows: put the published numbers beside what the experiments gave, write CSV.
 
 **Conventions.** Which experiments stand in a table is read from ``params.yaml``. Values are fractions and ranks;
-`unisono.report.layouts` turns them into per cents for a reader.
+`unisono.report.layouts` turns them into per cents for a reader. Where items are of kinds, rows of two *controls* say
+how much of a result the kinds explain: a method whose pairs are shuffled among the items of a kind (`SHUFFLED`), and an
+oracle that knows the kind of each item and nothing else (`ORACLE`).
 """
 
 from __future__ import annotations
@@ -33,12 +35,21 @@ MARK = "†"
 #: Our names of measures, and how the published numbers and the Markdown tables call them.
 MEASURES = {
     "map": ("map", "MAP"),
+    "mrr": ("mrr", "MRR"),
     "recall_at_1": ("recall@1", "R@1"),
     "recall_at_5": ("recall@5", "R@5"),
     "recall_at_10": ("recall@10", "R@10"),
     "median_rank": ("median_rank", "MedR"),
     "mean_rank": ("mean_rank", "MeanR"),
 }
+
+#: Reciprocal ranks of the first item of a class, by the category of the class.
+CLASS_MRR = "class_mrr_"
+#: Tables of those.
+BY_CATEGORY = frozenset({"songs_categories"})
+#: Controls: what a method's name gains, and a line of its own.
+SHUFFLED = ", pairs shuffled within kinds"
+ORACLE = "Oracle of the kinds"
 
 #: Rank measures that stand in ``results/metrics.json``; of items with a class it is their MAP.
 HEADLINES = ("recall_at_1", "recall_at_10", "median_rank")
@@ -123,11 +134,13 @@ def rows(number: str, runs: Iterable[Run]) -> list[dict[str, Any]]:
         Keys are `COLUMNS` and `REMARK`; ``published`` is empty where the dissertation has no such number.
     """
     known = {_key(row): row["value"] for row in published()}
-    found = []
+    found: list[dict[str, Any]] = []
+    shuffled: list[dict[str, Any]] = []
+    oracles: dict[tuple[Any, ...], dict[str, Any]] = {}
     for run, shown, label in standing(number, runs):
         for query, target in directions(run.result):
             scores = run.result[f"{query}->{target}"]
-            for name in measures(scores):
+            for name in class_measures(scores) if number in BY_CATEGORY else measures(scores):
                 row = {
                     "table": number,
                     "dataset": run.result["dataset"],
@@ -135,7 +148,7 @@ def rows(number: str, runs: Iterable[Run]) -> list[dict[str, Any]]:
                     "setting": shown,
                     "query": query,
                     "target": target,
-                    "metric": MEASURES[name][0],
+                    "metric": MEASURES.get(name, (name,))[0],
                 }
                 row |= {
                     "value": f"{scores[name]:.6g}",
@@ -148,7 +161,42 @@ def rows(number: str, runs: Iterable[Run]) -> list[dict[str, Any]]:
                     REMARK: metrics.too_easy(name, scores["chance"][name]),
                 }
                 found.append(row)
-    return found
+                if f"{name}_within" in scores:
+                    left = {"value": f"{scores[f'{name}_within']:.6g}", "std": f"{scores[f'{name}_within_std']:.6g}"}
+                    shuffled.append(row | left | {"method": run.title + SHUFFLED, "published": ""})
+                if name in scores.get("oracle", {}):
+                    level = {"value": f"{scores['oracle'][name]:.6g}", "std": "", "published": "", "setting": ""}
+                    oracles.setdefault((query, target, name, scores["pool"]), row | level | {"method": ORACLE})
+    return [*found, *shuffled, *oracles.values()]
+
+
+def class_measures(scores: Mapping[str, Any]) -> list[str]:
+    """List the measures of a direction by category."""
+    return [name for name in scores if name.startswith(CLASS_MRR) and f"{name}_std" in scores]
+
+
+def title_of(metric: str) -> str:
+    """Name a measure of the tables for a reader.
+
+    Examples
+    --------
+    >>> title_of("recall@1"), title_of("class_mrr_mode")
+    ('R@1', 'MRR of the mode')
+    """
+    titles = dict(MEASURES.values())
+    return titles.get(metric) or f"MRR of the {metric.removeprefix(CLASS_MRR).replace('_', ' ')}"
+
+
+def in_order_of_measures(found: Iterable[Mapping[str, Any]]) -> list[str]:
+    """List the measures of some rows, in the order in which they are told."""
+    present = dict.fromkeys(row["metric"] for row in found)
+    known = [name for name, _ in MEASURES.values() if name in present]
+    return [*known, *(name for name in present if name not in known)]
+
+
+def is_control(row: Mapping[str, Any]) -> bool:
+    """Say whether a row tells how much of a result the kinds of items explain."""
+    return str(row["method"]) == ORACLE or str(row["method"]).endswith(SHUFFLED)
 
 
 def with_remarks(found: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:

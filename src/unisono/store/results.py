@@ -19,6 +19,8 @@ from unisono.errors import DataError
 
 #: Measures of data whose pairs alone count, in the order in which they are told.
 RANKS = ("recall_at_1", "recall_at_5", "recall_at_10", "median_rank", "mean_rank")
+#: The same where items are of kinds, too.
+PAIRS = ("mrr", "recall_at_1", "recall_at_5", "recall_at_10", "median_rank")
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,12 @@ def directions(result: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def measures(scores: Mapping[str, Any]) -> list[str]:
-    """Say which measures of a direction answer its task: MAP where items have classes, ranks where only pairs count."""
+    """Say which measures of a direction answer its task.
+
+    MAP where items have classes; ranks where pairs count alone, or where it is told what the kinds of items explain.
+    """
+    if "oracle" in scores:
+        return [name for name in PAIRS if name in scores]
     return ["map"] if "map" in scores else [name for name in RANKS if name in scores]
 
 

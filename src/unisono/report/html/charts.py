@@ -126,7 +126,7 @@ def _sweep(rows: Sequence[Mapping[str, str]], panels: Sequence[sweeps.Panel]) ->
             level = 100 * sum(levels) / len(levels)
             series.append(_series("chance", [(min(places), level), (max(places), level)]) | {"chance": True})
         drawn.append({"title": panel.title, "series": series})
-    return {"x": "", "y": "MAP (%)", "zero": True, "panels": drawn}
+    return {"x": "", "y": f"{tables.title_of(panels[0].metric)} (%)", "zero": True, "panels": drawn}
 
 
 def _groups(rows: Iterable[Mapping[str, str]], *names: str) -> dict[Any, list[Mapping[str, str]]]:

@@ -33,7 +33,10 @@ def titles() -> dict[str, tuple[str, str]]:
         "5.7": "One query and its first five results under several methods",
         **{number: title for number, (title, _) in sweeps.FIGURES.items()},
     }
-    found = {file_name(number): (f"Figure {number}", numbered[number]) for number in sorted(numbered)}
+    found = {
+        file_name(number): (layouts.name(number).replace("Table", "Figure"), numbered[number])
+        for number in sorted(numbered)
+    }
     return found | {
         "recall": ("Recall", "Finding the pair of an item among the first k (MTM)"),
         "losses": ("Losses", "Training losses by epoch: mean over folds and seeds"),

@@ -23,7 +23,6 @@ Row = Mapping[str, Any]
 
 #: From which difference a shade begins: of fractions, and of ranks as the logarithm (base 2) of their ratio.
 SHADES = {"fraction": (0.005, 0.05, 0.15), "rank": (0.05, 0.5, 1.5)}
-_TITLES = dict(tables.MEASURES.values())
 
 
 def section(number: str, folder: Path) -> Markup:
@@ -100,7 +99,7 @@ def grid(number: str, found: Sequence[Row]) -> Markup:
     rows = _at_published(number, found)
     rows += _not_run(number, rows)
     if layout.blocks:
-        measures = tuple(name for name in _TITLES if any(row["metric"] == name for row in rows))
+        measures = tuple(tables.in_order_of_measures(rows))
         layout = replace(layout, lines=("query", "target", "method", "setting"), columns=("metric",), metrics=measures)
     elif len(layout.metrics) > 1:
         layout = replace(layout, columns=(*layout.columns, "metric"))
@@ -211,7 +210,7 @@ def _best(layout: layouts.Layout, cells: Mapping[Any, Row]) -> set[Any]:
     """Find the best of ours in every column or line; in a table of directions, of each direction."""
     found = []
     for (line, column), row in cells.items():
-        if row["value"] != "":
+        if row["value"] != "" and not tables.is_control(row):
             group = line if layout.best == "line" else (column, line[:2] if layout.blocks else "")
             found.append((group, row["metric"], row["value"], (line, column)))
     return layouts.best(found)
@@ -220,9 +219,11 @@ def _best(layout: layouts.Layout, cells: Mapping[Any, Row]) -> set[Any]:
 def _head(number: str, layout: layouts.Layout, column: layouts.Key) -> Markup:
     at = dict(zip(layout.columns, column, strict=True))
     if layout.columns == ("metric",):
-        return tag("th", _TITLES[at["metric"]], scope="col", class_="number")
+        return tag("th", tables.title_of(at["metric"]), scope="col", class_="number")
     if "metric" in at:
-        return tag("th", f"{at['query']} → {at['target']} {_TITLES[at['metric']]}", scope="col", class_="number")
+        return tag(
+            "th", f"{at['query']} → {at['target']} {tables.title_of(at['metric'])}", scope="col", class_="number"
+        )
     return tag("th", layouts.column_label(number, layout, column), scope="col", class_="number")
 
 

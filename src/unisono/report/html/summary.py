@@ -102,7 +102,7 @@ def _best(seen: overview.Overview) -> Iterator[list[str]]:
         top = max(theirs, key=lambda row: float(row["value"]), default=None)
         yield [
             layouts.DATASETS[dataset],
-            f"{direction.replace('->', ' → ')} ({dict(tables.MEASURES.values())[metric]}, Table {number})",
+            f"{direction.replace('->', ' → ')} ({tables.title_of(metric)}, Table {number})",
             " ".join(filter(None, (best["method"], best["setting"]))),
             layouts.format_value(metric, best["value"], best["std"]),
             layouts.format_value(metric, best["chance"]),

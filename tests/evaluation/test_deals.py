@@ -1,0 +1,127 @@
+"""Several deals of one data set: who is trained and tested, whose features are taken, and what kinds explain."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from unisono import evaluation, metrics
+from unisono.datasets import dealing
+from unisono.datasets.base import DataSet
+from unisono.datasets.loading import Dataset, load_folder
+from unisono.errors import ConfigError
+from unisono.evaluation.divisions import divide
+from unisono.io import parquet
+
+N, DEALS = 60, 3
+GENERATOR = np.random.default_rng(0)
+#: The pairs of deal d agree in this view's features of deal d alone.
+AUDIO = GENERATOR.standard_normal((N, 6)).astype(np.float32)
+KINDS = np.array([f"kind{row % 3}" for row in range(N)])
+MODES = np.array(["" if row % 10 == 0 else "major" if row % 4 < 2 else "minor" for row in range(N)])
+
+
+class Songs(DataSet):
+    """Deals twenty items for testing, another twenty in every deal, and leaves item 59 out of the second."""
+
+    name = "songs"
+    dealt_by = ()
+
+    def deal(self, table: pa.Table, section: Any) -> tuple[np.ndarray, dict[str, Any]]:
+        """Give deals for two purposes."""
+        parts = np.full((N, DEALS + 1), "train", dtype="<U10")
+        for deal in range(DEALS):
+            parts[20 * deal : 20 * (deal + 1), deal] = "test"
+        parts[::2, DEALS] = "test"
+        parts[59, 1] = ""
+        return parts, {"divisions": {"song": [0, 1, 2], "file": [3]}}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Build the data set."""
+    ids, text, shard = [f"song{row:02d}" for row in range(N)], pa.string(), parquet.shard_name(0)
+    columns = {"id": ids, "kind": KINDS.tolist(), "mode": MODES.tolist()}
+    facts = {"dataset": "songs", "source": "made up", "categories": ["mode"]}
+    parquet.write(tmp_path / "samples" / shard, columns, types=dict.fromkeys(columns, text), metadata=facts)
+    audio = {"id": ids, "audio": AUDIO}
+    parquet.write(tmp_path / "features" / "audio" / shard, audio, types={"id": text, "audio": parquet.vector(6)})
+    lyrics = GENERATOR.standard_normal((N, DEALS + 1, 6)).astype(np.float32)
+    for deal in range(DEALS + 1):
+        lyrics[20 * deal : 20 * (deal + 1), deal] = AUDIO[20 * deal : 20 * (deal + 1)]
+    parquet.write(
+        tmp_path / "features" / "lyrics" / shard,
+        {"id": ids, "lyrics": lyrics},
+        types={"id": text, "lyrics": parquet.matrix(DEALS + 1, 6)},
+        metadata={"per_deal": True},
+    )
+    places = {"samples": tmp_path / "samples", "out": tmp_path / "divisions", "summary": tmp_path / "divisions.json"}
+    facts = dealing.deal(Songs(), None, **places)
+    assert facts["parts"] == {"train": [40, 39, 40, 30], "test": [20, 20, 20, 30]}
+    return tmp_path
+
+
+def test_each_deal_is_a_part_without_what_it_leaves_out(folder: Path) -> None:
+    parts = divide(load_folder(folder))
+    assert [part.fold for part in parts] == [0, 1, 2]
+    assert parts[1].test.tolist() == list(range(20, 40))
+    assert parts[1].train.tolist() == [*range(20), *range(40, 59)]
+
+
+def test_another_division_is_chosen_by_name(folder: Path) -> None:
+    (part,) = divide(load_folder(folder, division="file"))
+    assert part.test.tolist() == list(range(0, N, 2))
+    with pytest.raises(ConfigError, match="there is no division 'files'.*file"):
+        load_folder(folder, division="files")
+
+
+def test_a_data_set_with_deals_takes_no_other_number_of_folds(folder: Path) -> None:
+    with pytest.raises(ConfigError, match="deals of its own"):
+        divide(load_folder(folder), n_folds=4)
+
+
+@pytest.mark.parametrize("model", ["identity", "cca"])
+def test_every_deal_has_its_own_features(folder: Path, model: str) -> None:
+    data = load_folder(folder)
+    assert data.views["lyrics"].shape == (N, 6)
+    params = {"identity": {}, "cca": {"n_components": 4}}[model]
+    result = evaluation.run(data, model, params)
+    parts = [row for row in result.tables["parts"].rows if row[4] == "recall_at_1" and row[3] == "audio->lyrics"]
+    if model == "identity":
+        # With the features of another deal, pairs would be random.
+        assert [value for *_, value in parts] == [1.0, 1.0, 1.0]
+    assert [fold for _, _, fold, *_ in parts] == [0, 1, 2]
+    assert result.embeddings["kind"].tolist() == KINDS.tolist()
+
+
+def test_what_kinds_explain_is_told_beside_chance(folder: Path) -> None:
+    scores = evaluation.run(load_folder(folder), "identity", {}).metrics["audio->lyrics"]
+    assert scores["recall_at_1"] == 1
+    # Shuffled within a kind of six or seven of twenty, a pair stays where it was once in as many times.
+    assert scores["recall_at_1_within"] == pytest.approx(3 / 20)
+    assert scores["oracle"]["recall_at_1"] == pytest.approx(3 / 20)
+    assert scores["chance"]["mrr"] == pytest.approx(metrics.chance_reciprocal_rank(20))
+    assert scores["oracle"]["median_rank"] < scores["chance"]["median_rank"]
+
+
+def test_a_category_counts_where_it_is_known(folder: Path) -> None:
+    scores = evaluation.run(load_folder(folder), "identity", {}).metrics["audio->lyrics"]
+    assert scores["class_mrr_mode"] == 1
+    assert 0.5 < scores["class_mrr_mode_within"] < 1
+    known = MODES[MODES != ""]
+    simulated = np.mean([
+        1 / (1 + int(np.argmax(GENERATOR.permutation(known[:18]) == label))) for label in known[:18] for _ in range(500)
+    ])  # fmt: skip
+    # The unknown are in the gallery, and push the others down a little.
+    assert scores["chance"]["class_mrr_mode"] == pytest.approx(simulated, abs=0.08)
+
+
+def test_data_without_kinds_says_nothing_of_them() -> None:
+    data = Dataset("made up", "here", np.arange(8).astype(str), {"a": AUDIO[:8], "b": AUDIO[:8]})
+    scores = evaluation.run(data, "identity", {}).metrics["a->b"]
+    assert "oracle" not in scores
+    assert not [name for name in scores if name.endswith("_within")]
