@@ -92,6 +92,114 @@ def chance_rank(n_items: int) -> float:
     return (n_items + 1) / 2
 
 
+def chance_reciprocal_rank(n_items: int) -> float:
+    r"""Return the expected reciprocal rank of the own pair in a random order: :math:`H_N / N`.
+
+    Parameters
+    ----------
+    n_items : int
+        N, size of the gallery.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> round(chance_reciprocal_rank(2000), 4)
+    0.0041
+    """
+    return float(harmonic_means(np.array([0]), np.array([n_items]))[0])
+
+
+def chance_class_reciprocal_rank(query_labels: np.ndarray, gallery_labels: np.ndarray) -> float:
+    r"""Return the expected reciprocal rank of the first item of the query's class in a random order.
+
+    .. math:: E[1/r] = \sum_{r=1}^{N-R+1} \frac1r \binom{N-r}{R-1} \Big/ \binom NR
+
+    for R items of the class among N, averaged over queries.
+
+    Parameters
+    ----------
+    query_labels : np.ndarray [shape=(n_queries,), dtype=int or str]
+    gallery_labels : np.ndarray [shape=(n_gallery,), dtype=int or str]
+
+    Returns
+    -------
+    float
+        A query without an item of its class is left out of the mean.
+
+    Raises
+    ------
+    DataError
+        No query has an item of its class.
+
+    Examples
+    --------
+    >>> labels = [i % 20 for i in range(2000)]
+    >>> round(chance_class_reciprocal_rank(labels, labels), 3)
+    0.158
+    """
+    n_items = len(gallery_labels)
+    queries, gallery = check_labels(query_labels, gallery_labels, len(query_labels), n_items)
+    sizes, counts = np.unique(
+        np.bincount(gallery, minlength=int(queries.max(initial=0)) + 1)[queries], return_counts=True
+    )
+    sizes, counts = sizes[sizes > 0], counts[sizes > 0]
+    if not len(sizes):
+        raise DataError("no query has a relevant item: query_labels and gallery_labels share no label")
+    expected = [first_reciprocal(0, n_items, int(size)) for size in sizes]
+    return float(np.average(expected, weights=counts))
+
+
+def harmonic_means(better: np.ndarray, tied: np.ndarray) -> np.ndarray:
+    r"""Return the expected reciprocal rank of items that tie: :math:`(H_{b+t} - H_b) / t`.
+
+    Parameters
+    ----------
+    better : np.ndarray [shape=(n,), dtype=int]
+        b, items above it.
+    tied : np.ndarray [shape=(n,), dtype=int]
+        t, items that equal it, itself too.
+
+    Returns
+    -------
+    np.ndarray [shape=(n,), dtype=float64]
+        Over all orders of the tied items.
+    """
+    last = int((better + tied).max(initial=0))
+    harmonic = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, last + 1))])
+    means: np.ndarray = np.where(tied == 1, 1 / (better + 1), (harmonic[better + tied] - harmonic[better]) / tied)
+    return means
+
+
+def first_reciprocal(better: int, tied: int, relevant: int) -> float:
+    r"""Return the expected reciprocal rank of the first of some relevant items among tied ones.
+
+    .. math:: \sum_{j=1}^{t-m+1} \frac{1}{b+j} \binom{t-j}{m-1} \Big/ \binom tm
+
+    Each probability is the one before it times :math:`(t-j-m+1)/(t-j)`: a product of parts of one, which neither
+    overflows nor cancels.
+
+    Parameters
+    ----------
+    better : int
+        b, items above all of them.
+    tied : int
+        t, items that tie.
+    relevant : int
+        m of them are relevant, at least 1.
+
+    Returns
+    -------
+    float
+    """
+    places = np.arange(1, tied - relevant + 2)
+    following = (tied - places[:-1] - relevant + 1) / (tied - places[:-1])
+    parts = np.concatenate([[relevant / tied], following]).cumprod()
+    return float(np.sum(parts / (better + places)))
+
+
 def too_easy(measure: str, chance: float) -> str:
     """Say why a measure means little where a random order scores so much; empty where it means something.
 

@@ -52,7 +52,7 @@ def average_precisions(
     """
     precisions = np.full(len(queries), np.nan)
     n_gallery = len(gallery)
-    for query, scores, relevant in _relevant_scores(queries, gallery, query_labels, gallery_labels):
+    for query, scores, relevant in relevant_scores(queries, gallery, query_labels, gallery_labels):
         at_least = n_gallery - np.searchsorted(scores, relevant, side="left")
         relevant_at_least = len(relevant) - np.searchsorted(relevant, relevant, side="left")
         precisions[query] = np.mean(relevant_at_least / at_least)
@@ -128,7 +128,7 @@ def precision_recall_curve(
     # Change, from one place to the next, of the expected relevant items there: as a count, and as a part of
     # R.
     count_steps, part_steps = np.zeros(n_gallery + 1), np.zeros(n_gallery + 1)
-    for _, scores, relevant in _relevant_scores(queries, gallery, query_labels, gallery_labels):
+    for _, scores, relevant in relevant_scores(queries, gallery, query_labels, gallery_labels):
         first = n_gallery - np.searchsorted(scores, relevant, side="right")
         after = n_gallery - np.searchsorted(scores, relevant, side="left")
         density = 1 / (after - first)
@@ -176,12 +176,28 @@ def refuse_missing(labels: np.ndarray, *, where: str) -> None:
         raise DataError(f"{where}, row {row}: {labels[row]}, expected a class; leave rows without one out")
 
 
-def _relevant_scores(
+def relevant_scores(
     queries: np.ndarray, gallery: np.ndarray, query_labels: np.ndarray, gallery_labels: np.ndarray
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
     """Yield each query with relevant items, all its scores and those of relevant items, both ascending.
 
     Scores alone are sorted, never their positions: places are looked up in them.
+
+    Parameters
+    ----------
+    queries, gallery, query_labels, gallery_labels
+        As in `average_precisions`.
+
+    Yields
+    ------
+    query : int
+    scores : np.ndarray [shape=(n_gallery,), dtype=float64]
+    relevant : np.ndarray [shape=(R,), dtype=float64]
+
+    Raises
+    ------
+    DataError
+        As `average_precisions`.
     """
     q, g = check_pair(queries, gallery)
     query_codes, gallery_codes = check_labels(query_labels, gallery_labels, len(q), len(g))

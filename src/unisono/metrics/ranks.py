@@ -34,7 +34,7 @@ def ranks(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
     >>> ranks([[1.0, 0.0], [0.0, 1.0]], [[0.9, 0.1], [1.0, 0.0]]).tolist()
     [2.0, 2.0]
     """
-    better, tied = _better_and_tied(queries, gallery)
+    better, tied = better_and_tied(queries, gallery)
     return 1 + better + (tied - 1) / 2
 
 
@@ -84,7 +84,7 @@ def recall_curve(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
     >>> recall_curve([[1.0, 0.0], [0.0, 1.0]], [[0.9, 0.1], [1.0, 0.0]]).tolist()
     [0.0, 1.0]
     """
-    better, tied = _better_and_tied(queries, gallery)
+    better, tied = better_and_tied(queries, gallery)
     steps = np.zeros(len(better) + 1)
     np.add.at(steps, better, 1 / tied)
     np.subtract.at(steps, better + tied, 1 / tied)
@@ -123,7 +123,7 @@ def recall_at_k(queries: np.ndarray, gallery: np.ndarray, k: int) -> float:
     k = operator.index(k)
     if k < 1:
         raise DataError(f"k: got {k}, expected at least 1")
-    better, tied = _better_and_tied(queries, gallery)
+    better, tied = better_and_tied(queries, gallery)
     return float(np.mean(np.clip((k - better) / tied, 0, 1)))
 
 
@@ -179,8 +179,25 @@ def mean_rank(queries: np.ndarray, gallery: np.ndarray) -> float:
     return float(np.mean(ranks(queries, gallery)))
 
 
-def _better_and_tied(queries: np.ndarray, gallery: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Count, per query, the items that score above its own pair, and those that equal it (itself too)."""
+def better_and_tied(queries: np.ndarray, gallery: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Count, per query, the items that score above its own pair, and those that equal it.
+
+    Parameters
+    ----------
+    queries, gallery
+        As in `ranks`.
+
+    Returns
+    -------
+    better : np.ndarray [shape=(n,), dtype=int64]
+    tied : np.ndarray [shape=(n,), dtype=int64]
+        With the own pair itself, so that it is at least 1.
+
+    Raises
+    ------
+    DataError
+        As `ranks`.
+    """
     q, g = check_pair(queries, gallery)
     if len(q) != len(g):
         raise DataError(f"{len(q)} queries and a gallery of {len(g)} do not pair: row i belongs to row i")
