@@ -130,5 +130,5 @@ def test_an_unknown_data_set_is_named() -> None:
 def test_what_is_no_division_is_named(tmp_path: Path) -> None:
     divide(samples(tmp_path, fold=[0, 1] * 25))
     parquet.write(tmp_path / "divisions" / parquet.shard_name(0), {"id": ["a"]}, types={"id": pa.string()})
-    with pytest.raises(DataError, match="holds no id with fold or split"):
+    with pytest.raises(DataError, match="holds no id with fold, split, deals"):
         dealing.read(tmp_path / "divisions")

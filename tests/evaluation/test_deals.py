@@ -75,7 +75,7 @@ def test_each_deal_is_a_part_without_what_it_leaves_out(folder: Path) -> None:
 def test_another_division_is_chosen_by_name(folder: Path) -> None:
     (part,) = divide(load_folder(folder, division="file"))
     assert part.test.tolist() == list(range(0, N, 2))
-    with pytest.raises(ConfigError, match="there is no division 'files'.*file"):
+    with pytest.raises(ConfigError, match=r"there is no division 'files'.*file"):
         load_folder(folder, division="files")
 
 

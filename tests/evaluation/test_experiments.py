@@ -68,6 +68,7 @@ def test_splits_of_the_data_set_over_seeds(make_mtm: Build) -> None:
     scores = content["audio->sheet"]
     assert scores["pool"] == 18
     assert scores["chance"] == {
+        "mrr": pytest.approx(sum(1 / rank for rank in range(1, 19)) / 18),
         "recall_at_1": 1 / 18,
         "recall_at_5": 5 / 18,
         "recall_at_10": 10 / 18,

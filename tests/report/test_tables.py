@@ -375,7 +375,7 @@ def test_every_table_is_written_and_listed_also_without_experiments(tmp_path: Pa
     for number in layouts.LAYOUTS:
         stem = f"table_{number.replace('.', '_')}"
         assert read(tmp_path / "tables" / f"{stem}.csv") == []
-        name = "Ablation" if number == "ablation" else f"Table {number}"
+        name = layouts.name(number)
         assert (tmp_path / "tables" / f"{stem}.md").read_text(encoding="utf-8").startswith(f"# {name}: ")
         assert f"[{name}]({stem}.md)" in index_text
     assert "[Orderings](orderings.md)" in index_text

@@ -88,7 +88,8 @@ def measure(
             if classes.kinds is not None:
                 values[f"class_mrr_{name}_within"] = _class_within(queries, gallery, column, classes.kinds)
     if classes.kinds is not None:
-        values |= _within(queries, gallery, classes.kinds)
+        shuffled = _by_kind(metrics.within(queries, gallery, classes.kinds, ks=CUTOFFS))
+        values |= {f"{name}_within": value for name, value in shuffled.items()}
     ranks = metrics.ranks(queries, gallery)
     values["median_rank"] = float(np.median(ranks))
     values["mean_rank"] = float(np.mean(ranks))
@@ -97,15 +98,11 @@ def measure(
     return values, curves
 
 
-def _within(queries: np.ndarray, gallery: np.ndarray, kinds: np.ndarray) -> dict[str, float]:
-    """Name what is left of the measures by pair when pairs are shuffled within kinds."""
-    shuffled = metrics.within(queries, gallery, kinds, cutoffs=CUTOFFS)
-    values = {"mrr_within": float(shuffled.reciprocal_ranks.mean())}
-    for k, hits in zip(CUTOFFS, shuffled.hits.T, strict=True):
-        values[f"recall_at_{k}_within"] = float(hits.mean())
-    values["median_rank_within"] = float(np.median(shuffled.ranks))
-    values["mean_rank_within"] = float(np.mean(shuffled.ranks))
-    return values
+def _by_kind(expected: metrics.Expected) -> dict[str, float]:
+    """Name what is expected of the measures by pair where only kinds count."""
+    recalls = {f"recall_at_{k}": float(hits.mean()) for k, hits in zip(CUTOFFS, expected.hits.T, strict=True)}
+    ranks = {"median_rank": expected.median, "mean_rank": float(expected.ranks.mean())}
+    return {"mrr": float(expected.reciprocal.mean())} | recalls | ranks
 
 
 def _class_within(queries: np.ndarray, gallery: np.ndarray, column: np.ndarray, kinds: np.ndarray) -> float:
@@ -150,29 +147,29 @@ def chance(pool: int, classes: Classes) -> dict[str, Any]:
 def _oracle(classes: Classes) -> dict[str, float]:
     kinds = classes.kinds
     assert kinds is not None
-    found = metrics.oracle(kinds, cutoffs=CUTOFFS)
-    values = {"mrr": found.mrr} | {f"recall_at_{k}": value for k, value in zip(CUTOFFS, found.recalls, strict=True)}
+    values = _by_kind(metrics.kind_oracle(kinds, ks=CUTOFFS))
     for name, column in classes.categories.items():
         # An item's own kind comes first, and it is there itself.
         pools = [(column[kinds == kind], column[(kinds == kind) & (column != "")]) for kind in np.unique(kinds)]
         asked = [(len(own), metrics.chance_class_reciprocal_rank(own, pool)) for pool, own in pools if len(own)]
         if asked:
             values[f"class_mrr_{name}"] = sum(n * level for n, level in asked) / sum(n for n, _ in asked)
-    return values | {"median_rank": found.median_rank, "mean_rank": found.mean_rank}
+    return values
 
 
 def summary(scores: Sequence[dict[str, float]], chances: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Average each measure over parts and seeds, with its deviation (0 for a single one), pool and chance."""
     found: dict[str, Any] = {}
-    for name in scores[0]:
+    # A category may be unknown for a whole part.
+    for name in (name for name in scores[0] if all(name in score for score in scores)):
         values = np.array([score[name] for score in scores])
         found[name] = float(values.mean())
         found[f"{name}_std"] = float(values.std(ddof=1)) if len(values) > 1 else 0.0
     found["pool"] = round(float(np.mean([each["pool"] for each in chances])))
-    known = [name for name in scores[0] if name in chances[0]]
+    known = [name for name in found if name != "pool" and all(name in each for each in chances)]
     found["chance"] = {name: float(np.mean([each[name] for each in chances])) for name in known}
     if "oracle" in chances[0]:
-        names = chances[0]["oracle"]
+        names = [name for name in found if all(name in each["oracle"] for each in chances)]
         found["oracle"] = {name: float(np.mean([each["oracle"][name] for each in chances])) for name in names}
     return found
 

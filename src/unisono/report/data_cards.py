@@ -78,7 +78,9 @@ def write(name: str, folder: Path, skipped: Sequence[Path], *, out: Path, figure
     if division is None:
         counted = _counts(labels, [part_of.get(item, OUTSIDE) for item in ids])
     else:
-        counted = _counts_by_deal(labels, [[part_of[item][deal] for deal in division] for item in ids if item in part_of])
+        counted = _counts_by_deal(
+            labels, [[part_of[item][deal] for deal in division] for item in ids if item in part_of]
+        )
     lines += ["## Items", "", *counted, *_divided(folder), *(f"- {fact}." for fact in facts.get("told", ())), ""]
     lengths = dataset.lengths(folder)
     if lengths is not None:
@@ -134,7 +136,7 @@ def _counts_by_deal(labels: Sequence[str], deals: Sequence[Sequence[str]]) -> It
         row = [sum(counts[label, part] for label in of) / n_deals for part in (*parts, "")]
         yield f"| {name} | " + " | ".join(f"{number:g}" for number in (*row, sum(row))) + " |"
     yield ""
-    yield f"Means over {n_deals} deals. Every deal leaves out what a song has more than once, and what is too like a test."
+    yield f"Means over {n_deals} deals, of which each leaves out items that repeat a song or are too like a tested one."
 
 
 def _divided(folder: Path) -> Iterator[str]:

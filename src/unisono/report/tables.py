@@ -52,7 +52,7 @@ SHUFFLED = ", pairs shuffled within kinds"
 ORACLE = "Oracle of the kinds"
 
 #: Rank measures that stand in ``results/metrics.json``; of items with a class it is their MAP.
-HEADLINES = ("recall_at_1", "recall_at_10", "median_rank")
+HEADLINES = ("mrr", "recall_at_1", "recall_at_10", "median_rank")
 
 #: Hyper-parameters that the settings of the published tables name otherwise.
 PARAMETERS = {"components": "n_components"}
