@@ -409,6 +409,8 @@ def _embeddings(plan: Plan, found: Mapping[Place, Outcome]) -> dict[str, Any]:
         columns["label"] = dataset.labels[tested]
     if dataset.kinds is not None:
         columns["kind"] = dataset.kinds[tested]
+        if dataset.groups is not None:
+            columns["song"] = dataset.groups[tested]
     columns["fold"] = np.concatenate([np.full(len(part.test), part.fold) for part in parts])
     matrices: dict[str, list[np.ndarray]] = {}
     for place, _, outcome in _fits(plan, found, 0):

@@ -20,6 +20,7 @@ DESCRIPTIVE = {
 #: Tables that the dissertation does not have.
 FURTHER = {
     "orderings": "The dissertation's orderings of methods, judged on ours",
+    "kinds": "What is found beyond the kind of song",
     "chunks": "Selected chunks of audio against the whole, and against chunks chosen at random",
 }
 
