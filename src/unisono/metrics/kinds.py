@@ -1,4 +1,4 @@
-r"""What is left of a measure when only the kind of an item is known: whether a pair is found, or something like it.
+r"""What is left of a measure when only the kind of an item is known: whether its pair is found, or something like it.
 
 **Conventions.** Every item has one kind (collection and language, say); row i of queries and gallery is one item. Two
 rankings stand beside a true one. In the *shuffled* one, a query's own pair is replaced by an item drawn evenly from
