@@ -13,7 +13,7 @@ from __future__ import annotations
 import abc
 import functools
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -326,6 +326,11 @@ class DeepCorrelation(CanonicalAligner):
     ridge: Weight = 1.0
     norm: Norm = "trace"
 
+    #: What a method that lets them be chosen declares as hyper-parameters: share of the rows that choose the epoch, and
+    #: precision of the networks.
+    validation = 0.0
+    precision = "single"
+
     @abc.abstractmethod
     def _pairs(self, codes: torch.Tensor) -> Pairs:
         """Say which rows belong together, given their classes."""
@@ -351,55 +356,104 @@ class DeepCorrelation(CanonicalAligner):
         """Turn a checked view into what its network takes."""
         return array
 
+    def _optimiser(self, networks: torch.nn.Module) -> torch.optim.Optimizer:
+        """Return what trains the networks."""
+        import torch
+
+        # As Keras, which the authors used, has it.
+        return torch.optim.RMSprop(networks.parameters(), lr=self.learning_rate, alpha=0.9, eps=1e-7)
+
+    def _settle(self, networks: torch.nn.ModuleList, batches: Sequence[Sequence[torch.Tensor]]) -> None:
+        """Bring up to date what networks measure on the training rows, given a batch of each view at a time."""
+
     def _fit(self, views: Views, labels: Labels, lengths: Lengths, checkpoint: Path | None) -> None:
         import torch
 
         n_items = len(next(iter(views.values())))
-        n_batches = -(-n_items // self.batch)
-        self._check_sizes(n_items, n_items // n_batches)
+        train, held = deep.held_out(self.name, self.validation, n_items, self.seed)
+        n_batches = -(-len(train) // self.batch)
+        self._check_sizes(len(train), len(train) // n_batches)
         device = deep.choose_device(self.device)
         classes = np.zeros(n_items, dtype=np.int64) if labels is None else np.unique(labels, return_inverse=True)[1]
         inputs = {view: self._inputs(view, array, lengths.get(view)) for view, array in views.items()}
+        dtype = torch.float64 if self.precision == "double" else torch.float32
         with deep.seeded(self.seed):
-            networks = torch.nn.ModuleList(self._network(view, array) for view, array in inputs.items())
+            networks = torch.nn.ModuleList(self._network(view, array) for view, array in inputs.items()).to(dtype)
             # A function of sizes alone, since it is part of the arithmetic's order; `seeded` takes it back.
-            work = n_items // n_batches * sum(weight.numel() for weight in networks.parameters())
+            work = len(train) // n_batches * sum(weight.numel() for weight in networks.parameters())
             torch.set_num_threads(2 if work > LARGE else 1)
             networks.to(device)
-            # As Keras, which the authors used, has it.
-            optimiser = torch.optim.RMSprop(networks.parameters(), lr=self.learning_rate, alpha=0.9, eps=1e-7)
-            x, y = (torch.as_tensor(array, dtype=torch.float32, device=device) for array in inputs.values())
-            codes = torch.as_tensor(classes, device=device)
+            optimiser = self._optimiser(networks)
+            best = deep.keep_best(networks) if len(held) else None
+            x, y = (torch.as_tensor(array, dtype=dtype, device=device) for array in inputs.values())
+            codes, own = torch.as_tensor(classes, device=device), torch.as_tensor(train)
 
             def run_epoch(number: int) -> Mapping[str, float]:
                 losses = []
-                for rows in torch.randperm(n_items).to(device).tensor_split(n_batches):
+                for rows in own[torch.randperm(len(own))].to(device).tensor_split(n_batches):
                     outputs = networks[0](x[rows]), networks[1](y[rows])
                     loss = -self._correlation(*outputs, self._pairs(codes[rows]), epoch=number)
                     optimiser.zero_grad()
                     loss.backward()
                     optimiser.step()
                     losses.append(loss.detach())
-                return {"loss": float(torch.stack(losses).mean())}
+                terms = {"loss": float(torch.stack(losses).mean())}
+                if best is not None:
+                    settle()
+                    terms["validation"] = self._held_out_correlation(embed(), classes, train, held)
+                    best.consider(terms["validation"])
+                return terms
+
+            def settle() -> None:
+                parts = own.to(device).tensor_split(n_batches)
+                self._settle(networks, [[array[rows] for array in (x, y)] for rows in parts])
+
+            def embed() -> list[np.ndarray]:
+                networks.eval()
+                return [deep.embed(*pair) for pair in zip(networks, inputs.values(), strict=True)]
 
             data, epochs = [*inputs.values(), classes], self._epochs(n_batches)
-            deep.train(self, networks, [optimiser], run_epoch, epochs=epochs, data=data, checkpoint=checkpoint)
+            lasting = networks if best is None else best
+            deep.train(self, lasting, [optimiser], run_epoch, epochs=epochs, data=data, checkpoint=checkpoint)
+            if best is None:
+                settle()
+            else:
+                best.restore()
             networks.cpu()
-            outputs = [deep.embed(*pair) for pair in zip(networks, inputs.values(), strict=True)]
-            X, Y = (torch.as_tensor(array) for array in outputs)
-            pairs = self._pairs(codes.cpu())
-            if not pairs.own.any():
-                pairs = replace(pairs, own=pairs.own + NEGLIGIBLE / n_items)
-            *means, S11, S22, S12 = (moment.numpy() for moment in moments(X, Y, pairs))
+            outputs = embed()
+        S, means, weights = self._closing([array[train] for array in outputs], classes[train], list(views))
+        self.arrays_ = {"correlations": S}
+        for view, network, mean, own_weights in zip(views, networks, means, weights, strict=True):
+            self.arrays_ |= {f"{view}.mean": mean, f"{view}.weights": own_weights}
+            self.arrays_ |= deep.to_arrays(network, f"{view}.network")
+
+    def _closing(
+        self, outputs: Sequence[np.ndarray], classes: np.ndarray, views: Sequence[str]
+    ) -> tuple[np.ndarray, Sequence[np.ndarray], Sequence[np.ndarray]]:
+        """Solve the linear CCA of the outputs of the training rows: correlations, means and weights of either view."""
+        import torch
+
+        X, Y = (torch.as_tensor(array) for array in outputs)
+        pairs = self._pairs(torch.as_tensor(classes))
+        if not pairs.own.any():
+            pairs = replace(pairs, own=pairs.own + NEGLIGIBLE / len(X))
+        *means, S11, S22, S12 = (moment.numpy() for moment in moments(X, Y, pairs))
         L1, L2 = (
             cholesky(S, self.ridge, where=f"{self.name}, outputs of view {view!r}")
             for view, S in zip(views, (S11, S22), strict=True)
         )
-        S, A, B = canonical(L1, L2, S12, self.n_components)
-        self.arrays_ = {"correlations": S}
-        for view, network, mean, weights in zip(views, networks, means, (A, B), strict=True):
-            self.arrays_ |= {f"{view}.mean": mean, f"{view}.weights": weights}
-            self.arrays_ |= deep.to_arrays(network, f"{view}.network")
+        S, *weights = canonical(L1, L2, S12, self.n_components)
+        return S, means, weights
+
+    def _held_out_correlation(
+        self, outputs: Sequence[np.ndarray], classes: np.ndarray, train: np.ndarray, held: np.ndarray
+    ) -> float:
+        """Mean correlation, over held-out rows, of the components that the training rows have."""
+        _, means, weights = self._closing([array[train] for array in outputs], classes[train], list(self.widths_))
+        variates = [(array[held] - mean) @ own for array, mean, own in zip(outputs, means, weights, strict=True)]
+        first, second = (array - array.mean(axis=0) for array in variates)
+        scale = np.sqrt((first**2).sum(axis=0) * (second**2).sum(axis=0))
+        return float(np.mean((first * second).sum(axis=0) / np.maximum(scale, np.finfo(float).tiny)))
 
     def _transform(self, view: str, array: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
         network = deep.from_arrays(self._network(view, None), self.arrays_, f"{view}.network")

@@ -9,6 +9,7 @@ was learned leaves as plain arrays (`to_arrays`). torch is imported inside funct
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
 import json
 import time
@@ -260,6 +261,68 @@ def train(
         checkpoint.unlink(missing_ok=True)
 
 
+def held_out(name: str, share: float, n_items: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw the rows that choose the epoch.
+
+    Parameters
+    ----------
+    name : str
+        The method, for messages.
+    share : float
+        Of the rows, from 0 (none) to less than 1.
+    n_items : int
+    seed : int
+
+    Returns
+    -------
+    train, held : np.ndarray [dtype=int64]
+        Rows to train on and rows held out, both rising.
+
+    Raises
+    ------
+    ConfigError
+        The share is above 0 and comes to fewer than three rows, or leaves fewer than two to train on.
+    """
+    n_held = round(share * n_items)
+    if share and (n_held < 3 or n_items - n_held < 2):
+        raise ConfigError(
+            f"models.{name}.validation: {share} of {n_items} training rows are {n_held}, expected three at least and "
+            "two or more left; change the share, or set it to 0 to keep the last epoch"
+        )
+    drawn = np.random.default_rng(seed).permutation(n_items)
+    return np.sort(drawn[n_held:]), np.sort(drawn[:n_held])
+
+
+def keep_best(networks: torch.nn.Module) -> Any:
+    """Hold networks together with a copy of their best state so far, so that a checkpoint has both.
+
+    Returns
+    -------
+    torch.nn.Module
+        ``consider(score)`` copies the state if its score is the highest yet; ``restore()`` goes back to that state.
+    """
+    import torch
+
+    class Best(torch.nn.Module):
+        score: torch.Tensor
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.networks = networks
+            self.kept = copy.deepcopy(networks).requires_grad_(False)
+            self.register_buffer("score", torch.tensor(-torch.inf, dtype=torch.float64))
+
+        def consider(self, score: float) -> None:
+            if score > self.score:
+                self.score.fill_(score)
+                self.kept.load_state_dict(self.networks.state_dict())
+
+        def restore(self) -> None:
+            self.networks.load_state_dict(self.kept.state_dict())
+
+    return Best()
+
+
 def check_finite(name: str, epoch: int, terms: Mapping[str, float]) -> None:
     """Raise `TrainingError` when a loss term is NaN or infinite."""
     for term, value in terms.items():
@@ -292,7 +355,7 @@ def embed(network: torch.nn.Module, array: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     network : torch.nn.Module
-        In evaluation mode, on the CPU.
+        In evaluation mode.
     array : np.ndarray [shape=(n, ...), dtype=any real]
 
     Returns
@@ -303,10 +366,11 @@ def embed(network: torch.nn.Module, array: np.ndarray) -> np.ndarray:
 
     weights = next(network.parameters(), None)
     # A function of several networks has no weights of its own.
-    dtype = np.float32 if weights is None else weights.detach().numpy().dtype
+    dtype = np.float32 if weights is None else weights.detach().cpu().numpy().dtype
+    device = None if weights is None else weights.device
     with torch.inference_mode():
         parts = [
-            network(torch.as_tensor(np.asarray(array[start : start + BATCH], dtype=dtype))).numpy()
+            network(torch.as_tensor(np.asarray(array[start : start + BATCH], dtype=dtype), device=device)).cpu().numpy()
             for start in range(0, max(len(array), 1), BATCH)
         ]
     return np.concatenate(parts)
