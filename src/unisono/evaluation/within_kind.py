@@ -6,11 +6,17 @@ r"""How far the difference between true pairs and pairs shuffled within their ki
             = \frac1n \sum_i \frac{m_i - 1}{m_i}
               \Big(f_{ii} - \frac{1}{m_i - 1} \sum_{j \ne i: c_j = c_i} f_{ij}\Big)
 
-for m_i songs of the kind of song i. It is averaged over deals, each with a pool and an embedding of its own. The
-interval is a pigeonhole bootstrap: every song has a random weight, the same as a query, as an item that is drawn, and
-in every deal; every deal has one, too; and the weight of a cell is the product of those. Weights are exponential
-(mean and variance 1), so that no kind is ever empty. The measures themselves are those of the whole pool: copies of a
-song in one ranking would push each other down.
+for m_i songs of the kind of song i, averaged over deals, each with a pool and an embedding of its own. Songs are drawn
+again by a pigeonhole bootstrap: every song has a random weight, the same as a query, as an item that stands for a pair,
+and in all pools; the weight of a cell is the product of those of its two songs. Weights are exponential (mean and
+variance 1), so that no kind is ever empty. The measures themselves are those of the whole pool: copies of a song in one
+ranking would push each other down. The variance is that over songs, and what deals add to it:
+
+.. math:: \operatorname{Var} = V_{\text{songs}} + \max(V_{\text{deals}} - V_{\text{cells}}, 0)
+
+with :math:`V_{\text{deals}}` from the differences of the deals among each other, and :math:`V_{\text{cells}}` from
+weights that are drawn for every deal anew: what deals differ by since their pools hold other songs was counted already.
+One product of the weights of songs and deals would count that three times (measured: intervals 1.5 times as wide).
 
 References
 ----------
@@ -113,23 +119,24 @@ def difference_interval(
             raise DataError(f"pool {number}: a song stands there twice; a pool has one file of each song")
     everything, codes = np.unique(np.concatenate(names), return_inverse=True)
     generator = np.random.default_rng(seed)
-    # The first row is the estimate.
-    songs = np.concatenate([np.ones((1, len(everything))), generator.exponential(size=(n_draws, len(everything)))])
-    deals = np.concatenate([np.ones((1, len(pools))), generator.exponential(size=(n_draws, len(pools)))])
-    found = np.zeros(len(songs))
+    shared = generator.exponential(size=(n_draws, len(everything)))
+    # The first draw is the estimate; then come those over songs, and those over the songs of each deal.
+    found = np.empty((len(pools), 1 + 2 * n_draws))
     true, start = 0.0, 0
     for number, pool in enumerate(pools):
         n = len(names[number])
-        weights = songs[:, codes[start : start + n]]
+        own = generator.exponential(size=(n_draws, n))
+        weights = np.concatenate([np.ones((1, n)), shared[:, codes[start : start + n]], own])
         start += n
         directions = [(pool.queries, pool.gallery), (pool.gallery, pool.queries)][: 1 + both]
-        for queries, gallery in directions:
-            own, apart = _compare(queries, gallery, pool.kinds, weights, of_places)
-            true += own / len(directions) / len(pools)
-            found += deals[:, number] * apart / len(directions)
-    found /= deals.sum(axis=1)
-    mean = float(found[0])
-    reach = float(stats.t.ppf((1 + LEVEL) / 2, max(len(everything) - 1, 1)) * np.std(found[1:]))
+        both_ways = [_compare(*direction, pool.kinds, weights, of_places) for direction in directions]
+        true += float(np.mean([paired for paired, _ in both_ways])) / len(pools)
+        found[number] = np.mean([apart for _, apart in both_ways], axis=0)
+    mean = float(found[:, 0].mean())
+    over_songs, cells = (part.mean(axis=0).var() for part in np.split(found[:, 1:], 2, axis=1))
+    deals = found[:, 0].var(ddof=1) / len(pools) if len(pools) > 1 else 0.0
+    spread = np.sqrt(over_songs + max(deals - cells, 0.0))
+    reach = float(stats.t.ppf((1 + LEVEL) / 2, max(len(everything) - 1, 1)) * spread)
     return Difference(true, true - mean, mean, mean - reach, mean + reach)
 
 
@@ -142,22 +149,27 @@ def _compare(
     if not len(q) == len(g) == n:
         raise DataError(f"{len(q)} queries, a gallery of {len(g)} and {n} songs do not pair: row i is one song")
     codes, _ = check_labels(kinds, kinds, n, n)
-    of_kind = [np.flatnonzero(codes == code) for code in range(codes.max() + 1)]
     true, apart = 0.0, np.zeros(len(weights))
-    for start, scores in score_blocks(q, g):
-        for query, row in enumerate(scores, start):
-            same = of_kind[codes[query]]
-            ascending = np.sort(row)
-            above = np.searchsorted(ascending, row[same], side="right")
-            cells = measure(n - above, above - np.searchsorted(ascending, row[same], side="left"))
-            other = same != query
-            own = float(cells[~other][0])
-            true += own / n
-            if other.any():
-                drawn = weights[:, same[other]]
-                lead = own - drawn @ cells[other] / drawn.sum(axis=1)
-                apart += weights[:, query] * lead * (1 - 1 / len(same))
+    for code in range(codes.max() + 1):
+        same = np.flatnonzero(codes == code)
+        drawn = weights[:, same]
+        total = drawn.sum(axis=1, keepdims=True)
+        for start, scores in score_blocks(q[same], g):
+            block = np.arange(start, start + len(scores))
+            cells = np.stack([_cells(row, row[same], measure) for row in scores])
+            own = cells[np.arange(len(block)), block]
+            true += float(own.sum()) / n
+            if len(same) > 1:
+                others = (drawn @ cells.T - drawn[:, block] * own) / (total - drawn[:, block])
+                apart += (drawn[:, block] * (own - others)).sum(axis=1) * (1 - 1 / len(same))
     return true, apart / weights.sum(axis=1)
+
+
+def _cells(row: np.ndarray, chosen: np.ndarray, measure: Measure) -> np.ndarray:
+    """Measure a query with each of some scores as that of its pair [shape=(m,)]."""
+    ascending = np.sort(row)
+    above = np.searchsorted(ascending, chosen, side="right")
+    return measure(len(row) - above, above - np.searchsorted(ascending, chosen, side="left"))
 
 
 def _measure(name: str) -> Measure:
