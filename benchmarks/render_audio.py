@@ -39,7 +39,7 @@ def make_samples(n_items: int) -> np.ndarray:
 def one_process_each(samples: np.ndarray, audio: Audio) -> list[np.ndarray]:
     """Play the peer: a TiMidity++ process per sample, its output read without any check."""
     program = programs.find(timidity.PROGRAM, timidity.PACKAGES)
-    font = timidity.find_soundfont(audio.soundfont)
+    font = timidity.find_soundfont(audio)
     sounds = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

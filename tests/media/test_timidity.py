@@ -74,6 +74,11 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     return install
 
 
+def with_font(settings: Audio, font: Path | str) -> Audio:
+    """The settings with another sound font."""
+    return settings.model_copy(update={"soundfont": str(font)})
+
+
 def with_culprit(samples: np.ndarray) -> np.ndarray:
     """The samples, the third with the culprit's pitch in it."""
     changed = samples.copy()
@@ -174,24 +179,24 @@ def test_missing_program_names_the_package(
 
 def test_missing_soundfont_names_the_package(settings: Audio) -> None:
     with pytest.raises(ConfigError, match=r"mtm\.audio\.soundfont: 'nosuch\.sf2'.*fluid-soundfont-gm"):
-        timidity.find_soundfont("nosuch.sf2")
+        timidity.find_soundfont(with_font(settings, "nosuch.sf2"))
 
 
-def test_soundfont_by_path_must_be_one(tmp_path: Path) -> None:
+def test_soundfont_by_path_must_be_one(settings: Audio, tmp_path: Path) -> None:
     good, bad = tmp_path / "a.sf2", tmp_path / "b.sf2"
     good.write_bytes(b"RIFF\0\0\0\0sfbkLIST")
     bad.write_bytes(b"garbage, not a font")
-    assert timidity.find_soundfont(str(good)) == good
+    assert timidity.find_soundfont(with_font(settings, good)) == good
     with pytest.raises(ConfigError, match="not a SoundFont 2 file"):
-        timidity.find_soundfont(str(bad))
+        timidity.find_soundfont(with_font(settings, bad))
 
 
 @needs_timidity
 def test_damaged_soundfont_is_noticed_before_the_work(settings: Audio, tmp_path: Path) -> None:
     font = tmp_path / "truncated.sf2"
-    font.write_bytes(timidity.find_soundfont("FluidR3_GM.sf2").read_bytes()[:5000])
+    font.write_bytes(timidity.find_soundfont(settings).read_bytes()[:5000])
     with pytest.raises(ProgramError, match="a test note"):
-        timidity.check(settings.model_copy(update={"soundfont": str(font)}))
+        timidity.check(with_font(settings, font))
 
 
 @needs_timidity

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from unisono.config import Section
 from unisono.config.keys import Key
-from unisono.config.sources import DataSetSection, Sha256, Source
+from unisono.config.sources import Checksum, DataSetSection, Sha256, Source
 
 
 class Music21(Source):
@@ -27,14 +27,22 @@ class Music21(Source):
 
 
 class MusicXML(Source):
-    """Any folder, zip, tar or URL of MusicXML files with lyrics."""
+    """Folders, zips, tars or URLs of MusicXML files with lyrics."""
 
-    about = "MusicXML with lyrics of your own: folder, zip, tar or URL"
-    lies_at = "location"
+    about = "MusicXML with lyrics of your own: folders, zips, tars or URLs"
+    lies_at = "locations"
     usual = "data/raw/mtm"
 
-    location: str
-    sha256: str = Sha256
+    locations: tuple[str, ...]
+    sha256: tuple[Checksum, ...]
+
+    @model_validator(mode="after")
+    def _of_each(self) -> Self:
+        if len(self.sha256) not in (0, len(self.locations)):
+            raise ValueError(
+                f"sha256 has {len(self.sha256)} entries and locations {len(self.locations)}; give one of each, or none"
+            )
+        return self
 
 
 class LMD(Source):
@@ -98,6 +106,8 @@ class Split(Section):
 
 class Audio(Section):
     """Samples as piano audio, through MIDI and TiMidity++."""
+
+    where: ClassVar[str] = "mtm.audio"
 
     sample_rate: int = Field(ge=8000, le=48000)
     program: int = Field(ge=0, le=127)

@@ -10,14 +10,15 @@ from __future__ import annotations
 import importlib.util
 import shutil
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, field_validator
+from pydantic import Field, StringConstraints, field_validator
 
 from unisono.config import Section, TopLevel, nearest
 from unisono.errors import ConfigError
 
 #: A SHA-256, or nothing: not checked.
+Checksum = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64})?$")]
 Sha256 = Field(default="", pattern=r"^([0-9a-f]{64})?$")
 #: Stand-ins cannot be compared with the dissertation.
 STAND_IN = "a stand-in: nothing computed from it compares with the dissertation's numbers"
@@ -36,7 +37,7 @@ class Source(Section):
     home : str
         Where it comes from.
     lies_at : str
-        The setting that says where it lies; empty for what needs no file.
+        The setting that says where it lies, a place or several; empty for what needs no file.
     usual : str
         Where it lies when that setting is empty.
     stated : int or None
@@ -67,20 +68,29 @@ class Source(Section):
     original: ClassVar[bool] = False
 
     @property
+    def places(self) -> tuple[str, ...]:
+        """Where it lies: paths or URLs, none for one that needs no file."""
+        if not self.lies_at:
+            return ()
+        stated = getattr(self, self.lies_at)
+        return tuple(map(str, filter(None, stated if isinstance(stated, tuple) else [stated]))) or (self.usual,)
+
+    @property
     def place(self) -> str:
-        """Where it lies: a path or URL, empty for one that needs no file."""
-        return str(getattr(self, self.lies_at)) or self.usual if self.lies_at else ""
+        """Where one lies that has a single place; empty for one that needs no file."""
+        return "".join(self.places[:1])
 
     @property
     def unwatched(self) -> str:
         """What to know of a place that DVC does not watch; empty where it does, or there is none."""
         watched = Path("data/raw").resolve()
-        if not self.place or "://" in self.place or watched in [path := Path(self.place).resolve(), *path.parents]:
-            return ""
-        return (
-            f"{self.place} is outside data/raw, where DVC does not look: new files there re-run nothing. Put them into "
-            "data/raw, or force the stage that builds the data set: dvc repro -fs NAME"
-        )
+        for place in self.places:
+            if place and "://" not in place and watched not in [path := Path(place).resolve(), *path.parents]:
+                return (
+                    f"{place} is outside data/raw, where DVC does not look: new files there re-run nothing. Put them "
+                    "into data/raw, or force the stage that builds the data set: dvc repro -fs NAME"
+                )
+        return ""
 
     def unreadable(self) -> ConfigError:
         """Give the error of a source for whose class no reader is registered."""
@@ -97,16 +107,16 @@ class Source(Section):
         """Say whether it can be read here and now: ``yes``, ``to be fetched``, or ``no:`` and what is missing."""
         if self.needs and not (shutil.which(self.needs) or importlib.util.find_spec(self.needs)):
             return f"no: {self.needs} is not installed"
-        if not self.place:
-            return "yes"
-        if self.place.startswith(("http://", "https://")):
-            return "to be fetched"
-        path = Path(self.place.removeprefix("file://"))
-        if not path.exists():
-            return f"no: {self.place} does not exist"
-        if path.is_dir() and not any(entry.name != ".gitkeep" for entry in path.iterdir()):
-            return f"no: {self.place} is empty"
-        return "yes"
+        fetched = [place for place in self.places if place.startswith(("http://", "https://"))]
+        for place in self.places:
+            path = Path(place.removeprefix("file://"))
+            if not place or place in fetched:
+                continue
+            if not path.exists():
+                return f"no: {place} does not exist"
+            if path.is_dir() and not any(entry.name != ".gitkeep" for entry in path.iterdir()):
+                return f"no: {place} is empty"
+        return "to be fetched" if fetched else "yes"
 
 
 class DataSetSection(TopLevel):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -91,6 +92,29 @@ def mono(samples: np.ndarray) -> tuple[np.ndarray, bool]:
         gain = min(levels[loudest] / level, max(1.0, 1 / float(np.abs(mixed).max())))
         mixed *= np.float32(gain)
     return mixed, False
+
+
+def resample(samples: np.ndarray, rate: int, wanted: int) -> np.ndarray:
+    """Bring samples to another rate by a polyphase low-pass filter.
+
+    Parameters
+    ----------
+    samples : np.ndarray [shape=(n,), dtype=float32]
+    rate, wanted : int
+        Of the samples and of the result, in Hz.
+
+    Returns
+    -------
+    np.ndarray [shape=(round(n * wanted / rate),), dtype=float32]
+    """
+    from scipy.signal import resample_poly
+
+    if rate != wanted:
+        ratio = Fraction(wanted, rate)
+        # Exact rounding, halves up; resample_poly rounds up, so there is never a sample too few.
+        length = (2 * len(samples) * wanted + rate) // (2 * rate)
+        samples = resample_poly(samples, ratio.numerator, ratio.denominator)[:length]
+    return samples.astype(np.float32, copy=False)
 
 
 def encode_flac(samples: np.ndarray, rate: int) -> bytes:

@@ -14,9 +14,9 @@ reduction.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -79,13 +79,28 @@ OPTIONS = (
 )
 
 
-def find_soundfont(name: str) -> Path:
+class Settings(Protocol):
+    """What a section of params.yaml says of playing (``mtm.audio``, ``songs.audio``)."""
+
+    where: ClassVar[str]
+
+    @property
+    def sample_rate(self) -> int: ...
+    @property
+    def soundfont(self) -> str: ...
+    @property
+    def files_per_process(self) -> int: ...
+    @property
+    def timeout_s(self) -> float: ...
+
+
+def find_soundfont(settings: Settings) -> Path:
     """Find a sound font by path, or by file name in the usual folders.
 
     Parameters
     ----------
-    name : str
-        ``mtm.audio.soundfont``: a path, or a name as ``FluidR3_GM.sf2``.
+    settings : Settings
+        ``soundfont`` is a path, or a name as ``FluidR3_GM.sf2``.
 
     Returns
     -------
@@ -97,12 +112,13 @@ def find_soundfont(name: str) -> Path:
     ConfigError
         It is not there, or not a SoundFont 2 file.
     """
+    name, key = settings.soundfont, f"{settings.where}.soundfont"
     candidates = [Path(name).expanduser(), *(folder / name for folder in SOUNDFONT_FOLDERS)]
     found = next((path for path in candidates if path.is_file()), None)
     if found is None:
         folders = ", ".join(map(str, SOUNDFONT_FOLDERS))
         raise ConfigError(
-            f"mtm.audio.soundfont: {name!r} is no file, here or in {folders}; install the Debian package "
+            f"{key}: {name!r} is no file, here or in {folders}; install the Debian package "
             "fluid-soundfont-gm (FluidR3_GM.sf2), or give a path"
         )
     try:
@@ -110,9 +126,9 @@ def find_soundfont(name: str) -> Path:
             header = file.read(12)
     except OSError as error:
         pass_machine(error)
-        raise ConfigError(f"mtm.audio.soundfont: {found}: {error.strerror}") from None
+        raise ConfigError(f"{key}: {found}: {error.strerror}") from None
     if header[:4] != b"RIFF" or header[8:] != b"sfbk":
-        raise ConfigError(f"mtm.audio.soundfont: {found}: not a SoundFont 2 file (.sf2)")
+        raise ConfigError(f"{key}: {found}: not a SoundFont 2 file (.sf2)")
     return found.absolute()
 
 
@@ -135,18 +151,25 @@ def describe(audio: Audio) -> dict[str, Any]:
     ProgramError, ConfigError
         TiMidity++ or the sound font is missing.
     """
-    font = find_soundfont(audio.soundfont)
+    return {
+        **describe_player(audio),
+        "program": audio.program,
+        "velocity": audio.velocity,
+        "seconds_per_beat": audio.seconds_per_beat,
+        "tail_s": TAIL_S,
+    }
+
+
+def describe_player(settings: Settings) -> dict[str, Any]:
+    """Name the tool, the sound font (``soundfont``, ``soundfont_sha256``) and the ``sample_rate`` (Hz)."""
+    font = find_soundfont(settings)
     with font.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {
         "tool": programs.version(programs.find(PROGRAM, PACKAGES)),
         "soundfont": font.name,
         "soundfont_sha256": digest,
-        "sample_rate": audio.sample_rate,
-        "program": audio.program,
-        "velocity": audio.velocity,
-        "seconds_per_beat": audio.seconds_per_beat,
-        "tail_s": TAIL_S,
+        "sample_rate": settings.sample_rate,
     }
 
 
@@ -191,32 +214,10 @@ def render(samples: Sequence[np.ndarray], audio: Audio) -> list[np.ndarray | str
     ConfigError
         The sound font is missing.
     """
-    program = programs.find(PROGRAM, PACKAGES)
-    font = find_soundfont(audio.soundfont)
     results: list[np.ndarray | str] = [""] * len(samples)
-    playable = []
+    scores = []
     for index, notes in enumerate(samples):
         try:
-            midi.note_times(notes, seconds_per_beat=audio.seconds_per_beat)
-            playable.append(index)
-        except DataError as error:
-            results[index] = str(error)
-    for start in range(0, len(playable), audio.files_per_process):
-        batch = playable[start : start + audio.files_per_process]
-        played = _play([samples[index] for index in batch], audio, program, font)
-        for index, result in zip(batch, played, strict=True):
-            results[index] = result
-            if isinstance(result, str):
-                [results[index]] = _play([samples[index]], audio, program, font)
-    return results
-
-
-def _play(samples: Sequence[np.ndarray], audio: Audio, program: str, font: Path) -> list[np.ndarray | str]:
-    """Render samples in one process, in a folder of its own."""
-    with temporary_folder() as folder:
-        (folder / "font.sf2").symlink_to(font)
-        (folder / "own.cfg").write_text(f"bank 0\n{audio.program} %font font.sf2 0 {audio.program}\n")
-        for index, notes in enumerate(samples):
             score = midi.encode(
                 notes,
                 seconds_per_beat=audio.seconds_per_beat,
@@ -224,46 +225,104 @@ def _play(samples: Sequence[np.ndarray], audio: Audio, program: str, font: Path)
                 velocity=audio.velocity,
                 lead_in=LEAD_IN,
             )
-            (folder / f"{index}.mid").write_bytes(score)
-        done = programs.run(
-            [program, "-c", "own.cfg", "-OwM1sl", "-s", str(audio.sample_rate), *OPTIONS]
-            + [f"{index}.mid" for index in range(len(samples))],
-            cwd=folder,
-            timeout_s=audio.timeout_s,
-            memory_bytes=MEMORY_BYTES,
-        )
-        results: list[np.ndarray | str] = []
-        for index, notes in enumerate(samples):
-            try:
-                results.append(_checked(folder / f"{index}.wav", notes, audio))
-            except DataError as error:
-                if done.fault and len(samples) == 1:
-                    raise MachineError(f"{PROGRAM}: {error}: {done.fault}") from None
-                results.append(f"{error} (TiMidity++: {programs.describe(done)})")
+            scores.append((index, score))
+        except DataError as error:
+            results[index] = str(error)
+
+    def checked(number: int, samples_: np.ndarray) -> np.ndarray:
+        return _checked(samples_, samples[scores[number][0]], audio)
+
+    played = play([score for _, score in scores], {audio.program}, audio, checked)
+    for (index, _), result in zip(scores, played, strict=True):
+        results[index] = result
     return results
 
 
-def _checked(path: Path, notes: np.ndarray, audio: Audio) -> np.ndarray:
-    """Read what TiMidity++ wrote for a sample; cut the lead-in and the tail.
+def play(
+    scores: Sequence[bytes],
+    used: Iterable[int],
+    settings: Settings,
+    check: Callable[[int, np.ndarray], np.ndarray],
+) -> list[np.ndarray | str]:
+    """Play MIDI files, many in one process; one that fails is tried once more, alone.
+
+    Parameters
+    ----------
+    scores : sequence of bytes
+        Made here: TiMidity++ is not given files from outside.
+    used : iterable of int
+        Programmes that they use.
+    settings : Settings
+    check : callable
+        ``check(index, samples) -> samples``: what is kept of a sound, mono int16; a `DataError` says why none is.
+
+    Returns
+    -------
+    list of np.ndarray [shape=(n,), dtype=int16] or str
+        The sound of each, or the reason why there is none.
 
     Raises
     ------
-    DataError
-        It is missing, unreadable, of another rate, too short, or a note in it is silent.
+    ProgramError, MachineError, ConfigError
+        As `render`.
     """
+    program = programs.find(PROGRAM, PACKAGES)
+    font = find_soundfont(settings)
+    instruments = "".join(f"{number} %font font.sf2 0 {number}\n" for number in sorted(set(used)))
+    results: list[np.ndarray | str] = []
+
+    def batch(indices: Sequence[int]) -> list[np.ndarray | str]:
+        with temporary_folder() as folder:
+            (folder / "font.sf2").symlink_to(font)
+            (folder / "own.cfg").write_text(f"bank 0\n{instruments}")
+            for index in indices:
+                (folder / f"{index}.mid").write_bytes(scores[index])
+            done = programs.run(
+                [program, "-c", "own.cfg", "-OwM1sl", "-s", str(settings.sample_rate), *OPTIONS]
+                + [f"{index}.mid" for index in indices],
+                cwd=folder,
+                timeout_s=settings.timeout_s,
+                memory_bytes=MEMORY_BYTES,
+            )
+            found: list[np.ndarray | str] = []
+            for index in indices:
+                try:
+                    found.append(check(index, _read(folder / f"{index}.wav", settings.sample_rate)))
+                except DataError as error:
+                    if done.fault and len(indices) == 1:
+                        raise MachineError(f"{PROGRAM}: {error}: {done.fault}") from None
+                    found.append(f"{error} (TiMidity++: {programs.describe(done)})")
+            return found
+
+    for start in range(0, len(scores), settings.files_per_process):
+        indices = range(start, min(start + settings.files_per_process, len(scores)))
+        for index, result in zip(indices, batch(indices), strict=True):
+            results += batch([index]) if isinstance(result, str) else [result]
+    return results
+
+
+def _read(path: Path, rate: int) -> np.ndarray:
+    """Read what TiMidity++ wrote; `DataError` where it is missing, unreadable or of another rate."""
     import soundfile
 
     if not path.is_file():
         raise DataError("no sound was written")
     try:
-        samples, rate = soundfile.read(path, dtype="int16", always_2d=True)
+        samples, got = soundfile.read(path, dtype="int16", always_2d=True)
     except (soundfile.SoundFileError, RuntimeError) as error:
         pass_machine(error)
         raise DataError(f"not a readable WAV file ({path.stat().st_size} bytes)") from None
-    if rate != audio.sample_rate or samples.shape[1] != 1:
-        raise DataError(f"expected mono at {audio.sample_rate} Hz, got {samples.shape[1]} channels at {rate} Hz")
+    if got != rate or samples.shape[1] != 1:
+        raise DataError(f"expected mono at {rate} Hz, got {samples.shape[1]} channels at {got} Hz")
+    mono: np.ndarray = samples[:, 0]
+    return mono
+
+
+def _checked(samples: np.ndarray, notes: np.ndarray, audio: Audio) -> np.ndarray:
+    """Cut the lead-in and the tail off the sound of a sample; `DataError` where it is too short, or a note silent."""
+    rate = audio.sample_rate
     onsets, offsets = midi.note_times(notes, seconds_per_beat=audio.seconds_per_beat)
-    samples = samples[round(LEAD_IN * audio.seconds_per_beat * rate) :, 0]
+    samples = samples[round(LEAD_IN * audio.seconds_per_beat * rate) :]
     if len(samples) < round(offsets[-1] * rate):
         raise DataError(f"the sound ends at {len(samples) / rate:.2f} s, the last note at {offsets[-1]:.2f} s")
     for index, (onset, offset) in enumerate(zip(onsets, offsets, strict=True)):

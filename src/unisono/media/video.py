@@ -95,16 +95,9 @@ def sound(source: bytes | Path, sample_rate: int = 16_000, *, limits: Limits | N
 
 def listen(source: bytes | Path, sample_rate: int = 16_000, *, limits: Limits | None = None) -> tuple[np.ndarray, bool]:
     """Decode the sound as `sound` does, and tell whether its channels cancel each other."""
-    from scipy.signal import resample_poly
-
     channels, rate = _decoded(source, limits or Limits())
     samples, cancelled = audio.mono(channels)
-    if rate != sample_rate:
-        ratio = Fraction(sample_rate, rate)
-        # Exact rounding, halves up; resample_poly rounds up, so there is never a sample too few.
-        length = (2 * len(samples) * sample_rate + rate) // (2 * rate)
-        samples = resample_poly(samples, ratio.numerator, ratio.denominator)[:length]
-    return samples.astype(np.float32, copy=False), cancelled
+    return audio.resample(samples, rate, sample_rate), cancelled
 
 
 def _decoded(source: bytes | Path, limits: Limits) -> tuple[np.ndarray, int]:

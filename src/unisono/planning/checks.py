@@ -50,7 +50,7 @@ def tools(sections: Mapping[str, Any], stages: set[str]) -> Iterator[Check]:
         from unisono.media.timidity import find_soundfont
 
         try:
-            yield Check("sound font", True, str(find_soundfont(sections["mtm"].audio.soundfont)))
+            yield Check("sound font", True, str(find_soundfont(sections["mtm"].audio)))
         except UnisonoError as error:
             yield Check("sound font", False, str(error))
 

@@ -64,7 +64,7 @@ def downloads(sections: Mapping[str, Any], params: Iterable[str]) -> Iterator[Do
     for name in names():
         section = sections[name]
         source = f"{name}.{section.block}.{section.source}"
-        found = [(source, section.chosen.place, section.chosen.megabytes)]
+        found = [(source, place, section.chosen.megabytes) for place in section.chosen.places]
         found += [(key, url, 0.0) for key, url in _published(section, name) if not key.startswith(source)]
         if section.chosen.has_features:
             found = [each for each in found if not each[0].startswith(f"{name}.features.")]

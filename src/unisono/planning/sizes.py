@@ -155,16 +155,17 @@ def _pieces(source: vegas.YouTube) -> dict[str, int] | None:
 def _scores(source: mtm.MusicXML) -> dict[str, int] | None:
     found: dict[str, int] = {}
 
-    def note(name: str) -> bool:
-        found[name] = 1
+    def note(place: str, name: str) -> bool:
+        found[f"{place}/{name}"] = 1
         return False
 
     def look() -> dict[str, int]:
-        for _ in archives.members(source.place, suffixes=musicxml.SUFFIXES, only=note):
-            pass
+        for place in source.places:
+            for _ in archives.members(place, suffixes=musicxml.SUFFIXES, only=functools.partial(note, place)):
+                pass
         return found
 
-    return _known(look) if _here(source.place) else None
+    return _known(look) if all(map(_here, source.places)) else None
 
 
 @_counts.register

@@ -2,7 +2,8 @@
 
 **Conventions.** Two files are one song when they share an opening text (the first 20 letters, any case,
 accents and punctuation left out) or an opening melody (the intervals and durations of the first 10 notes, so that a
-transposition counts as the same), or when a chain of such files links them. In music21's corpus, whose chorales
+transposition counts as the same), or, of sources with whole texts (`Song.text`), much of their words
+(`unisono.datasets.words.links`); or when a chain of such files links them. In music21's corpus, whose chorales
 set the same hymns many times over, 432 files are then 248 songs.
 """
 
@@ -18,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from unisono.config.mtm import Split
+from unisono.datasets import words
 from unisono.datasets.folds import PARTS
 from unisono.datasets.mtm.song import Song
 
@@ -52,21 +54,8 @@ def group(songs: Sequence[Song]) -> list[int]:
     list of int [len=n]
         For each, the index of the first song of its group.
     """
-    parents = list(range(len(songs)))
-
-    def root(i: int) -> int:
-        while parents[i] != i:
-            parents[i] = parents[parents[i]]
-            i = parents[i]
-        return i
-
-    seen: dict[Hashable, int] = {}
-    for i, song in enumerate(songs):
-        for opening in (opening_text(song), opening_melody(song)):
-            if opening:
-                first, second = sorted((root(seen.setdefault(opening, i)), root(i)))
-                parents[second] = first
-    return [root(i) for i in range(len(songs))]
+    openings = [words.shared([opening(song) for song in songs]) for opening in (opening_text, opening_melody)]
+    return words.groups(len(songs), *openings, words.links([song.text for song in songs])).tolist()
 
 
 def deal(sizes: Mapping[str, int], fractions: Sequence[float], *, seed: int) -> dict[str, str]:

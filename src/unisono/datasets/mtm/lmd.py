@@ -68,21 +68,19 @@ def song(
     Returns
     -------
     Song or Skipped
-        A song with its first 40 notes at most, and its `Song.windows`.
+        A song with its first 40 notes at most, its `Song.windows` and its whole text.
 
     Raises
     ------
     DataError
         The array does not have the layout above.
     """
-    if array.shape != (1, 4):
-        raise DataError(f"{file}: expected an object array of shape (1, 4), got {array.dtype} {array.shape}")
+    continuous, discrete, words, syllables = columns(array, file)
     try:
-        continuous, discrete, words, syllables = array[0]
         n_words = sum(len(sentence) for sentence in words)
         n_notes = sum(len(word) for sentence in discrete for word in sentence)
         notes = list(islice(_notes(discrete, words, syllables), 2 * N_NOTES))
-        lengths = [float(c[1]) for c in islice(_flat(continuous), 2 * N_NOTES)]
+        lengths = [float(c[1]) for c in islice(flat(continuous), 2 * N_NOTES)]
     except (TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         raise DataError(f"{file}: not sentences of words of notes: {error}") from None
     if len(lengths) != len(notes):
@@ -103,10 +101,23 @@ def song(
             kept = all(length <= MAX_DURATION for length in lengths[span])
         if kept:
             windows.append(window)
-    return Song(file, clean(PurePosixPath(file).stem), "", notes, windows)
+    return Song(file, clean(PurePosixPath(file).stem), "", notes, windows, text_of(words))
 
 
-def _flat(sentences: Any) -> Any:
+def columns(array: np.ndarray, file: str) -> tuple[Any, Any, Any, Any]:
+    """Give continuous notes, discrete notes, words and syllables of a file; `DataError` for another layout."""
+    if array.shape != (1, 4):
+        raise DataError(f"{file}: expected an object array of shape (1, 4), got {array.dtype} {array.shape}")
+    continuous, discrete, words, syllables = array[0]
+    return continuous, discrete, words, syllables
+
+
+def text_of(words: Any) -> str:
+    """Join the words of all sentences, each of which stands there once per syllable."""
+    return " ".join(clean(str(word[0])) for sentence in words for word in sentence if len(word))
+
+
+def flat(sentences: Any) -> Any:
     """Iterate over the notes of all words of all sentences."""
     return (note for sentence in sentences for word in sentence for note in word)
 

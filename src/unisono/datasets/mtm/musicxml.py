@@ -20,6 +20,7 @@ import xml.etree.ElementTree as ET
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from typing import NamedTuple
 from xml.parsers import expat
@@ -43,7 +44,8 @@ EXTENDED = {"gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932"}
 #: Encodings that the parser reads by itself.
 PARSED = (b"utf-8", b"utf-16", b"utf8", b"us-ascii", b"ascii", b"iso-8859-1", b"latin-1", b"windows-1252")
 
-_SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+#: Of the steps above C.
+SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
 
 class Line(NamedTuple):
@@ -58,6 +60,27 @@ class Score(NamedTuple):
 
     title: str
     lines: Sequence[Line]
+
+
+class Moment(NamedTuple):
+    """A ``<note>`` or ``<harmony>`` of a part on its time line.
+
+    Attributes
+    ----------
+    element : ET.Element
+    onset, duration : Fraction
+        In beats. A grace note and a chord symbol take no time; a note of a chord has the first one's.
+    transposition : int
+        Semitones from the written to the sounding pitch.
+    section : int
+        Counts the barlines that divide the music.
+    """
+
+    element: ET.Element
+    onset: Fraction
+    duration: Fraction
+    transposition: int
+    section: int
 
 
 class _Event(NamedTuple):
@@ -90,32 +113,48 @@ def read(data: bytes, name: str) -> Score:
     DataError
         Empty, truncated or too large file; not MusicXML; entity declarations; impossible values.
     """
+    return lines(parse(data, name), name)
+
+
+def parse(data: bytes, name: str) -> ET.Element:
+    """Parse a score, whatever its encoding or compression; raises as `read`."""
     if not data:
         raise DataError(f"{name}: empty file")
     if data.startswith(b"PK"):
         data = _decompress(data, name)
     data = _in_utf8(data, name)
     _refuse_entities(data, name)
-    parts = data.count(b"<") + data.count(b"=")
-    if parts > MAX_PARTS:
-        raise DataError(f"{name}: has {parts:,} tags and attributes, more than the {MAX_PARTS:,} read; divide it")
+    n_parts = data.count(b"<") + data.count(b"=")
+    if n_parts > MAX_PARTS:
+        raise DataError(f"{name}: has {n_parts:,} tags and attributes, more than the {MAX_PARTS:,} read; divide it")
     try:
-        root = ET.fromstring(data)
+        return ET.fromstring(data)
     except (ET.ParseError, ValueError, LookupError) as error:
         raise DataError(f"{name}: not XML, or truncated: {error}") from None
+
+
+def lines(root: ET.Element, name: str) -> Score:
+    """Find title and sung lines of a parsed score; raises as `read`."""
     names = {part.get("id"): part.findtext("part-name") or "" for part in root.iterfind("part-list/score-part")}
-    lines = []
-    for identity, measures in _parts(root, name):
+    found = []
+    for identity, measures in parts(root, name):
         if not any(measure.find("note/lyric") is not None for measure in measures):
             continue
-        try:
+        with possible(name, identity):
             sung = [notes for notes in map(_sing, _voices(measures)) if notes]
-        except (ValueError, ZeroDivisionError, OverflowError) as error:
-            raise DataError(f"{name}: part {identity}: impossible value: {error}") from None
         part = clean(names.get(identity, "")) or identity
-        lines += [Line(part, notes) for notes in sung]
+        found += [Line(part, notes) for notes in sung]
     title = root.findtext("work/work-title") or root.findtext("movement-title") or ""
-    return Score(clean(title), lines)
+    return Score(clean(title), found)
+
+
+@contextmanager
+def possible(name: str, part: str) -> Iterator[None]:
+    """Turn what an impossible value in a part leads to into a `DataError`."""
+    try:
+        yield
+    except (ValueError, ZeroDivisionError, OverflowError) as error:
+        raise DataError(f"{name}: part {part}: impossible value: {error}") from None
 
 
 def _in_utf8(data: bytes, name: str) -> bytes:
@@ -191,46 +230,56 @@ def _refuse_entities(data: bytes, name: str) -> None:
         return  # The parser proper says what is wrong.
 
 
-def _parts(root: ET.Element, name: str) -> Iterator[tuple[str, list[ET.Element]]]:
+def parts(root: ET.Element, name: str) -> Iterator[tuple[str, list[ET.Element]]]:
     """Give the measures of every part."""
     if root.tag == "score-partwise":
         for part in root.iterfind("part"):
             yield part.get("id", ""), part.findall("measure")
     elif root.tag == "score-timewise":
-        parts: dict[str, list[ET.Element]] = {}
+        found: dict[str, list[ET.Element]] = {}
         for part in root.iterfind("measure/part"):
-            parts.setdefault(part.get("id", ""), []).append(part)
-        yield from parts.items()
+            found.setdefault(part.get("id", ""), []).append(part)
+        yield from found.items()
     else:
         raise DataError(f"{name}: not MusicXML: the root element is <{root.tag}>, not <score-partwise>")
 
 
-def _voices(measures: Sequence[ET.Element]) -> list[list[_Event]]:
-    """Put the pitched notes of a part on its time line, one list per voice."""
-    voices: dict[str, list[_Event]] = {}
-    graces: dict[str, dict[str, Syllable]] = {}
+def moments(measures: Sequence[ET.Element]) -> Iterator[Moment]:
+    """Put the notes, rests and chord symbols of a part on its time line.
+
+    Parameters
+    ----------
+    measures : sequence of ET.Element
+
+    Yields
+    ------
+    Moment
+        In the file's order, voice after voice within a measure.
+
+    Raises
+    ------
+    ValueError, ZeroDivisionError, OverflowError
+        A number is none, or impossible; see `possible`.
+    """
     start, divisions, transposition, section = Fraction(0), Fraction(1), 0, 0
     for measure in measures:
         position = end = start
+        chord = (start, Fraction(0))
         for element in measure:
             tag = element.tag
             if tag == "note":
-                voice = element.findtext("voice", "")
                 if element.find("grace") is not None:
-                    graces[voice] = _lyrics(element) | graces.get(voice, {})
-                    continue
-                if element.find("chord") is not None:
-                    if voices.get(voice):
-                        lyrics = voices[voice][-1].lyrics
-                        lyrics.update(_lyrics(element) | lyrics)
-                    continue
-                pitch = element.find("pitch")
-                duration = _length(element, divisions, sounds=pitch is not None)
-                if pitch is not None:
-                    lyrics = graces.pop(voice, {}) | _lyrics(element)
-                    midi = _midi(pitch) + transposition
-                    voices.setdefault(voice, []).append(_Event(position, duration, midi, lyrics, section))
-                position += duration
+                    yield Moment(element, position, Fraction(0), transposition, section)
+                elif element.find("chord") is not None:
+                    yield Moment(element, *chord, transposition, section)
+                else:
+                    duration = _length(element, divisions, sounds=element.find("pitch") is not None)
+                    chord = (position, duration)
+                    yield Moment(element, position, duration, transposition, section)
+                    position += duration
+            elif tag == "harmony":
+                offset = number(element.findtext("offset", "0")) / divisions
+                yield Moment(element, max(position + offset, Fraction(0)), Fraction(0), transposition, section)
             elif tag == "backup":
                 position -= _length(element, divisions)
             elif tag == "forward":
@@ -242,46 +291,65 @@ def _voices(measures: Sequence[ET.Element]) -> list[list[_Event]]:
                 )
             elif tag == "attributes":
                 if (text := element.findtext("divisions")) is not None:
-                    divisions = _number(text)
+                    divisions = number(text)
                 if (transpose := element.find("transpose")) is not None:
-                    octaves = _number(transpose.findtext("octave-change", "0"))
-                    transposition = round(_number(transpose.findtext("chromatic", "0")) + 12 * octaves)
+                    octaves = number(transpose.findtext("octave-change", "0"))
+                    transposition = round(number(transpose.findtext("chromatic", "0")) + 12 * octaves)
             end = max(end, position)
         start = end
+
+
+def _voices(measures: Sequence[ET.Element]) -> list[list[_Event]]:
+    """Sort the pitched notes of a part by voice; of a chord its first one, with the lyrics of all."""
+    voices: dict[str, list[_Event]] = {}
+    graces: dict[str, dict[str, Syllable]] = {}
+    for element, onset, duration, transposition, section in moments(measures):
+        if element.tag != "note":
+            continue
+        voice = element.findtext("voice", "")
+        if element.find("grace") is not None:
+            graces[voice] = _lyrics(element) | graces.get(voice, {})
+        elif element.find("chord") is not None:
+            if voices.get(voice):
+                lyrics = voices[voice][-1].lyrics
+                lyrics.update(_lyrics(element) | lyrics)
+        elif (pitch := element.find("pitch")) is not None:
+            lyrics = graces.pop(voice, {}) | _lyrics(element)
+            event = _Event(onset, duration, midi_number(pitch) + transposition, lyrics, section)
+            voices.setdefault(voice, []).append(event)
     return list(voices.values())
 
 
 def _length(element: ET.Element, divisions: Fraction, *, sounds: bool = False) -> Fraction:
     """Read a ``<duration>`` in beats: positive where a note sounds, not negative elsewhere."""
     text = element.findtext("duration", "")
-    number = _number(text)
-    if number < 0 or (sounds and number == 0):
+    length = number(text)
+    if length < 0 or (sounds and length == 0):
         raise ValueError(f"duration {text} of a <{element.tag}>; expected a positive number")
-    return number / divisions
+    return length / divisions
 
 
-def _number(text: str) -> Fraction:
+def number(text: str) -> Fraction:
     """Read a decimal number of bounded size."""
     try:
-        number = Fraction(int(text))
+        read = Fraction(int(text))
     except ValueError:
-        number = Fraction(float(text)).limit_denominator(1_000_000)
-    if abs(number) > 1_000_000:
+        read = Fraction(float(text)).limit_denominator(1_000_000)
+    if abs(read) > 1_000_000:
         raise ValueError(f"{text} is out of range")
-    return number
+    return read
 
 
-def _midi(pitch: ET.Element) -> int:
+def midi_number(pitch: ET.Element) -> int:
     """Give the MIDI number of a ``<pitch>``, to the nearest semitone."""
     step = pitch.findtext("step", "").strip()
-    if step not in _SEMITONES:
+    if step not in SEMITONES:
         raise ValueError(f"no such step: {step!r}")
-    number = (
-        _SEMITONES[step] + 12 * (int(pitch.findtext("octave", "")) + 1) + round(_number(pitch.findtext("alter", "0")))
-    )
-    if not 0 <= number <= 127:
-        raise ValueError(f"pitch {number} is not in MIDI's 0-127")
-    return number
+    octave = int(pitch.findtext("octave", "")) + 1
+    found = SEMITONES[step] + 12 * octave + round(number(pitch.findtext("alter", "0")))
+    if not 0 <= found <= 127:
+        raise ValueError(f"pitch {found} is not in MIDI's 0-127")
+    return found
 
 
 def _lyrics(note: ET.Element) -> dict[str, Syllable]:

@@ -57,6 +57,9 @@ class Song(NamedTuple):
     windows : sequence of int or None
         Windows of 20 notes that the source's own rule keeps; None leaves the choice to
         `unisono.datasets.mtm.samples.cut`.
+    text : str
+        All its words, where files may be one song by them (`unisono.datasets.mtm.groups`); empty where the source
+        knows better ways.
     """
 
     file: str
@@ -64,6 +67,7 @@ class Song(NamedTuple):
     part: str
     notes: Sequence[Note]
     windows: Sequence[int] | None = None
+    text: str = ""
 
 
 class Skipped(NamedTuple):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import gc
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
@@ -58,8 +60,32 @@ def _music21(source: Music21) -> Opened:
 
 @open_source.register
 def _musicxml(source: MusicXML) -> Opened:
-    members = archive.members(source.location, suffixes=musicxml.SUFFIXES, sha256=source.sha256)
-    return Opened(members, read_score, {source.location: "as its publisher states"})
+    return Opened(scores(source), read_score, dict.fromkeys(source.places, "as its publisher states"))
+
+
+def scores(source: MusicXML) -> Iterator[tuple[str, bytes]]:
+    """Read the scores of all locations; where there are several, the name of its own stands before each file's."""
+    names = place_names(source.places)
+    checksums = source.sha256 or ("",) * len(names)
+    for place, name, sha256 in zip(source.places, names, checksums, strict=True):
+        for member, data in archive.members(place, suffixes=musicxml.SUFFIXES, sha256=sha256):
+            yield (f"{name}/{member}" if len(names) > 1 else member), data
+
+
+def place_names(places: Sequence[str]) -> list[str]:
+    """Give every location a short name of its own.
+
+    Examples
+    --------
+    >>> place_names(["https://example.org/OpenEWLD-1.tar.gz", "data/raw/mtm", "/other/mtm"])
+    ['OpenEWLD-1', 'mtm', 'mtm-2']
+    """
+    found: list[str] = []
+    for place in places:
+        stem = re.sub(r"\.(zip|tar|tar\.gz|tgz)$", "", PurePosixPath(urlsplit(place).path).name, flags=re.IGNORECASE)
+        same = sum(re.fullmatch(rf"{re.escape(stem)}(-\d+)?", name) is not None for name in found)
+        found.append(f"{stem}-{same + 1}" if same else stem)
+    return found
 
 
 @open_source.register
@@ -95,7 +121,7 @@ def read_songs(source: Opened) -> tuple[list[Song], list[Skipped]]:
     """
     songs: list[Song] = []
     skipped: list[Skipped] = []
-    with _rare_collections():
+    with rare_collections():
         for file, data in tqdm(source.members, desc="songs", unit=" files", disable=None):
             try:
                 found = source.read(data, file)
@@ -109,7 +135,7 @@ def read_songs(source: Opened) -> tuple[list[Song], list[Skipped]]:
 
 
 @contextmanager
-def _rare_collections() -> Iterator[None]:
+def rare_collections() -> Iterator[None]:
     """Let Python look for garbage cycles less often: a file is thousands of small lists, without any cycle."""
     usual = gc.get_threshold()
     gc.set_threshold(200_000, *usual[1:])
