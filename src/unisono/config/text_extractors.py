@@ -18,6 +18,7 @@ class Doc2Vec(Section):
     min_count: int = Field(ge=1)
     negative: int = Field(ge=1)
     sample: float = Field(ge=0, lt=1)
+    extra_texts: str
     epochs: int = Field(ge=1)
     seed: int = Field(ge=0, lt=2**32)
 

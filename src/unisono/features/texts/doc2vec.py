@@ -90,7 +90,7 @@ class Model:
 
     @cached_property
     def _network(self) -> Any:
-        """gensim's model, with the words in this one's order."""
+        """Make gensim's model, with the words in this one's order."""
         network = _gensim(self.settings, min_count=1, sorted_vocab=0)
         network.build_vocab_from_freq(dict(self.counts), corpus_count=1)
         network.syn1neg = np.ascontiguousarray(self.hidden, dtype=np.float32)

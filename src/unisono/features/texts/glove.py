@@ -36,7 +36,7 @@ VECTORS, INDEX = "glove_6B_50d_emb.npy", "glove_6B_index.parquet"
 #: SHA-256 of the files of version 1.0.0.
 CHECKSUMS = {
     VECTORS: "2d85b9db2ad8ddeb2e07474af9c9fb45a925d21c40878d4b365d189f13eb5a15",
-    INDEX: "02fd68e35358e9c8f75300bf0aecc9c92de00bb46f12998c0e5de65f5f0e1e39",
+    INDEX: "02fd68e35358e9c8f75300bf0aec89c92de00bb446f1298c0e5de65f5f0e1e39",
 }
 
 _REMEDY = "run the stage embed_lyrics"

@@ -108,7 +108,7 @@ def fit(texts: Sequence[str], settings: Settings) -> Model:
     DataError
         No text holds a word.
     """
-    from sklearn.decomposition import TruncatedSVD
+    from sklearn.utils.extmath import randomized_svd
 
     distinct = [sorted(set(words(text))) for text in texts]
     if not any(distinct):
@@ -117,10 +117,9 @@ def fit(texts: Sequence[str], settings: Settings) -> Model:
     vectorizer = _vectorizer(settings, min_df=min_texts)
     matrix = vectorizer.fit_transform(texts)
     most = min(settings.dimensions, *matrix.shape)
-    svd = TruncatedSVD(most, algorithm="randomized", n_iter=7, random_state=settings.seed)
-    with np.errstate(divide="ignore", invalid="ignore"):  # of shares of no variance, which are not used
-        svd.fit(matrix)
-    kept = svd.singular_values_ > _LEAST * svd.singular_values_[0]
+    # TruncatedSVD does this, and refuses a single word.
+    _, spread, directions = randomized_svd(matrix, most, n_iter=7, random_state=settings.seed)
+    kept = spread > _LEAST * spread[0]
     adapted = []
     if min_texts < settings.min_texts:
         adapted.append(f"tfidf.min_texts: {min_texts} instead of {settings.min_texts}, since no word stands in so many")
@@ -130,7 +129,7 @@ def fit(texts: Sequence[str], settings: Settings) -> Model:
         settings,
         vectorizer.get_feature_names_out().tolist(),
         np.asarray(vectorizer.idf_, dtype=np.float64),
-        np.ascontiguousarray(svd.components_[kept], dtype=np.float32),
+        np.ascontiguousarray(directions[kept], dtype=np.float32),
         "; ".join(adapted),
     )
 
