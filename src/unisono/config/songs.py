@@ -19,6 +19,8 @@ class Music21(mtm.Music21):
     about = "Whole scores with lyrics in the corpus of the installed music21 package, played by TiMidity++"
     size = "525 scores, 415 songs of 20 words and more"
     stated = 415
+    #: Of the public domain: as many words may be shown as there are.
+    free_text: ClassVar[bool] = True
 
 
 class MusicXML(mtm.MusicXML):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -28,10 +28,15 @@ N_LETTERS, N_OPENING = 20, 10
 
 
 def opening_text(song: Song) -> str:
-    """Give the first letters of a song: lower case, without accents, spaces and punctuation."""
+    """Give the first letters of a song; see `first_letters`."""
+    return first_letters(note.syllable for note in song.notes)
+
+
+def first_letters(pieces: Iterable[str]) -> str:
+    """Give the first `N_LETTERS` of a text in pieces: lower case, without accents, spaces and punctuation."""
     text = ""
-    for note in song.notes:
-        text += "".join(filter(str.isalpha, unicodedata.normalize("NFKD", note.syllable.lower())))
+    for piece in pieces:
+        text += "".join(filter(str.isalpha, unicodedata.normalize("NFKD", piece.lower())))
         if len(text) >= N_LETTERS:
             break
     return text[:N_LETTERS]

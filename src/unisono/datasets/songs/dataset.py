@@ -1,0 +1,72 @@
+"""Songs as one object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from unisono.config import songs
+from unisono.datasets.base import DataSet, Part
+from unisono.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+#: Words that are shown of lyrics: of free ones, and of those that may not be passed on.
+SHOWN, SHOWN_UNFREE = 30, 6
+
+
+class Songs(DataSet):
+    """Whole songs, of which each file is an item."""
+
+    name = "songs"
+    settings = songs.Songs
+    title = "Songs"
+    about = "whole songs, a piece of which is heard and all words of which are read"
+    views = ("audio", "lyrics")
+    caption = "A few songs: the beginning of their lyrics and the log-mel spectrogram of the piece that is heard"
+    on_sheet = ("lyrics", "audio")
+    queries: ClassVar = {"sound": ("audio",), "text": ("lyrics",)}
+    dealt_by = ("song", "text")
+
+    def show(self, folder: Path, wanted: Iterable[str]) -> Iterator[Part]:
+        """Show title and first words, and play the piece that is heard."""
+        from unisono.datasets import items
+        from unisono.io import parquet
+
+        wanted = list(wanted)
+        try:
+            free = bool(parquet.metadata(folder / "samples").get("free_text"))
+        except DataError:
+            free = False
+        for item, values in items.readable(folder / "samples", ["song", "title", "text"], wanted):
+            song, title, text = (str(value.as_py()) for value in values)
+            yield Part(item, "title", "text", title)
+            yield Part(item, "group", "text", song)
+            if text:
+                yield Part(item, "lyrics", "text", first_words(text, free=free))
+        for item, (sound,) in items.readable(folder / "audio", ["audio"], wanted):
+            yield Part(item, "audio", "sound", sound["bytes"].as_py())
+
+    def lengths(self, folder: Path) -> tuple[str, np.ndarray] | None:
+        """Count the words of every song."""
+        from unisono.io import parquet
+
+        return "words", parquet.to_numpy(parquet.read(folder / "samples", ["n_words"]).column("n_words"))
+
+
+def first_words(text: str, *, free: bool) -> str:
+    """Give the beginning of lyrics: at most six words where the text is not free.
+
+    Examples
+    --------
+    >>> first_words("one two three four five six seven", free=False)
+    'one two three four five six …'
+    """
+    words = text.split()
+    n = SHOWN if free else SHOWN_UNFREE
+    return " ".join(words[:n]) + (" …" if len(words) > n else "")
+
+
+DATASET = Songs()

@@ -1,0 +1,107 @@
+"""Songs as two matrices of features that someone else made: a row of sound and a row of words for each song."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from unisono.datasets.songs.song import Piece
+from unisono.errors import DataError, pass_machine
+from unisono.io import memory, parquet
+
+#: Columns: those that are needed, and others.
+NEEDED = ("id", "audio", "lyrics")
+OTHERS = ("label", "song", "kind")
+#: The views of the data set.
+VIEWS = ("audio", "lyrics")
+
+
+def read(location: Path) -> list[Piece]:
+    """Read features.
+
+    Parameters
+    ----------
+    location : Path
+        A ``.npz`` file without pickles, or Parquet (a file or a folder): ``id`` (n,) of unique texts, ``audio`` and
+        ``lyrics`` (n, d) of numbers and, if there, ``label``, ``song`` (songs that share it are dealt together) and
+        ``kind`` (what else could explain a hit), all (n,).
+
+    Returns
+    -------
+    list of Piece
+        Their files are the ids.
+
+    Raises
+    ------
+    DataError
+        It is missing or damaged, lacks a column, or a number is not finite.
+    """
+    columns = _npz(location) if location.suffix.lower() == ".npz" else _parquet(location)
+    vectors = {view: _matrix(columns[view], f"{location}: {view}") for view in VIEWS}
+    ids = list(map(str, columns["id"]))
+    for name, values in {**columns, **vectors}.items():
+        if len(values) != len(ids):
+            raise DataError(f"{location}: {name} has {len(values)} rows and id {len(ids)}; both have one for each song")
+    if not ids:
+        raise DataError(f"{location}: no rows; expected {', '.join(NEEDED)}")
+    pieces = []
+    for row, identifier in enumerate(ids):
+        text = {name: str(columns[name][row]) for name in OTHERS if name in columns}
+        pieces.append(Piece(identifier, identifier, "", vectors={v: vectors[v][row] for v in VIEWS}, **text))
+    return pieces
+
+
+def _npz(path: Path) -> dict[str, Any]:
+    """Read the arrays of a ``.npz`` file; pickled ones are refused."""
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; expected a .npz or .parquet with {', '.join(NEEDED)}")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            memory.check(sum(info.file_size for info in archive.infolist()), path.stat().st_size, str(path))
+        with np.load(path, allow_pickle=False) as file:
+            _check_names(list(file.files), path)
+            return {name: file[name] for name in (*NEEDED, *OTHERS) if name in file.files}
+    except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        pass_machine(error)
+        raise DataError(f"{path}: not a .npz of plain arrays, or damaged ({error}); write it with numpy.savez") from None
+
+
+def _parquet(location: Path) -> dict[str, Any]:
+    """Read the columns of Parquet files."""
+    files = parquet.given(location)
+    first = next(iter(parquet.iterate(files, batch_size=1)), None)
+    names = first.schema.names if first is not None else []
+    _check_names(names, location)
+    wanted = [name for name in (*NEEDED, *OTHERS) if name in names]
+    parquet.check_size(files, wanted)
+    table = parquet.read(files, wanted)
+    return {name: parquet.to_numpy(table[name]) for name in wanted}
+
+
+def _check_names(names: list[str], location: Path) -> None:
+    for name in NEEDED:
+        if name not in names:
+            raise DataError(f"{location}: has no {name!r}; expected {', '.join(NEEDED)} (data/README.md)")
+
+
+def _matrix(values: Any, where: str) -> np.ndarray:
+    """Check a matrix of numbers."""
+    try:
+        matrix = np.asarray(values, dtype=np.float32)
+    except (ValueError, TypeError):
+        raise DataError(f"{where}: rows of different lengths, or no numbers; expected (n, d)") from None
+    if matrix.ndim != 2 or matrix.shape[1] == 0:
+        raise DataError(f"{where}: shape {matrix.shape}, expected (n, d)")
+    if not np.isfinite(matrix).all():
+        row = int(np.argmin(np.isfinite(matrix).all(axis=1)))
+        raise DataError(f"{where}: row {row} holds NaN or infinity; fill or drop it")
+    return matrix
+
+
+def types(piece: Piece) -> Mapping[str, Any]:
+    """Give the types of the columns of its vectors."""
+    return {view: parquet.vector(len(vector)) for view, vector in piece.vectors.items()}
