@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -137,6 +137,7 @@ class Split(Section):
     test: float = Field(gt=0, lt=1)
     deals: int = Field(ge=1, le=100)
     max_cosine: float = Field(gt=0, le=1)
+    shares: list[Annotated[float, Field(gt=0, lt=1)]] = Field(max_length=20)
     seed: int = Field(ge=0)
 
 

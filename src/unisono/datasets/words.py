@@ -141,9 +141,7 @@ def _shingles(texts: Sequence[str], n_words: int) -> tuple[np.ndarray, np.ndarra
     return found, shingles
 
 
-def _overlaps(
-    holders: np.ndarray, shingles: np.ndarray, n: int, pairs: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _overlaps(holders: np.ndarray, shingles: np.ndarray, n: int, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Count the shingles that the texts of each pair share, and those of each text."""
     from scipy.sparse import csr_matrix
 

@@ -327,7 +327,9 @@ velocity=90, program=0)]
     """
     length_s = max(note.offset_s for note in score) - start_s
     check_length(length_s, start_s)
-    moved = [note._replace(onset_s=max(note.onset_s - start_s, 0.0), offset_s=note.offset_s - start_s) for note in score]
+    moved = [
+        note._replace(onset_s=max(note.onset_s - start_s, 0.0), offset_s=note.offset_s - start_s) for note in score
+    ]
     moved = [note for note in moved if note.offset_s > 0 and note.onset_s < clip_s]
     found = []
     for turn in range(int(np.ceil(clip_s / length_s - 1e-9))):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from unisono.config import songs
 from unisono.datasets.base import DataSet, Part
@@ -12,6 +12,7 @@ from unisono.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
 
 #: Words that are shown of lyrics: of free ones, and of those that may not be passed on.
 SHOWN, SHOWN_UNFREE = 30, 6
@@ -29,6 +30,12 @@ class Songs(DataSet):
     on_sheet = ("lyrics", "audio")
     queries: ClassVar = {"sound": ("audio",), "text": ("lyrics",)}
     dealt_by = ("song", "text")
+
+    def deal(self, table: pa.Table, section: Any) -> tuple[np.ndarray, dict[str, Any]]:
+        """Deal songs into training and test parts, several times and in several ways."""
+        from unisono.datasets.songs import groups
+
+        return groups.divisions(table, section.split)
 
     def show(self, folder: Path, wanted: Iterable[str]) -> Iterator[Part]:
         """Show title and first words, and play the piece that is heard."""

@@ -117,3 +117,37 @@ def deal(table: pa.Table, split: Split) -> tuple[np.ndarray, dict[str, Any]]:
             )
     return parts, facts | counts
 
+
+def divisions(table: pa.Table, split: Split) -> tuple[np.ndarray, dict[str, Any]]:
+    """Deal songs as `deal`, and in further ways that show what depends on it.
+
+    Parameters
+    ----------
+    table, split
+        As in `deal`.
+
+    Returns
+    -------
+    parts : np.ndarray [shape=(n, D), dtype=str]
+        The deals of all divisions, one after the other.
+    facts : dict
+        Those of `deal`, and ``divisions``, the columns of each: ``song``, as dealt; ``file``, the same test parts with
+        all other files to train on, among them those of the songs that are tested on; ``share=0.5``, with that share of
+        the songs to train on, for each of ``split.shares``.
+    """
+    dealt, facts = deal(table, split)
+    songs = np.array(table["song"].to_pylist())
+    found = {"song": dealt, "file": np.where(dealt == "test", "test", "train")}
+    for share in split.shares:
+        found[f"share={share:g}"] = np.column_stack(
+            [_share(part, songs, share, [split.seed, number]) for number, part in enumerate(dealt.T)]
+        )
+    columns = np.arange(len(found) * split.deals).reshape(len(found), split.deals).tolist()
+    return np.concatenate(list(found.values()), axis=1), facts | {"divisions": dict(zip(found, columns, strict=True))}
+
+
+def _share(part: np.ndarray, songs: np.ndarray, share: float, seed: list[int]) -> np.ndarray:
+    """Keep a share of the songs to train on, at least two files of two songs; a larger share holds a smaller one."""
+    trained = np.unique(songs[part == "train"])
+    kept = np.random.default_rng([*seed, 1]).permutation(trained)[: max(2, round(share * len(trained)))]
+    return np.where((part == "train") & ~np.isin(songs, kept), "", part)

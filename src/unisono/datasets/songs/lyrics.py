@@ -63,7 +63,9 @@ def _decoded(data: bytes, encoding: str) -> str:
     try:
         return data.decode(encoding).lstrip("\ufeff")
     except UnicodeDecodeError as error:
-        raise DataError(f"lyrics not in {encoding}, as their first bytes say ({error.reason}); save them anew") from None
+        raise DataError(
+            f"lyrics not in {encoding}, as their first bytes say ({error.reason}); save them anew"
+        ) from None
 
 
 def plain(text: str, *, stamped: bool = False) -> str:
