@@ -25,7 +25,12 @@ from unisono.io.files import replacing, replacing_folder
 PACKAGE = Path(__file__).resolve().parents[1]
 
 #: Packages whose modules are imported by name, with the folder of their fingerprints.
-KINDS = {"models": "unisono.models", "extractors": "unisono.features.clips", "datasets": "unisono.datasets"}
+KINDS = {
+    "models": "unisono.models",
+    "extractors": "unisono.features.clips",
+    "song_extractors": "unisono.features.songs",
+    "datasets": "unisono.datasets",
+}
 
 #: Modules that import by a name computed at run time, and the kind of fingerprint that stands for what they import;
 #: None: what is imported changes no result.
@@ -37,6 +42,7 @@ BY_NAME: Mapping[str, str | None] = {
     "unisono.datasets.base": "datasets",
     "unisono.models": "models",
     "unisono.features.clips": "extractors",
+    "unisono.features.songs": "song_extractors",
     # Readers of queries, which no stage runs.
     "unisono.features.query": None,
 }
