@@ -75,28 +75,30 @@ def _window() -> np.ndarray:
     return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)).astype(np.float32)
 
 
-def resample(samples: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Bring mono sound to 16,000 Hz.
+def resample(samples: np.ndarray, sample_rate: int, wanted: int = SAMPLE_RATE) -> np.ndarray:
+    """Bring mono sound to another rate.
 
     Parameters
     ----------
     samples : np.ndarray [shape=(n,), dtype=float32]
     sample_rate : int
         Of `samples`, in Hz.
+    wanted : int
+        The rate to have, in Hz.
 
     Returns
     -------
-    np.ndarray [shape=(round(n * 16000 / sample_rate),), dtype=float32]
-        By a polyphase low-pass filter; `samples` themselves where the rate is 16,000 already.
+    np.ndarray [shape=(round(n * wanted / sample_rate),), dtype=float32]
+        By a polyphase low-pass filter; `samples` themselves where the rate is that already.
     """
-    if sample_rate == SAMPLE_RATE or len(samples) == 0:
+    if sample_rate == wanted or len(samples) == 0:
         return np.asarray(samples, dtype=np.float32)
     from scipy.signal import resample_poly
 
-    common = math.gcd(SAMPLE_RATE, sample_rate)
+    common = math.gcd(wanted, sample_rate)
     # Exact rounding (halves up): a float quotient would be off for long files.
-    length = (2 * len(samples) * SAMPLE_RATE + sample_rate) // (2 * sample_rate)
-    output = resample_poly(samples.astype(np.float32), SAMPLE_RATE // common, sample_rate // common)
+    length = (2 * len(samples) * wanted + sample_rate) // (2 * sample_rate)
+    output = resample_poly(samples.astype(np.float32), wanted // common, sample_rate // common)
     # resample_poly rounds the length up, so there is never a sample too few.
     return output[:length].astype(np.float32, copy=False)
 

@@ -1,9 +1,9 @@
 """Reading what is inside folders and archives, without unpacking anything to the disk.
 
-**Conventions.** A source is a folder, a ``.zip``, ``.tar``, ``.tar.gz`` or ``.tgz`` file, or any other single file;
-local, or by ``file://`` or ``http(s)://`` URL. Its members come as (name, bytes), the name relative to the source
-with ``/`` between folders. Nothing is written under a member's name, and still a member that would leave the folder
-(``..``, an absolute name, a link or device) condemns the source: it was made to do harm, or by mistake.
+**Conventions.** A source is a folder, a ``.zip``, ``.whl``, ``.tar``, ``.tar.gz`` or ``.tgz`` file, or any other
+single file; local, or by ``file://`` or ``http(s)://`` URL. Its members come as (name, bytes), the name relative to
+the source with ``/`` between folders. Nothing is written under a member's name, and still a member that would leave
+the folder (``..``, an absolute name, a link or device) condemns the source: it was made to do harm, or by mistake.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ MAX_RATIO, SPARE_BYTES = 200, 2**30
 #: Largest header (long names, comments) that a tar archive may hold.
 MAX_HEADER_BYTES = 2**20
 
+_ZIPS = (".zip", ".whl")
 _TARS = (".tar", ".tar.gz", ".tgz")
 _HEADERS = (
     tarfile.GNUTYPE_LONGNAME,
@@ -97,7 +98,7 @@ def members(
     wanted = _Wanted(str(source), suffixes, under, max_member_bytes, only)
     if place is not None and place.is_dir():
         yield from _folder(place, wanted)
-    elif lower.endswith(".zip"):
+    elif lower.endswith(_ZIPS):
         with _on_disk(source, place, sha256) as file:
             yield from _zip(file, wanted)
     elif lower.endswith(_TARS):

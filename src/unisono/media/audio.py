@@ -154,13 +154,15 @@ def encode_flac(samples: np.ndarray, rate: int) -> bytes:
     return file.getvalue()
 
 
-def decode(data: bytes) -> tuple[np.ndarray, int]:
+def decode(data: bytes, *, longest_s: float | None = None) -> tuple[np.ndarray, int]:
     """Decode a sound file (FLAC, WAV, or what else libsndfile reads) to mono samples.
 
     Parameters
     ----------
     data : bytes
         The whole file.
+    longest_s : float, optional
+        No more than its first so many seconds are decoded.
 
     Returns
     -------
@@ -178,13 +180,15 @@ def decode(data: bytes) -> tuple[np.ndarray, int]:
 
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as file:
-            if file.frames * file.channels > MAX_SAMPLES:
-                raise DataError(f"a sound file that claims {file.frames:,} samples, more than the {MAX_SAMPLES:,} read")
+            rate = int(file.samplerate)
+            n = file.frames if longest_s is None else min(file.frames, round(longest_s * rate))
+            if n * file.channels > MAX_SAMPLES:
+                raise DataError(f"a sound file that claims {n:,} samples, more than the {MAX_SAMPLES:,} read")
             check_whole(file)
-            samples, rate = file.read(dtype="float32", always_2d=True), file.samplerate
+            samples = file.read(n, dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, RuntimeError) as error:
         pass_machine(error)
         raise DataError(f"not a readable sound file ({len(data)} bytes): {error}") from None
     if len(samples) == 0:
         raise DataError(f"a sound file without samples ({len(data)} bytes)")
-    return mono(samples)[0], int(rate)
+    return mono(samples)[0], rate

@@ -29,6 +29,7 @@ KINDS = {
     "models": "unisono.models",
     "extractors": "unisono.features.clips",
     "texts": "unisono.features.texts",
+    "song_extractors": "unisono.features.songs",
     "datasets": "unisono.datasets",
 }
 
@@ -43,6 +44,7 @@ BY_NAME: Mapping[str, str | None] = {
     "unisono.models": "models",
     "unisono.features.clips": "extractors",
     "unisono.features.texts": "texts",
+    "unisono.features.songs": "song_extractors",
     # Readers of queries, which no stage runs.
     "unisono.features.query": None,
 }

@@ -177,16 +177,35 @@ def _rows(batch: pa.RecordBatch, source: Path, hop_s: float) -> list[tuple[np.nd
 @lru_cache(maxsize=1)
 def _extractor(settings: str) -> vggish.Extractor:
     """Build the network, once per process."""
-    section = VGGish.model_validate_json(settings)
-    if section.weights == "pretrained":
-        weights = vggish.load_checkpoint(Path(section.checkpoint))
+    return create(VGGish.model_validate_json(settings))
+
+
+def create(settings: VGGish) -> vggish.Extractor:
+    """Build the network.
+
+    Parameters
+    ----------
+    settings : VGGish
+        From `fetch_weights`.
+
+    Returns
+    -------
+    vggish.Extractor
+
+    Raises
+    ------
+    DataError
+        A published file is damaged, or another.
+    """
+    if settings.weights == "pretrained":
+        weights = vggish.load_checkpoint(Path(settings.checkpoint))
     else:
-        weights = vggish.untrained(section.seed)
+        weights = vggish.untrained(settings.seed)
     return vggish.Extractor(
         weights,
-        pca=None if section.postprocess == "none" else vggish.load_pca(Path(section.pca)),
-        eight_bit=section.postprocess == "pca_8bit",
-        batch_size=section.batch_size,
+        pca=None if settings.postprocess == "none" else vggish.load_pca(Path(settings.pca)),
+        eight_bit=settings.postprocess == "pca_8bit",
+        batch_size=settings.batch_size,
     )
 
 
