@@ -2,8 +2,8 @@
 
 Both have the stated network (3x3 convolutions of 16, 32 and 64 channels, windows 2x4, 2x4 and 1x4, 256-32 after them
 and 256-32 on the vectors), the same batches, Adam and ridge, and start from the same weights; without dropout, so that
-both have the same losses. The peer is what one writes first in torch: convolution, normalisation, ReLU and pooling one after
-the other, and inverse square roots and singular values by `eigh` and `svd` with a gradient through them. `user` and
+both have the same losses. The peer is what one writes first in torch: convolution, normalisation, ReLU and pooling in
+turn, and inverse square roots and singular values by `eigh` and `svd` with a gradient through them. `user` and
 `system` are processor seconds over all threads; the kernel spends the latter on the pages of large temporary arrays.
 
     python benchmarks/joint_dcca.py

@@ -52,6 +52,8 @@ LEARNING: dict[str, dict[str, Any]] = {
     "gcca": {"ridge": 0.1},
     "kcca": {"width": 10.0, "ridge": 0.1},
     "c_kcca": {"width": 10.0, "ridge": 0.1},
+    # Two frames are no picture.
+    "joint_dcca": {"audio_branch": "recurrent", "units": 32},
     # In data with few shared directions only own pairs are a guide, and weight decay makes all outputs equal.
     "ugach": {
         "hidden": 32,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -78,7 +78,6 @@ class JointDCCA(PerceptronCorrelation):
 
     epochs = 30
     batch = 1000
-    ridge = 0.1
     layers = LAYERS
     min_steps = 60
     audio_branch: Literal["convolutions", "recurrent"] = "convolutions"
@@ -110,11 +109,10 @@ class JointDCCA(PerceptronCorrelation):
 
         return torch.optim.Adam(networks.parameters(), lr=self.learning_rate)
 
-    def _settle(self, networks: torch.nn.ModuleList, batches: Sequence[Sequence[torch.Tensor]]) -> None:
+    def _settle(self, network: torch.nn.Module, batches: Iterable[torch.Tensor]) -> None:
         from torch.optim.swa_utils import update_bn
 
-        for network, parts in zip(networks, zip(*batches, strict=True), strict=True):
-            update_bn(parts, network)
+        update_bn(batches, network)
 
     def _inputs(self, view: str, array: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
         """Average vectors over what frames they have; bring a sequence to (n, d, T), repeated to T frames."""

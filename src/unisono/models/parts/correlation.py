@@ -13,7 +13,7 @@ from __future__ import annotations
 import abc
 import functools
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -356,6 +356,12 @@ class DeepCorrelation(CanonicalAligner):
         """Turn a checked view into what its network takes."""
         return array
 
+    def _halves(self, network: torch.nn.Module) -> tuple[torch.nn.Module, torch.nn.Module]:
+        """Split a network into what learns nothing, applied to all rows once, and the rest."""
+        import torch
+
+        return torch.nn.Identity(), network
+
     def _optimiser(self, networks: torch.nn.Module) -> torch.optim.Optimizer:
         """Return what trains the networks."""
         import torch
@@ -363,8 +369,8 @@ class DeepCorrelation(CanonicalAligner):
         # As Keras, which the authors used, has it.
         return torch.optim.RMSprop(networks.parameters(), lr=self.learning_rate, alpha=0.9, eps=1e-7)
 
-    def _settle(self, networks: torch.nn.ModuleList, batches: Sequence[Sequence[torch.Tensor]]) -> None:
-        """Bring up to date what networks measure on the training rows, given a batch of each view at a time."""
+    def _settle(self, network: torch.nn.Module, batches: Iterable[torch.Tensor]) -> None:
+        """Bring up to date what a network measures on the training rows."""
 
     def _fit(self, views: Views, labels: Labels, lengths: Lengths, checkpoint: Path | None) -> None:
         import torch
@@ -385,13 +391,17 @@ class DeepCorrelation(CanonicalAligner):
             networks.to(device)
             optimiser = self._optimiser(networks)
             best = deep.keep_best(networks) if len(held) else None
-            x, y = (torch.as_tensor(array, dtype=dtype, device=device) for array in inputs.values())
+            fixed, learning = zip(*(self._halves(network) for network in networks), strict=True)
+            x, y = (
+                half(torch.as_tensor(array, dtype=dtype, device=device))
+                for half, array in zip(fixed, inputs.values(), strict=True)
+            )
             codes, own = torch.as_tensor(classes, device=device), torch.as_tensor(train)
 
             def run_epoch(number: int) -> Mapping[str, float]:
                 losses = []
                 for rows in own[torch.randperm(len(own))].to(device).tensor_split(n_batches):
-                    outputs = networks[0](x[rows]), networks[1](y[rows])
+                    outputs = learning[0](x[rows]), learning[1](y[rows])
                     loss = -self._correlation(*outputs, self._pairs(codes[rows]), epoch=number)
                     optimiser.zero_grad()
                     loss.backward()
@@ -406,7 +416,8 @@ class DeepCorrelation(CanonicalAligner):
 
             def settle() -> None:
                 parts = own.to(device).tensor_split(n_batches)
-                self._settle(networks, [[array[rows] for array in (x, y)] for rows in parts])
+                for network, array in zip(learning, (x, y), strict=True):
+                    self._settle(network, (array[rows] for rows in parts))
 
             def embed() -> list[np.ndarray]:
                 networks.eval()
@@ -524,3 +535,10 @@ class PerceptronCorrelation(DeepCorrelation):
         scale = (np.zeros(width), np.ones(width)) if inputs is None else standardisation(inputs)
         layers = deep.layers_of(self.name, self.layers, view)
         return deep.perceptron(width, layers, dropout=self.dropout, scale=scale)
+
+    def _halves(self, network: torch.nn.Module) -> tuple[torch.nn.Module, torch.nn.Module]:
+        import torch
+
+        if isinstance(network, torch.nn.Sequential):
+            return network[:1], network[1:]
+        return super()._halves(network)

@@ -180,7 +180,7 @@ def _dropout(share: float) -> Any:
                 return x
             bits = torch.empty(-(-x.numel() // 4), dtype=torch.int64, device=x.device).random_(-(2**63), None)
             kept = bits.view(torch.int16)[: x.numel()].view(x.shape) >= round(share * 2**16) - 2**15
-            dropped: torch.Tensor = x * (kept / (1 - share))
+            dropped: torch.Tensor = x * (kept.to(x.dtype) / (1 - share))
             return dropped
 
     return Dropout()
