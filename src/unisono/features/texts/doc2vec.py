@@ -74,6 +74,7 @@ class Model:
 
         train = train_document_dbow if self.settings.algorithm == "dbow" else train_document_dm
         network = self._network
+        state = np.random.RandomState(self.settings.seed).get_state()
         steps = np.linspace(_ALPHA, _LEAST_ALPHA, self.settings.epochs)
         free, work = np.ones(1, dtype=np.float32), np.zeros(self.dimensions, dtype=np.float32)
         vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
@@ -81,7 +82,7 @@ class Model:
             known = [word for word in words(text) if word in self.counts]
             if not known:
                 continue
-            network.random = np.random.RandomState(self.settings.seed)
+            network.random.set_state(state)
             own = vectors[row : row + 1]
             for alpha in steps:
                 train(network, known, [0], alpha, work, learn_words=False, learn_hidden=False, doctag_vectors=own,

@@ -1,6 +1,6 @@
 """Words of a text: the one way in which all text extractors take lyrics apart.
 
-**Conventions.** A word is a run of letters, marks and digits of any script, in lower case and composed form (NFC).
+**Conventions.** A word is a run of letters, digits and their marks in any script, in lower case and composed (NFC).
 Apostrophes inside a word belong to it (``don't``, ``l'amour``), others do not. Hyphens join: ``glo-ri-a`` and
 ``glo- ri- a``, as they stand under notes or at the end of a line, are ``gloria``; repeats of one syllable
 (``la-la-la``) are words of their own. Nothing is unescaped, and markup is taken for the words that it is written with.
@@ -45,10 +45,10 @@ def words(text: str) -> list[str]:
     ['gloria', "don't", 'say', 'la', 'la', 'la', "l'amour", 'cause', 'hallelujah']
     """
     word, marks, repeated, joined = _patterns()
-    text = text[:MAX_LETTERS].translate(_SAME).lower()
+    text = text[:MAX_LETTERS].lower()
     if not text.isascii():
         # Sorting a long run of marks would take forever.
-        text = unicodedata.normalize("NFC", marks.sub(r"\1", text))
+        text = unicodedata.normalize("NFC", marks.sub(r"\1", text.translate(_SAME)))
     if "-" in text:
         text = joined.sub("", repeated.sub(lambda found: found[0].replace("-", " "), text))
     return [found for found in word.findall(text) if len(found) <= LONGEST][:MAX_WORDS]
@@ -61,9 +61,9 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str], re.P
     is_mark = [unicodedata.category(chr(code))[0] == "M" for code in range(sys.maxunicode + 1)]
     edges = [code for code, (before, here) in enumerate(pairwise(is_mark), 1) if before != here]
     mark = "".join(f"{chr(first)}-{chr(after - 1)}" for first, after in zip(edges[::2], edges[1::2], strict=True))
-    letter = f"(?:[^\\W_]|[{mark}])"
+    letters = f"[^\\W_]+(?:[{mark}]+[^\\W_]*)*"
     return (
-        re.compile(f"{letter}+(?:'{letter}+)*"),
+        re.compile(f"{letters}(?:'{letters})*"),
         re.compile(f"([{mark}]{{4}})[{mark}]+"),
         re.compile(r"(?<![\w-])([^\W_]{1,12})(?:-\s{0,3}\1)+(?![\w-])"),
         re.compile(r"(?<=[^\W_])-\s{0,3}(?=[^\W_])"),
