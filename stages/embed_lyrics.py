@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from unisono import errors
-from unisono.config import section, validate
-from unisono.config.text_extractors import NAMES, TextExtractors
+from unisono.config.songs import Songs
+from unisono.config.text_extractors import NAMES
 
 
 def main() -> None:
@@ -19,8 +19,7 @@ def main() -> None:
     parser.add_argument("--models", type=Path, required=True, help="folder of models to write, one a deal")
     parser.add_argument("--out", type=Path, required=True, help="folder of shards to write: id, view")
     args = parser.parse_args()
-    texts = section("songs").get("features", {}).get("texts")
-    settings = getattr(validate(TextExtractors, texts, where="songs.features.texts"), args.extractor)
+    settings = getattr(Songs.load().features.texts, args.extractor)
     more = getattr(settings, "extra_texts", "")
     from unisono.features.texts import extraction
 

@@ -13,6 +13,7 @@ from unisono.config.songs_extractors import NAMES
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--samples", type=Path, required=True, help="folder of songs: what a source brings of features")
     parser.add_argument("--audio", type=Path, required=True, help="folder of shards: id, audio")
     parser.add_argument("--extractor", required=True, choices=NAMES, help="a key of songs.features")
     parser.add_argument("--view", required=True, help="name of the feature set's column")
@@ -29,6 +30,7 @@ def main() -> None:
     from unisono.io import skipped
 
     left_out = songs_extraction.extract_folder(
+        args.samples,
         args.audio,
         args.out,
         view=args.view,

@@ -7,7 +7,9 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from unisono.config import Section, mtm
+from unisono.config.songs_extractors import Extractors
 from unisono.config.sources import DataSetSection, Sha256, Source
+from unisono.config.text_extractors import TextExtractors
 
 #: Columns that `Songs.label` may name.
 CATEGORIES = ("collection", "language", "composer", "mode")
@@ -141,6 +143,19 @@ class Split(Section):
     seed: int = Field(ge=0)
 
 
+class Texts(TextExtractors):
+    """The sets that are made of the lyrics, by their extractors' names, and how."""
+
+    sets: list[Literal["doc2vec", "tfidf", "glove"]] = Field(min_length=1)
+
+
+class Features(Extractors):
+    """The sets that are made of the sound, by their extractors' names, and how; those of the lyrics."""
+
+    sets: list[Literal["mfcc", "mfcc_stats", "musicnn", "vggish"]] = Field(min_length=1)
+    texts: Texts
+
+
 class Songs(DataSetSection):
     """The whole section."""
 
@@ -149,3 +164,4 @@ class Songs(DataSetSection):
     pieces: Pieces
     audio: Audio
     split: Split
+    features: Features

@@ -16,7 +16,7 @@ import pyarrow as pa
 from unisono.config.compute import Compute
 from unisono.config.songs_extractors import Extractors
 from unisono.errors import DataError
-from unisono.features import songs
+from unisono.features import brought, songs
 from unisono.io import parquet
 from unisono.store.code import code_version
 from unisono.store.shards import Shard, map_shards
@@ -75,12 +75,14 @@ def _extractor(name: str, settings: str) -> songs.SongExtractor:
 
 
 def extract_folder(
-    audio: Path, out: Path, *, view: str, name: str, settings: Any, compute: Compute, downloads: Path
+    samples: Path, audio: Path, out: Path, *, view: str, name: str, settings: Any, compute: Compute, downloads: Path
 ) -> list[tuple[str, str]]:
     """Write one feature set of a folder of songs.
 
     Parameters
     ----------
+    samples : Path
+        Folder of songs. Where the source brings vectors of its own, these are the feature set.
     audio : Path
         Folder of shards with ``id, audio``.
     out : Path
@@ -105,6 +107,8 @@ def extract_folder(
     DataError, DownloadError
         Weights cannot be had or are not the published ones; a shard is damaged; no song can be heard.
     """
+    if brought.hand_on(samples, out, column="audio", view=view):
+        return []
     paths = parquet.shards(audio)
     made = songs.module(name)
     settings = made.fetch(settings, downloads)

@@ -18,6 +18,7 @@ from unisono.config.compute import Compute
 from unisono.config.songs import Audio
 from unisono.errors import DataError, ProgramError
 from unisono.io import parquet
+from unisono.io.files import replacing_folder
 from unisono.io.skipped import write as write_skipped
 from unisono.media import audio as sound
 from unisono.media import excerpt, midi, timidity
@@ -121,6 +122,8 @@ def render_folder(samples: Path, out: Path, skipped: Path, settings: Audio, *, c
     }
     for path in parquet.shards(samples):
         names = parquet.read(path).column_names
+        if {"audio", "lyrics"} <= set(names):
+            return _without_sound(out, skipped)
         if "midi" not in names and "location" not in names:
             raise DataError(f"{samples}: songs without scores and sound files, of which no sound can be made")
         files = parquet.read(path, ["location"])["location"].to_pylist() if "location" in names else []
@@ -134,6 +137,14 @@ def render_folder(samples: Path, out: Path, skipped: Path, settings: Audio, *, c
     write_skipped(skipped, [(name, reason) for part in done for name, reason in part["skipped"]])
     if not any(part["rendered"] for part in done):
         raise DataError(f"{samples}: no song could be made sound; the reasons are in {skipped}")
+
+
+def _without_sound(out: Path, skipped: Path) -> None:
+    """Write that there is no sound: the source brings features."""
+    with replacing_folder(out) as fresh:
+        types = {"id": pa.string(), "audio": parquet.MEDIA}
+        parquet.write(fresh / parquet.shard_name(0), {"id": [], "audio": []}, types=types)
+    write_skipped(skipped, [])
 
 
 def render_shard(shard: Shard, destination: Path, params: Mapping[str, Any]) -> dict[str, Any]:

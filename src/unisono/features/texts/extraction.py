@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from unisono.datasets.folds import PARTS
 from unisono.errors import DataError, pass_machine
-from unisono.features import texts
+from unisono.features import brought, texts
 from unisono.io import parquet
 from unisono.io.files import replacing_folder
 from unisono.store.executors import fixed_threads
@@ -45,7 +45,8 @@ def extract(
     Parameters
     ----------
     samples : Path
-        Folder of shards with ``id`` and ``text``.
+        Folder of shards with ``id`` and ``text``. Where the source brings vectors of its own (``lyrics``), these are
+        the set.
     divisions : Path
         Folder of shards with ``id`` and ``deals``. An item that is not there is left out of all deals.
     out : Path
@@ -73,6 +74,9 @@ def extract(
     MissingExtra
         A package that the extractor needs is not installed.
     """
+    if brought.hand_on(samples, out, column="lyrics", view=view):
+        with replacing_folder(models):
+            return ""
     made = texts.module(name)
     table = parquet.read(samples, ["id", "text"])
     ids, lyrics = (parquet.to_list(table[column], str(samples)) for column in ("id", "text"))
@@ -90,7 +94,7 @@ def extract(
             fitted, adapted = _fit(made, [[*own, *more] for own in trained_on], settings, divisions)
         else:
             fitted, adapted = [made.fit(lyrics, settings)], ""
-        vectors = np.stack([model.embed(lyrics) for model in fitted], axis=1)
+        vectors = _stacked([model.embed(lyrics) for model in fitted])
     facts = {key: value for key, value in parquet.metadata(samples).items() if key in ("dataset", "source")}
     facts |= fitted[0].describe() | ({"adapted": adapted} if adapted else {})
     facts["without_known_word"] = int((~vectors.any(axis=2)).sum(axis=0).max(initial=0))
@@ -112,18 +116,21 @@ def extract(
 def _fit(
     made: Any, trained_on: Sequence[Sequence[str]], settings: Any, divisions: Path
 ) -> tuple[list[texts.TextModel], str]:
-    """Train a model a deal; where they differ in width, all again with that of the narrowest. Say what was adapted."""
+    """Train a model a deal; say what was adapted to few texts."""
     fitted = []
     for number, own in enumerate(trained_on):
         try:
             fitted.append(made.fit(own, settings))
         except DataError as error:
             raise DataError(f"{divisions}: deal {number}: {error}") from None
-    width = min(model.dimensions for model in fitted)
-    notes = [model.describe().get("adapted", "") for model in fitted if model.dimensions == width]
-    if any(model.dimensions > width for model in fitted):
-        fitted, _ = _fit(made, trained_on, settings.model_copy(update={"dimensions": width}), divisions)
+    notes = [model.describe().get("adapted", "") for model in fitted]
     return fitted, "; ".join(dict.fromkeys(filter(None, notes)))
+
+
+def _stacked(vectors: Sequence[np.ndarray]) -> np.ndarray:
+    """Put the vectors of all deals side by side (n, D, d); narrower ones, of deals with few texts, end in zeros."""
+    width = max(each.shape[1] for each in vectors)
+    return np.stack([np.pad(each, ((0, 0), (0, width - each.shape[1]))) for each in vectors], axis=1)
 
 
 def read_deals(divisions: Path, ids: Sequence[str]) -> np.ndarray:
