@@ -223,4 +223,3 @@ def _inside(value: str, folder: Path, where: str) -> Path:
         pass_machine(error)
         raise LookupError(f"{value[:100]!r} is no path ({error})") from None
     return place
-

@@ -100,9 +100,7 @@ def _ready_made(source: ReadyMade, settings: Audio) -> Found:
     return Found(pieces, [], {source.place: "as their maker states"}, named=True, divided=divided)
 
 
-def _files(
-    members: Iterable[tuple[str, bytes]], reader: Reader, settings: Audio
-) -> tuple[list[Piece], list[Skipped]]:
+def _files(members: Iterable[tuple[str, bytes]], reader: Reader, settings: Audio) -> tuple[list[Piece], list[Skipped]]:
     """Read song after song, sorted by file; a damaged file is skipped."""
     pieces: list[Piece] = []
     skipped: list[Skipped] = []

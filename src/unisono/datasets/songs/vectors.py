@@ -50,7 +50,7 @@ def read(location: Path) -> list[Piece]:
         raise DataError(f"{location}: no rows; expected {', '.join(NEEDED)}")
     pieces = []
     for row, identifier in enumerate(ids):
-        text = {name: str(columns[name][row]) for name in OTHERS if name in columns}
+        text: dict[str, Any] = {name: str(columns[name][row]) for name in OTHERS if name in columns}
         pieces.append(Piece(identifier, identifier, "", vectors={v: vectors[v][row] for v in VIEWS}, **text))
     return pieces
 
@@ -67,7 +67,9 @@ def _npz(path: Path) -> dict[str, Any]:
             return {name: file[name] for name in (*NEEDED, *OTHERS) if name in file.files}
     except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
         pass_machine(error)
-        raise DataError(f"{path}: not a .npz of plain arrays, or damaged ({error}); write it with numpy.savez") from None
+        raise DataError(
+            f"{path}: not a .npz of plain arrays, or damaged ({error}); write it with numpy.savez"
+        ) from None
 
 
 def _parquet(location: Path) -> dict[str, Any]:
