@@ -16,10 +16,14 @@ import pytest
 import yaml
 
 from unisono.config.mtm import Mtm
+from unisono.config.songs import Songs
+from unisono.datasets import words
 from unisono.datasets.mtm import lmd, samples
 from unisono.datasets.mtm.song import Skipped, Song
 from unisono.datasets.mtm.sources import open_source, read_songs
 from unisono.datasets.mv10k import rules
+from unisono.datasets.songs import groups as song_groups
+from unisono.datasets.songs.sources import read as read_pieces
 from unisono.features import asmcmr, skipgram, whitening
 from unisono.features.asmcmr import input as asmcmr_input
 from unisono.io import archive, unpickle
@@ -67,7 +71,7 @@ def settings(source: str, location: str) -> Mtm:
     """The shipped parameters with another source of songs."""
     raw = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["mtm"]
     raw["source"] = source
-    raw["songs"][source]["location"] = location
+    raw["songs"][source] |= {"locations": [location]} if source == "musicxml" else {"location": location}
     return Mtm.model_validate(raw)
 
 
@@ -183,6 +187,24 @@ def test_openewld_counts(real: Callable[[str], Path]) -> None:
     assert sum(len(samples.cut(song, FREE._replace(windows="all"))) for song in songs) == 1986
     # 44,243 where every first <lyric> counts: 79 more, of other verses than the one that is followed.
     assert sum(len(song.notes) for song in songs) == 44164
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "n_files", "n_songs", "largest"),
+    [(OPENEWLD, "musicxml", 431, 429, 2), (LYRICS_MELODY, "lmd", 10_094, 4_302, 61)],
+)
+def test_no_song_holds_much_of_a_source(
+    name: str, source: str, n_files: int, n_songs: int, largest: int, real: Callable[[str], Path]
+) -> None:
+    raw = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["songs"]
+    raw["pieces"][source] |= {"locations": [str(real(name))]} if source == "musicxml" else {"location": str(real(name))}
+    section = Songs.model_validate(raw | {"source": source})
+    pieces = [
+        piece for piece in read_pieces(section.chosen, section.audio).pieces if len(words.split(piece.text)) >= 20
+    ]
+    sizes = Counter(song_groups.group(pieces).tolist())
+    assert (len(pieces), len(sizes), max(sizes.values())) == (n_files, n_songs, largest)
+    assert max(sizes.values()) <= 0.05 * len(pieces)
 
 
 def test_lyrics_melody_counts(real: Callable[[str], Path]) -> None:

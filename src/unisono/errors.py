@@ -28,8 +28,9 @@ EXTRAS = {
     "torch": "deep",
     "yt_dlp": "youtube",
     **dict.fromkeys(
-        ("av", "dvc", "gensim", "google_crc32c", "h5py", "markdown_it", "matplotlib", "music21", "networkx", "PIL",
-         "mido", "pretty_midi", "psutil", "pypdfium2", "requests", "soundfile", "tensorflow", "urllib3"),
+        ("av", "charset_normalizer", "dvc", "gensim", "google_crc32c", "h5py", "markdown_it", "matplotlib", "music21",
+         "mutagen", "networkx", "PIL", "mido", "pretty_midi", "psutil", "py3langid", "pypdfium2", "requests",
+         "soundfile", "tensorflow", "urllib3"),
         "pipeline",
     ),
 }  # fmt: skip

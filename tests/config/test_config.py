@@ -155,7 +155,7 @@ def test_a_section_depends_on_no_other_section_s_form() -> None:
     ],
 )
 def test_a_place_that_dvc_does_not_watch_is_said(location: str, watched: bool) -> None:
-    said = MusicXML(location=location).unwatched
+    said = MusicXML(locations=(location,), sha256=()).unwatched
     assert said == "" if watched else said.startswith(f"{location} is outside data/raw, where DVC does not look")
 
 

@@ -69,7 +69,7 @@ def build(tmp_path: Path) -> Callable[..., dict[str, Any]]:
 
     def run(location: Path | str, **changes: Any) -> dict[str, Any]:
         return building.build(
-            params({"source": "musicxml", "songs.musicxml.location": str(location)} | changes),
+            params({"source": "musicxml", "songs.musicxml.locations": [str(location)]} | changes),
             out=tmp_path / "out",
             skipped=tmp_path / "skipped.csv",
             summary=tmp_path / "summary.json",
@@ -257,12 +257,29 @@ def test_a_missing_location_is_named(tmp_path: Path, build: Callable[..., dict[s
         build(tmp_path / "nowhere")
 
 
+def test_several_locations_are_read_at_once(tmp_path: Path, build: Callable[..., dict[str, Any]]) -> None:
+    songs(tmp_path / "one", 2)
+    with zipfile.ZipFile(tmp_path / "two.zip", "w") as packed:
+        packed.writestr("song0.xml", score(["zz"] * 20 + ["so"] * 20, leap=5))
+    both = [str(tmp_path / "one"), str(tmp_path / "two.zip")]
+    facts = build("", **{"songs.musicxml.locations": both})
+    assert facts["files"]["n_files"] == 3
+    assert list(facts["licences"]) == both
+    files = {row["file"] for row in parquet.read(tmp_path / "out", ["file"]).to_pylist()}
+    assert files == {"one/song0.xml", "one/song1.xml", "two/song0.xml"}
+
+
+def test_checksums_are_one_of_each_location_or_none() -> None:
+    with pytest.raises(ValidationError, match="sha256 has 1 entries and locations 2"):
+        params({"songs.musicxml.locations": ["a", "b"], "songs.musicxml.sha256": [""]})
+
+
 def test_an_archive_of_the_wrong_checksum_is_refused(tmp_path: Path, build: Callable[..., dict[str, Any]]) -> None:
     location = tmp_path / "songs.zip"
     with zipfile.ZipFile(location, "w") as packed:
         packed.writestr("a.xml", score(["la"] * 20))
     with pytest.raises(UnisonoError, match=r"(?i)sha-?256|checksum"):
-        build(location, **{"songs.musicxml.sha256": "0" * 64})
+        build(location, **{"songs.musicxml.sha256": ["0" * 64]})
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar.gz"])

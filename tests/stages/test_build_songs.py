@@ -14,7 +14,7 @@ def run(folder: Path, location: str) -> subprocess.CompletedProcess[str]:
     """Run the stage in `folder`, on the shipped parameters with another source."""
     text = (REPOSITORY / "params.yaml").read_text(encoding="utf-8")
     text = text.replace("  source: music21\n", "  source: musicxml\n").replace(
-        "location: data/raw/mtm\n", f"location: {location}\n"
+        "locations: [data/raw/mtm]\n", f"locations: [{location}]\n"
     )
     (folder / "params.yaml").write_text(text, encoding="utf-8")
     arguments = ["--out", "out", "--skipped", "skipped.csv", "--summary", "summary.json"]

@@ -5,8 +5,8 @@ without blanks between words (Chinese, Japanese, ...) each character is one. A s
 rules, for two things:
 
 - `links`: two texts are one song when at least `SHARE` of the distinct shingles of the one with fewer of them stand in
-  the other one. One shared shingle would chain songs by stock phrases ("oh baby baby baby I"): 6,322 of the 11,517 files
-  of the lyrics-melody data.
+  the other one. One shared shingle would chain songs by stock phrases ("oh baby baby baby I"): 6,322 songs of the
+  lyrics-melody data.
 - `near_pairs`: two texts are near duplicates when the cosine of their tf-idf vectors is above a bound. No chains are
   built of these, which would be one of hundreds of songs: what is near a text of the test part is left out of training.
 """
@@ -25,6 +25,8 @@ N_WORDS, SHARE = 5, 0.2
 #: So many texts further on in the list of those that hold a shingle a text is compared: what hundreds hold ("la la la
 #: la la") links each to its neighbours, and does not make the work quadratic.
 NEIGHBOURS = 100
+#: Cosine above which two texts are near duplicates, where no parameter says another.
+NEAR = 0.5
 #: Words that stand in so many of the texts are compared as a dense matrix, which is faster.
 COMMON = 0.05
 #: Rows compared at a time.
@@ -125,7 +127,7 @@ def links(texts: Sequence[str], *, share: float = SHARE, n_words: int = N_WORDS)
 
 
 def _shingles(texts: Sequence[str], n_words: int) -> tuple[np.ndarray, np.ndarray]:
-    """Number the distinct shingles of every text: text and shingle, each pair once."""
+    """Give the distinct shingles of every text as numbers: text and shingle, each pair once."""
     numbers: dict[str, int] = {}
     words = [[numbers.setdefault(word, len(numbers)) for word in split(text)] for text in texts]
     holders = np.repeat(np.arange(len(words)), [len(row) for row in words])
@@ -154,7 +156,7 @@ def _overlaps(holders: np.ndarray, shingles: np.ndarray, n: int, pairs: np.ndarr
     return np.concatenate(common), np.diff(matrix.indptr)
 
 
-def near_pairs(texts: Sequence[str], *, max_cosine: float) -> np.ndarray:
+def near_pairs(texts: Sequence[str], *, max_cosine: float = NEAR) -> np.ndarray:
     """Find texts that are nearly the same.
 
     Parameters

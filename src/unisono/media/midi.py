@@ -205,18 +205,14 @@ def encode_score(notes: Iterable[Played], *, seconds_per_beat: float = 0.5) -> b
     channels = dict(zip(programs, CHANNELS, strict=False))
     track += [mido.Message("program_change", channel=channels[p], program=p) for p in programs]
     per_second = TICKS_PER_BEAT * 1_000_000 / tempo
-    # At one moment notes end before others begin.
-    events = sorted(
-        event
-        for note in score
-        for event in (
-            (round(note.onset_s * per_second), 1, channels[note.program], note.pitch, note.velocity),
-            (max(round(note.offset_s * per_second), round(note.onset_s * per_second) + 1), 0)
-            + (channels[note.program], note.pitch, 0),
-        )
-    )
+    events = []
+    for note in score:
+        begin, end = round(note.onset_s * per_second), round(note.offset_s * per_second)
+        # At one moment notes end before others begin.
+        events.append((begin, 1, channels[note.program], note.pitch, note.velocity))
+        events.append((max(end, begin + 1), 0, channels[note.program], note.pitch, 0))
     now = 0
-    for tick, on, channel, pitch, velocity in events:
+    for tick, on, channel, pitch, velocity in sorted(events):
         kind = "note_on" if on else "note_off"
         track.append(mido.Message(kind, channel=channel, note=pitch, velocity=velocity, time=tick - now))
         now = tick

@@ -80,18 +80,26 @@ OPTIONS = (
 
 
 class Settings(Protocol):
-    """What a section of params.yaml says of playing (``mtm.audio``, ``songs.audio``)."""
+    """What a section of params.yaml says of playing: ``mtm.audio``, ``songs.audio``.
+
+    Attributes
+    ----------
+    where : str
+        Its key.
+    sample_rate : int
+        In Hz.
+    soundfont : str
+        A path, or a name as ``FluidR3_GM.sf2``.
+    files_per_process : int
+    timeout_s : float
+        Of a process, in seconds of the processor.
+    """
 
     where: ClassVar[str]
-
-    @property
-    def sample_rate(self) -> int: ...
-    @property
-    def soundfont(self) -> str: ...
-    @property
-    def files_per_process(self) -> int: ...
-    @property
-    def timeout_s(self) -> float: ...
+    sample_rate: int
+    soundfont: str
+    files_per_process: int
+    timeout_s: float
 
 
 def find_soundfont(settings: Settings) -> Path:

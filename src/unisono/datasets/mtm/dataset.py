@@ -33,7 +33,7 @@ class Mtm(DataSet):
         "score": ("audio", "sheet", "lyrics"),
         "text": ("lyrics",),
     }
-    dealt_by = ("song", "notes", "syllables")
+    dealt_by = ("song", "notes", "syllables", "text")
 
     def deal(self, table: pa.Table, section: Any) -> tuple[np.ndarray, dict[str, Any]]:
         """Deal samples to the parts of the split; a `DataError` says that one to train or test on has too few."""

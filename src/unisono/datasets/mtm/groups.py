@@ -111,20 +111,32 @@ def deal_samples(table: pa.Table, split: Split) -> tuple[np.ndarray, dict[str, A
     Parameters
     ----------
     table : pa.Table
-        id, song, notes and syllables of every sample.
+        id, song, notes and syllables of every sample and, where there is one, ``text`` of its song.
     split : Split
         Section ``mtm.split``.
 
     Returns
     -------
     parts : np.ndarray [shape=(n,), dtype=str]
+        Empty for a training sample whose song's text is near one of the test part, where songs are dealt.
     facts : dict
-        Samples that are exactly alike, see `duplicates`.
+        Samples that are exactly alike, see `duplicates`; with texts also ``n_near_duplicates``, left out.
     """
     names = table["song" if split.by == "song" else "id"].to_pylist()
     dealt = deal(Counter(names), split.fractions, seed=split.seed)
-    parts = [dealt[name] for name in names]
-    return np.array(parts), duplicates(table.to_pylist(), parts)
+    parts = np.array([dealt[name] for name in names])
+    near = _near_duplicates(table, parts) if split.by == "song" and "text" in table.column_names else {}
+    return parts, duplicates(table.select(["notes", "syllables"]).to_pylist(), parts.tolist()) | near
+
+
+def _near_duplicates(table: pa.Table, parts: np.ndarray) -> dict[str, int]:
+    """Take training samples near a text of the test part out of `parts`, and count them."""
+    texts, rows = np.unique(np.array(table["text"].to_pylist(), dtype=object).astype(str), return_inverse=True)
+    test = np.zeros(len(texts), dtype=bool)
+    test[rows[parts == "test"]] = True
+    near = np.isin(rows, words.near_duplicates(words.near_pairs(texts.tolist()), test)) & (parts == "train")
+    parts[near] = ""
+    return {"n_near_duplicates": int(near.sum())}
 
 
 def duplicates(rows: Sequence[Mapping[str, Any]], splits: Sequence[str] | None = None) -> dict[str, int]:

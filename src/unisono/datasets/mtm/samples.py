@@ -209,9 +209,15 @@ def row(sample: Sample, *, name: str, song: str) -> dict[str, Any]:
         Of its file; the row's id is ``<name>-w<window>``.
     song : str
         Name of its group of files.
+
+    Returns
+    -------
+    dict
+        With ``text``, all words of the song, where files may be one song by them (`Song.text`).
     """
     first = sample.notes[0].word_index
     return {
+        **({"text": sample.song.text} if sample.song.text else {}),
         "id": f"{name}-w{sample.window:02d}",
         "song": song,
         "title": sample.song.title,
@@ -227,7 +233,7 @@ def row(sample: Sample, *, name: str, song: str) -> dict[str, Any]:
 
 def write(rows: Sequence[Mapping[str, Any]], out: Path, *, shard_size: int, metadata: Mapping[str, Any]) -> None:
     """Write rows as a folder of shards ``part-00000.parquet`` ... of `shard_size` rows each; it appears complete."""
-    types = {**TYPES, **({"split": pa.string()} if "split" in rows[0] else {})}
+    types = {**TYPES, **{name: pa.string() for name in ("split", "text") if name in rows[0]}}
     with replacing_folder(out) as fresh:
         for index, start in enumerate(range(0, len(rows), shard_size)):
             chunk = rows[start : start + shard_size]

@@ -68,7 +68,7 @@ def build(params: Songs, *, out: Path, skipped: Path, summary: Path) -> dict[str
             row[column] = value
     facts = _facts(rows, params, found, skips, n_files)
     kept = ("dataset", "source", "n_samples", "n_songs", "largest_song", "n_classes", "licences")
-    metadata = {key: facts[key] for key in (*kept, "free_text", "categories", "left_out")}
+    metadata = {**{key: facts[key] for key in (*kept, "free_text", "left_out")}, "categories": list(CATEGORIES)}
     _write(rows, pieces, out, shard_size=params.pieces.shard_size, metadata=metadata)
     with files.replacing(summary) as temporary:
         temporary.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -2,8 +2,8 @@
 
 **Conventions.** Files are one song when they share an opening text or an opening melody, as in
 `unisono.datasets.mtm.groups`, or much of their words (`unisono.datasets.words.links`), or when chains of such files
-link them. A deal gives a share of the songs to the test part, which keeps one file of each: the others take no part, and
-neither do training songs whose text is near one that is tested on (`unisono.datasets.words.near_pairs`).
+link them. A deal gives a share of the songs to the test part, which keeps one file of each: the others take no part,
+and neither do training songs whose text is near one that is tested on (`unisono.datasets.words.near_pairs`).
 """
 
 from __future__ import annotations
@@ -75,9 +75,9 @@ def deal(table: pa.Table, split: Split) -> tuple[np.ndarray, dict[str, Any]]:
     Examples
     --------
     >>> table = pa.table({"id": list("abcdef"), "song": list("aabcde")})
-    >>> parts, facts = deal(table, Split(test=0.4, deals=1, max_cosine=0.5, seed=0))
+    >>> parts, facts = deal(table, Split(test=0.4, deals=1, max_cosine=0.5, shares=[], seed=0))
     >>> parts[:, 0].tolist(), facts["n_further_files"]
-    (['train', 'train', 'train', 'test', 'test', 'train'], [0])
+    (['train', 'train', 'train', 'test', 'train', 'test'], [0])
     """
     names = table["song"].to_pylist()
     songs = sorted(set(names))

@@ -22,7 +22,7 @@ _TAG = re.compile(r"<(/?)([A-Za-z!?][^\s<>/]*+)[^<>]*+>")
 #: Elements whose content is no text, and those that divide words.
 _CODE, _BREAKS = ("script", "style"), ("br", "p", "div", "li", "tr", "td", "h1", "h2", "h3")
 #: At the start of a line of a .lrc file: stamps, also broken ones, and what stands there instead ([ar:...]).
-_STAMPS = re.compile(r"(?:\s*(?:\[[^\[\]]{0,100}\]|\[\s*\d[\w:.,]*|\d+:[\d:.]+\]))++")
+_STAMPS = re.compile(r"(?:\s*(?:\[[^\[\]]{0,100}\]|\[\s*\d[\dx:.,]*|\d+:[\d:.]+\]))++")
 #: Within a line, before a word.
 _WORD_STAMP = re.compile(r"<\s*+\d[\d:.,]*+\s*+>")
 
@@ -69,7 +69,7 @@ def _decoded(data: bytes, encoding: str) -> str:
 
 
 def plain(text: str, *, stamped: bool = False) -> str:
-    """Take markup out of lyrics and put them in one line.
+    r"""Take markup out of lyrics and put them in one line.
 
     Parameters
     ----------
@@ -84,9 +84,9 @@ def plain(text: str, *, stamped: bool = False) -> str:
 
     Examples
     --------
-    >>> plain("I <3 <b>you</b>\\n<script>alert(1)</script>&amp; me")
+    >>> plain("I <3 <b>you</b>\n<script>alert(1)</script>&amp; me")
     'I <3 you &amp; me'
-    >>> plain("[ar:X]\\n[00:12.34][00:50.1] La <00:13.0>la\\n[00:1x li\\n[00:15.2 lo", stamped=True)
+    >>> plain("[ar:X]\n[00:12.34][00:50.1] La <00:13.0>la\n[00:1x li\n[00:15.2 lo", stamped=True)
     'La la li lo'
     """
     if stamped:

@@ -22,6 +22,8 @@ from unisono.media import midi
 
 #: Longest note and longest time between two onsets, in seconds.
 LONGEST_S = 3600.0
+#: Half a semitone beyond MIDI's notes 0 and 127.
+LOWEST_HZ, HIGHEST_HZ = 7.95, 12_910.0
 
 
 def read(data: bytes, file: str, settings: Audio) -> Piece | Skipped:
@@ -54,8 +56,8 @@ def read(data: bytes, file: str, settings: Audio) -> Piece | Skipped:
     if not len(rows):
         return Skipped(file, "no lyrics", "no note has a syllable")
     since, lengths, frequencies, velocities = rows.T
-    possible = (0 <= since) & (since < LONGEST_S) & (0 < lengths) & (lengths < LONGEST_S) & (8 <= frequencies)
-    possible &= (frequencies < 13_000) & np.isfinite(velocities)
+    possible = (since >= 0) & (since < LONGEST_S) & (lengths > 0) & (lengths < LONGEST_S) & np.isfinite(velocities)
+    possible &= (frequencies > LOWEST_HZ) & (frequencies < HIGHEST_HZ)
     if not possible.all():
         raise DataError(f"{file}: impossible note {rows[int(np.argmin(possible))].tolist()}")
     onsets = np.cumsum(since) - since[0]

@@ -72,7 +72,7 @@ def _piece(row: dict[str, Any], heard: str, where: str) -> Piece:
     start_s = row.get("start_s")
     if start_s is not None and not (isinstance(start_s, (int, float)) and 0 <= start_s < 1e6):
         raise DataError(f"{where}: start_s is {start_s!r}, expected seconds")
-    texts = {name: clean(row[name]) for name in OTHERS if name in row}
+    texts: dict[str, Any] = {name: clean(row[name]) for name in OTHERS if name in row}
     title = texts.pop("title", "") or row["id"]
     return Piece(
         file=row["id"],

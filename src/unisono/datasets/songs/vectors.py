@@ -50,7 +50,7 @@ def read(location: Path) -> list[Piece]:
         raise DataError(f"{location}: no rows; expected {', '.join(NEEDED)}")
     pieces = []
     for row, identifier in enumerate(ids):
-        text = {name: str(columns[name][row]) for name in OTHERS if name in columns}
+        text: dict[str, Any] = {name: str(columns[name][row]) for name in OTHERS if name in columns}
         pieces.append(Piece(identifier, identifier, "", vectors={v: vectors[v][row] for v in VIEWS}, **text))
     return pieces
 
