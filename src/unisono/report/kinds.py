@@ -24,7 +24,7 @@ from unisono.report import layouts, tables
 from unisono.store.results import Run, directions
 
 COLUMNS = (
-    "run", "dataset", "method", "setting", "direction", "source", "measure", "true", "shuffled", "difference", "low",
+    "run", "dataset", "method", "division", "direction", "source", "measure", "true", "shuffled", "difference", "low",
     "high", "verdict", "n_deals", "pool",
 )  # fmt: skip
 
@@ -42,7 +42,7 @@ def judge(runs: Iterable[Run]) -> list[dict[str, Any]]:
     Parameters
     ----------
     runs : iterable of unisono.store.results.Run
-        Of all experiments; those whose items are of no kinds are passed over.
+        Of all experiments; those whose items are of no kinds, or that stand in no table, are passed over.
 
     Returns
     -------
@@ -58,8 +58,9 @@ def judge(runs: Iterable[Run]) -> list[dict[str, Any]]:
     seen = set()
     for run in runs:
         pairs = directions(run.result)
+        shown = any(not number.startswith("fig") for number in run.places)
         # Of several settings the first has its embeddings written.
-        if run.key in seen or not pairs or "oracle" not in run.result["->".join(pairs[0])]:
+        if run.key in seen or not shown or not pairs or "oracle" not in run.result["->".join(pairs[0])]:
             continue
         seen.add(run.key)
         ways = [("->".join(pair), pair, False) for pair in pairs] + [(BOTH, pairs[0], True)]
@@ -68,7 +69,8 @@ def judge(runs: Iterable[Run]) -> list[dict[str, Any]]:
             for measure in MEASURES:
                 told = difference_interval(pools, measure=measure, both=both)
                 found.append({
-                    "run": run.key, "dataset": run.result["dataset"], "method": run.title, "setting": run.setting,
+                    "run": run.key, "dataset": run.result["dataset"], "method": run.title,
+                    "division": run.experiment.division,
                     "direction": direction, "source": run.result["source"], "measure": tables.MEASURES[measure][0],
                     "true": told.true, "shuffled": told.shuffled, "difference": told.mean, "low": told.low,
                     "high": told.high, "verdict": FOUND if told.low > 0 else NOTHING, "n_deals": len(pools),
@@ -133,11 +135,10 @@ def to_markdown(found: Sequence[Mapping[str, Any]]) -> str:
         pieces.append(f"## {layouts.DATASETS[dataset]} (source: {own[0]['source']})\n\n{sentence(own)}")
         lines = [["Method", "Direction", "Measure", "True pairs", "Shuffled within kinds", "Difference", "95 %", ""]]
         for row in own:
-            name = row["method"] + (f" ({row['setting']})" if row["setting"] else "")
             numbers = [f"{100 * row[column]:.2f}" for column in ("true", "shuffled", "difference")]
             span = f"{100 * row['low']:+.2f} to {100 * row['high']:+.2f}"
             way = row["direction"].replace("->", " → ")
-            lines.append([name, way, tables.title_of(row["measure"]), *numbers, span, f"**{row['verdict']}**"])
+            lines.append([row["method"], way, tables.title_of(row["measure"]), *numbers, span, f"**{row['verdict']}**"])
         pieces.append(markdown(lines, "lllrrrrl"))
     pieces.append("\n".join([
         "- In per cent, means over deals. *Shuffled within kinds*: each pair is exchanged for one of the same kind "
@@ -162,7 +163,7 @@ def sentence(found: Sequence[Mapping[str, Any]]) -> str:
     -------
     str
     """
-    both = [row for row in found if row["direction"] == BOTH]
+    both = [row for row in found if row["direction"] == BOTH and not row["division"]]
     above = [row for row in both if row["verdict"] == FOUND]
     if not both:
         return "No experiment stands here."

@@ -148,7 +148,9 @@ def to_markdown(number: str, runs: Iterable[Run]) -> str:
     shown = [run for run, _, _ in standing]
     line_of = _line_settings(standing)
     found: list[Row] = [
-        row | {"setting": line_of[row["dataset"], row["method"], row["setting"]]} for row in tables.rows(number, shown)
+        row
+        | {"setting": line_of.get((row["dataset"], row["method"].removesuffix(tables.SHUFFLED), row["setting"]), "")}
+        for row in tables.rows(number, shown)
     ]
     reference: list[Row] = [row for row in tables.published() if row["table"] == number]
     layout = LAYOUTS.get(number, Layout("", blocks=any(row["metric"] != "map" for row in found)))

@@ -158,7 +158,7 @@ def rows(number: str, runs: Iterable[Run]) -> list[dict[str, Any]]:
                     "n_items": run.result["n_items"],
                     "pool": scores["pool"],
                     "chance": f"{scores['chance'][name]:.6g}",
-                    REMARK: metrics.too_easy(name, scores["chance"][name]),
+                    REMARK: metrics.too_easy(name, scores["chance"][name]) or _dealt(run),
                 }
                 found.append(row)
                 if f"{name}_within" in scores:
@@ -170,9 +170,19 @@ def rows(number: str, runs: Iterable[Run]) -> list[dict[str, Any]]:
     return [*found, *shuffled, *oracles.values()]
 
 
+def _dealt(run: Run) -> str:
+    """Say that an experiment, whose variants are not told apart by it, is not divided as usual."""
+    division = run.experiment.division
+    return (
+        f"divided otherwise than the other lines (`division: {division}`): not to be compared with them"
+        if division
+        else ""
+    )
+
+
 def class_measures(scores: Mapping[str, Any]) -> list[str]:
     """List the measures of a direction by category."""
-    return [name for name in scores if name.startswith(CLASS_MRR) and f"{name}_std" in scores]
+    return [name for name in scores if name.startswith(CLASS_MRR) and name in scores["chance"]]
 
 
 def title_of(metric: str) -> str:
@@ -195,8 +205,9 @@ def in_order_of_measures(found: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def is_control(row: Mapping[str, Any]) -> bool:
-    """Say whether a row tells how much of a result the kinds of items explain."""
-    return str(row["method"]) == ORACLE or str(row["method"]).endswith(SHUFFLED)
+    """Say whether a row is no candidate for the best: it shows what else explains a result, or is divided otherwise."""
+    method = str(row["method"])
+    return method == ORACLE or method.endswith(SHUFFLED) or "division:" in str(row.get(REMARK, ""))
 
 
 def with_remarks(found: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
