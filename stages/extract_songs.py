@@ -29,13 +29,15 @@ def main() -> None:
     from unisono.features import songs_extraction
     from unisono.io import skipped
 
+    section = Songs.load()
     left_out = songs_extraction.extract_folder(
         args.samples,
         args.audio,
         args.out,
         view=args.view,
         name=args.extractor,
-        settings=getattr(Songs.load().features, args.extractor),
+        settings=getattr(section.features, args.extractor),
+        clip_s=section.audio.clip_s,
         compute=Compute.load(),
         downloads=args.downloads,
     )

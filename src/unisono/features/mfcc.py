@@ -13,6 +13,8 @@ References
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 SAMPLE_RATE = 22_050
@@ -20,6 +22,8 @@ N_FFT = 2_048
 BANDS = 128
 #: Pitch classes.
 CHROMA = 12
+#: Frames under a difference, and the fewest of a sound that has statistics.
+SHORTEST = 9
 
 
 def mfcc(samples: np.ndarray, *, coefficients: int = 20, hop: int = 1_024) -> np.ndarray:
@@ -53,7 +57,7 @@ def statistics(samples: np.ndarray, *, coefficients: int = 20, hop: int = 1_024)
     Parameters
     ----------
     samples : np.ndarray [shape=(n,), dtype=float32]
-        Mono, at 22,050 Hz, in -1 ... 1; at least 9 hops long.
+        Mono, at 22,050 Hz, in -1 ... 1; at least 9 frames long.
     coefficients, hop : int
         As for `mfcc`.
 
@@ -75,8 +79,8 @@ def statistics(samples: np.ndarray, *, coefficients: int = 20, hop: int = 1_024)
     cepstrum = _mfcc(power, coefficients).T
     # A tuning that is estimated takes as long as all the rest.
     chroma = librosa.feature.chroma_stft(S=power, sr=SAMPLE_RATE, n_fft=N_FFT, tuning=0.0, n_chroma=CHROMA)
-    delta = librosa.feature.delta
-    rows = np.concatenate([cepstrum, delta(cepstrum), delta(cepstrum, order=2), chroma, delta(chroma)])
+    first, second = (partial(librosa.feature.delta, width=SHORTEST, order=order) for order in (1, 2))
+    rows = np.concatenate([cepstrum, first(cepstrum), second(cepstrum), chroma, first(chroma)])
     return np.concatenate([rows.mean(axis=1), rows.std(axis=1)]).astype(np.float32)
 
 

@@ -35,19 +35,19 @@ def extract(shard: Shard, destination: Path, params: Mapping[str, Any]) -> list[
     destination : Path
         Parquet file with ``id`` and the view.
     params : mapping
-        ``name`` of the extractor, its ``settings`` as JSON with local paths, the ``view``, the ``metadata``.
+        ``name`` of the extractor, its ``settings`` as JSON with local paths, ``clip_s``, ``view`` and ``metadata``.
 
     Returns
     -------
     list of (str, str)
         Songs that were left out, with the reason.
     """
-    extractor = _extractor(params["name"], params["settings"])
+    extractor = _extractor(params["name"], params["settings"], params["clip_s"])
     ids, rows, skipped = [], [], []
     for batch in parquet.iterate(shard.inputs[0], ["id", "audio"], batch_size=_ROWS):
         for identifier, sound in zip(batch.column("id").to_pylist(), batch.column("audio"), strict=True):
             try:
-                samples = songs.heard(sound["bytes"].as_py() or b"")
+                samples = songs.heard(sound["bytes"].as_py() or b"", clip_s=params["clip_s"])
             except DataError as error:
                 skipped.append((identifier, str(error)))
                 continue
@@ -68,14 +68,23 @@ def _settings(name: str, text: str) -> Any:
 
 
 @lru_cache(maxsize=1)
-def _extractor(name: str, settings: str) -> songs.SongExtractor:
+def _extractor(name: str, settings: str, clip_s: float) -> songs.SongExtractor:
     """Build the extractor, once per process."""
-    made: songs.SongExtractor = songs.module(name).create(_settings(name, settings))
+    made: songs.SongExtractor = songs.module(name).create(_settings(name, settings), clip_s=clip_s)
     return made
 
 
 def extract_folder(
-    samples: Path, audio: Path, out: Path, *, view: str, name: str, settings: Any, compute: Compute, downloads: Path
+    samples: Path,
+    audio: Path,
+    out: Path,
+    *,
+    view: str,
+    name: str,
+    settings: Any,
+    clip_s: float,
+    compute: Compute,
+    downloads: Path,
 ) -> list[tuple[str, str]]:
     """Write one feature set of a folder of songs.
 
@@ -93,6 +102,8 @@ def extract_folder(
         Of the extractor.
     settings : MFCC, Musicnn or VGGish
         Its section of ``params.yaml``.
+    clip_s : float
+        What is heard of a song, in seconds.
     compute : Compute
     downloads : Path
         Folder for published files.
@@ -104,6 +115,8 @@ def extract_folder(
 
     Raises
     ------
+    ConfigError
+        `clip_s` is too short for the extractor.
     DataError, DownloadError
         Weights cannot be had or are not the published ones; a shard is damaged; no song can be heard.
     """
@@ -122,6 +135,7 @@ def extract_folder(
         params={
             "name": name,
             "settings": settings.model_dump_json(),
+            "clip_s": clip_s,
             "view": view,
             "metadata": metadata,
             # It is imported by name, so its code counts by its version.

@@ -30,7 +30,7 @@ _PUBLISHED = " *D*: published in the dissertation, on other data; not to be comp
 #: The paper on songs and their words, whose results no source that we could open prints.
 _SONGS = (
     "After Yu, Tang, Raposo, Chen (arXiv:1711.08976). No number of theirs stands beside ours: of the paper only the "
-    "abstract could be read. Theirs are 10,000 songs of 20 moods; ours are another task.",
+    "abstract could be read, and its songs are others.",
     "Each of five deals tests one file of each song of a quarter of the songs. Doc2vec and tf-idf learn from the "
     "training part of each deal alone.",
     "*Pairs shuffled within kinds*: what is left when a song's words are exchanged for those of another of the same "

@@ -135,13 +135,16 @@ def log_mel(samples: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.log10(GAIN * rounded + 1))
 
 
-def patches(samples: np.ndarray, *, hop_s: float = 3.0) -> np.ndarray:
+def patches(samples: np.ndarray, sample_rate: int, *, hop_s: float = 3.0) -> np.ndarray:
     """Cut a sound into log-mel patches.
 
     Parameters
     ----------
     samples : np.ndarray [shape=(n,), dtype=float32]
-        Mono, at 16,000 Hz, in -1 ... 1.
+        Mono, in -1 ... 1.
+    sample_rate : int
+        In Hz; other rates than 16,000 are resampled by librosa, as the package does: its numbers depend on what is
+        left right below 8,000 Hz.
     hop_s : float
         Step from patch to patch in seconds, rounded down to frames of 16 ms: 187 of them for 3 s, so that patches
         neither overlap nor leave a gap.
@@ -153,15 +156,19 @@ def patches(samples: np.ndarray, *, hop_s: float = 3.0) -> np.ndarray:
 
     Examples
     --------
-    >>> len(patches(np.zeros(480_000)))
+    >>> len(patches(np.zeros(480_000), 16_000))
     10
     """
+    import librosa
+
+    if len(samples):
+        samples = librosa.resample(np.asarray(samples, np.float32), orig_sr=sample_rate, target_sr=SAMPLE_RATE)
     spectrum = log_mel(samples)
     if len(spectrum) < FRAMES:
         return np.empty((0, FRAMES, BANDS), dtype=np.float32)
     step = max(1, math.floor(hop_s * SAMPLE_RATE / STEP + 1e-6))
     views = np.lib.stride_tricks.sliding_window_view(spectrum, FRAMES, axis=0)
-    return np.ascontiguousarray(views[::step].transpose(0, 2, 1))
+    return np.array(views[::step].transpose(0, 2, 1), order="C")
 
 
 class _Normalisation(NamedTuple):

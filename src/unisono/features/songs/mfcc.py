@@ -9,7 +9,7 @@ import numpy as np
 
 from unisono.config.songs_extractors import MFCC
 from unisono.features import mfcc
-from unisono.features.songs import SECONDS
+from unisono.features.songs import n_samples
 from unisono.io import parquet
 
 
@@ -19,11 +19,13 @@ class Songs:
     Parameters
     ----------
     settings : MFCC
+    clip_s : float
+        What is heard of a song, in seconds.
     """
 
-    def __init__(self, settings: MFCC) -> None:
+    def __init__(self, settings: MFCC, *, clip_s: float) -> None:
         self.settings = settings
-        self.kind = parquet.matrix(1 + SECONDS * mfcc.SAMPLE_RATE // settings.hop, settings.coefficients)
+        self.kind = parquet.matrix(1 + n_samples(clip_s) // settings.hop, settings.coefficients)
 
     def extract(self, samples: np.ndarray) -> np.ndarray:
         """Compute (T, coefficients); see `unisono.features.songs`."""
@@ -35,9 +37,9 @@ def fetch(settings: MFCC, downloads: Path) -> MFCC:
     return settings
 
 
-def create(settings: MFCC) -> Songs:
+def create(settings: MFCC, *, clip_s: float) -> Songs:
     """See `unisono.features.songs`."""
-    return Songs(settings)
+    return Songs(settings, clip_s=clip_s)
 
 
 def describe(settings: MFCC) -> dict[str, Any]:

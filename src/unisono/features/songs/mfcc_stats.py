@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from unisono.config.songs_extractors import MFCC
+from unisono.errors import ConfigError
 from unisono.features import mfcc
+from unisono.features.songs import n_samples
 from unisono.io import parquet
 
 
@@ -18,9 +20,17 @@ class Songs:
     Parameters
     ----------
     settings : MFCC
+    clip_s : float
+        What is heard of a song, in seconds.
     """
 
-    def __init__(self, settings: MFCC) -> None:
+    def __init__(self, settings: MFCC, *, clip_s: float) -> None:
+        frames = 1 + n_samples(clip_s) // settings.hop
+        if frames < mfcc.SHORTEST:
+            raise ConfigError(
+                f"songs.features.mfcc_stats.hop: {settings.hop} samples leave {frames} frames of {clip_s:g} s, "
+                f"at least {mfcc.SHORTEST} are needed; lower it"
+            )
         self.settings = settings
         self.kind = parquet.vector(6 * settings.coefficients + 4 * mfcc.CHROMA)
 
@@ -34,9 +44,9 @@ def fetch(settings: MFCC, downloads: Path) -> MFCC:
     return settings
 
 
-def create(settings: MFCC) -> Songs:
+def create(settings: MFCC, *, clip_s: float) -> Songs:
     """See `unisono.features.songs`."""
-    return Songs(settings)
+    return Songs(settings, clip_s=clip_s)
 
 
 def describe(settings: MFCC) -> dict[str, Any]:

@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 
 from unisono.config.songs_extractors import Musicnn
-from unisono.features import logmel, musicnn
+from unisono.errors import ConfigError
+from unisono.features import musicnn
 from unisono.features.mfcc import SAMPLE_RATE
 from unisono.features.musicnn import package
 from unisono.io import parquet, tensors
 from unisono.io.files import replacing
 
 _KEY = "musicnn"
+#: Sound under a patch, in seconds.
+SHORTEST_S = 3.0
 
 
 class Songs:
@@ -25,17 +28,22 @@ class Songs:
     ----------
     weights : mapping of str to np.ndarray
     settings : Musicnn
+    clip_s : float
+        What is heard of a song, in seconds.
     """
 
-    def __init__(self, weights: Mapping[str, np.ndarray], settings: Musicnn) -> None:
+    def __init__(self, weights: Mapping[str, np.ndarray], settings: Musicnn, *, clip_s: float) -> None:
+        if clip_s < SHORTEST_S:
+            raise ConfigError(
+                f"songs.audio.clip_s: {clip_s:g} s are less than musicnn's patch; set {SHORTEST_S:g} or more"
+            )
         self.hop_s = settings.hop_s
         self.network = musicnn.Extractor(weights, output=settings.output, batch_size=settings.batch_size)
         self.kind = parquet.matrix(None, self.network.dimensions)
 
     def extract(self, samples: np.ndarray) -> np.ndarray:
         """Compute (n_patches, d); see `unisono.features.songs`."""
-        heard = logmel.resample(samples, SAMPLE_RATE, musicnn.SAMPLE_RATE)
-        return self.network.embed(musicnn.patches(heard, hop_s=self.hop_s))
+        return self.network.embed(musicnn.patches(samples, SAMPLE_RATE, hop_s=self.hop_s))
 
 
 def fetch(settings: Musicnn, downloads: Path) -> Musicnn:
@@ -51,13 +59,13 @@ def fetch(settings: Musicnn, downloads: Path) -> Musicnn:
     return settings.model_copy(update={"location": str(path)})
 
 
-def create(settings: Musicnn) -> Songs:
+def create(settings: Musicnn, *, clip_s: float) -> Songs:
     """Build the network; see `unisono.features.songs`."""
     if settings.weights == "untrained":
-        return Songs(musicnn.untrained(settings.seed), settings)
+        return Songs(musicnn.untrained(settings.seed), settings, clip_s=clip_s)
     path = Path(settings.location)
     _, weights = tensors.read(path, _KEY, what="weights of musicnn", remedy="delete it and run again")
-    return Songs(weights, settings)
+    return Songs(weights, settings, clip_s=clip_s)
 
 
 def describe(settings: Musicnn) -> dict[str, Any]:

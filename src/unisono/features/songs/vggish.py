@@ -38,7 +38,7 @@ def fetch(settings: VGGish, downloads: Path) -> VGGish:
     return extraction.fetch_weights(settings, downloads)
 
 
-def create(settings: VGGish) -> Songs:
+def create(settings: VGGish, *, clip_s: float) -> Songs:
     """Build the network; see `unisono.features.songs`."""
     return Songs(extraction.create(settings), hop_s=settings.hop_s)
 

@@ -123,8 +123,11 @@ def _fit(
             fitted.append(made.fit(own, settings))
         except DataError as error:
             raise DataError(f"{divisions}: deal {number}: {error}") from None
-    notes = [model.describe().get("adapted", "") for model in fitted]
-    return fitted, "; ".join(dict.fromkeys(filter(None, notes)))
+    notes = {number: note for number, model in enumerate(fitted) if (note := model.describe().get("adapted", ""))}
+    if not notes:
+        return fitted, ""
+    first, said = next(iter(notes.items()))
+    return fitted, f"in {len(notes)} of {len(fitted)} deals, as in deal {first}: {said}"
 
 
 def _stacked(vectors: Sequence[np.ndarray]) -> np.ndarray:
