@@ -66,7 +66,7 @@ def plain(texts: list[str]) -> list[tuple[int, int]]:
 
 
 def timed(function: Callable[[], Any]) -> tuple[Any, float]:
-    """Result and processor seconds of one call."""
+    """Give the result and the processor seconds of one call."""
     start = time.process_time()
     result = function()
     return result, time.process_time() - start

@@ -112,7 +112,7 @@ def test_what_is_no_score_is_one_line(data: bytes, message: str) -> None:
     "note", [Played(128, 0, 1, 90, 0), Played(60, 1, 1, 90, 0), Played(60, 0, np.nan, 90, 0), Played(60, 0, 1e6, 90, 0)]
 )
 def test_impossible_notes_are_refused(note: Played) -> None:
-    with pytest.raises(DataError, match="impossible note|longer than"):
+    with pytest.raises(DataError, match=r"impossible note|longer than"):
         midi.encode_score([note])
 
 
