@@ -198,7 +198,9 @@ def serve(project: Path) -> http.server.ThreadingHTTPServer:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}/songs.zip"
-    (project / "small.yaml").write_text(f"mtm: {{source: musicxml, songs: {{musicxml: {{locations: ['{address}']}}}}}}\n")
+    (project / "small.yaml").write_text(
+        f"mtm: {{source: musicxml, songs: {{musicxml: {{locations: ['{address}']}}}}}}\n"
+    )
     return server
 
 

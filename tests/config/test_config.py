@@ -159,6 +159,21 @@ def test_a_place_that_dvc_does_not_watch_is_said(location: str, watched: bool) -
     assert said == "" if watched else said.startswith(f"{location} is outside data/raw, where DVC does not look")
 
 
+def test_of_several_places_each_is_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one/a.xml").touch()
+
+    def source(*places: str) -> MusicXML:
+        return MusicXML(locations=places, sha256=())
+
+    here, missing, url = str(tmp_path / "one"), str(tmp_path / "two"), "https://example.org/a.zip"
+    assert source(here).at_hand() == "yes"
+    assert source(here, url).at_hand() == "to be fetched"
+    assert source(url, here, missing).at_hand() == f"no: {missing} does not exist"
+    assert source("data/raw/mtm", here).unwatched.startswith(f"{here} is outside data/raw")
+    assert source().places == source("").places == ("data/raw/mtm",)
+
+
 def test_own_files_can_be_added_to_dvc(tmp_path: Path) -> None:
     """`dvc add data/raw/mtm/scores` writes a .dvc file and a .gitignore that Git must take; the files it must not."""
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)

@@ -13,9 +13,8 @@ from unisono.config.songs import Songs
 
 PARAMS = Path(__file__).resolve().parents[2] / "params.yaml"
 #: Six texts of 24 words, no two of which share five in a row.
-TEXTS = [
-    " ".join(f"{word}{number}" for word in "some words that nobody sings twice".split() * 4) for number in "abcdef"
-]
+WORDS = ["some", "words", "that", "nobody", "sings", "twice"]
+TEXTS = [" ".join(f"{word}{turn}{letter}" for turn in "1234" for word in WORDS) for letter in "abcdef"]
 
 
 def params(changes: dict[str, Any]) -> Songs:

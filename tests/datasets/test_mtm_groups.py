@@ -84,6 +84,37 @@ def test_duplicates_are_counted_in_all_and_across_splits() -> None:
     assert groups.duplicates(rows, splits) == {"n_repeated": 2, "n_across_splits": 2}
 
 
+def test_whole_texts_link_songs_that_open_differently() -> None:
+    text = " ".join(f"word{i}" for i in range(40))
+    songs = [
+        song("abcdefghij", UP)._replace(text=text),
+        song("klmnopqrst", DOWN)._replace(text=f"a new start and {text}"),
+        song("uvwxyzuvwx", ZIGZAG)._replace(text="word1 word2 word3 word4 word5 and nothing else that is there"),
+    ]
+    assert groups.group(songs) == [0, 0, 2]
+    assert groups.group([each._replace(text="") for each in songs]) == [0, 1, 2]
+
+
+def test_training_samples_near_a_text_of_the_test_part_are_left_out() -> None:
+    names = [f"s{i // 2}" for i in range(60)]
+    texts = [f"{name}a {name}b {name}c" for name in names]
+    texts[2:4] = [f"{texts[0]} more"] * 2
+    rows = [
+        {"id": f"{i}", "song": name, "notes": [], "syllables": [str(i)], "text": text}
+        for i, (name, text) in enumerate(zip(names, texts, strict=True))
+    ]
+    left_out = 0
+    for seed in range(12):
+        split = Split(by="song", fractions=(0.7, 0.15, 0.15), seed=seed)
+        parts, facts = groups.deal_samples(pa.Table.from_pylist(rows), split)
+        assert {parts[0], parts[2]} != {"train", "test"}
+        assert facts["n_near_duplicates"] == (parts == "").sum()
+        left_out += facts["n_near_duplicates"]
+    assert left_out >= 2
+    plain = groups.deal_samples(pa.Table.from_pylist(rows).drop_columns(["text"]), split)
+    assert "n_near_duplicates" not in plain[1]
+
+
 @pytest.mark.parametrize(("n_songs", "windows", "message"), [(2, 4, "0 of 8 samples"), (4, 1, "1 of 4 samples")])
 def test_parts_without_two_samples_are_refused(n_songs: int, windows: int, message: str) -> None:
     places = [(song, window) for song in range(n_songs) for window in range(windows)]

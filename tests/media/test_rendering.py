@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +62,7 @@ def test_notes_of_one_pitch_do_not_overlap() -> None:
     found = midi.separate(notes)
     for key in range(60, 66):
         own = [n for n in found if n.pitch == key]
-        assert all(a.offset_s <= b.onset_s for a, b in zip(own, own[1:], strict=False))
+        assert all(a.offset_s <= b.onset_s for a, b in pairwise(own))
     # What sounds, sounds still: the union of the intervals is the same.
     grid = np.arange(0, 24, 0.01)
     for key in range(60, 66):
@@ -98,7 +99,7 @@ def test_a_short_score_is_repeated_and_a_long_one_cut() -> None:
         (b"MThd\x00\x00\x00\x06\x00\x00\x00\x01\xe7\x28", "timed in SMPTE frames"),
         (b"MThd\x00\x00\x00\x06\x00\x00\x00\x01\x00\x00", "not a readable MIDI file"),
         (b"MThd\x00\x00\x00\x06\x00\x00\x00\x00\x01\xe0", "a score without a note"),
-        (midi.encode_score([Played(60, 0.0, 1.0, 90, 0)])[:-6], "MIDI file|a score without"),
+        (midi.encode_score([Played(60, 0.0, 1.0, 90, 0)])[:-6], r"MIDI file|a score without"),
         (bytes(5 * 2**20), "a MIDI file of 5,242,880 bytes"),
     ],
 )
@@ -111,13 +112,13 @@ def test_what_is_no_score_is_one_line(data: bytes, message: str) -> None:
     "note", [Played(128, 0, 1, 90, 0), Played(60, 1, 1, 90, 0), Played(60, 0, np.nan, 90, 0), Played(60, 0, 1e6, 90, 0)]
 )
 def test_impossible_notes_are_refused(note: Played) -> None:
-    with pytest.raises(DataError, match="impossible note|longer than"):
+    with pytest.raises(DataError, match=r"impossible note|longer than"):
         midi.encode_score([note])
 
 
 @needs_timidity
 def test_pieces_have_their_length_and_their_notes(settings: Audio) -> None:
-    notes = [Played(69, 0.0, 2.0, 100, 52), Played(57, 2.0, 6.0, 100, 0)]
+    notes = [Played(69, 0.0, 2.0, 100, 0), Played(57, 2.0, 6.0, 100, 0)]
     whole, later = rendering.play([midi.encode_score(notes)] * 2, settings, [0.0, 2.0])
     assert isinstance(whole, np.ndarray)
     assert isinstance(later, np.ndarray)
@@ -135,7 +136,8 @@ def test_a_short_song_sounds_again(settings: Audio) -> None:
     assert isinstance(heard, np.ndarray)
     for begin in (0.05, 1.55, 3.05):
         assert level(heard, begin, begin + 0.3) > 300
-        assert level(heard, begin, begin + 0.3) > 1.5 * level(heard, begin - 0.2, begin - 0.05) or begin < 1
+    for begin in (1.55, 3.05):
+        assert level(heard, begin, begin + 0.3) > 1.5 * level(heard, begin - 0.2, begin - 0.05)
 
 
 @needs_timidity
@@ -166,7 +168,7 @@ def test_a_folder_of_scores(tmp_path: Path, settings: Audio) -> None:
     assert table["id"].to_pylist() == ["a", "c"]
     samples, rate = sound.decode(table["audio"][0]["bytes"].as_py())
     assert (len(samples), rate) == (88_200, 22_050)
-    assert "b,not a readable MIDI file" in (tmp_path / "s.csv").read_text(encoding="utf-8")
+    assert 'b,"not a readable MIDI file' in (tmp_path / "s.csv").read_text(encoding="utf-8")
     facts = parquet.metadata(tmp_path / "out")
     assert {"tool", "soundfont", "soundfont_sha256", "dataset", "clip_s", "start_s", "shorter"} <= set(facts)
 

@@ -252,7 +252,7 @@ def decode_score(data: bytes) -> list[Played]:
         raise
     except Exception as error:  # damage shows as whatever it leads to
         pass_machine(error)
-        raise DataError(f"not a readable MIDI file, or damaged ({error or type(error).__name__})") from None
+        raise DataError(f"not a readable MIDI file, or damaged ({str(error) or type(error).__name__})") from None
     score = separate(notes)
     _check_score(score)
     return score

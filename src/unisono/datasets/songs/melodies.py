@@ -1,7 +1,8 @@
 """Songs of the lyrics-melody data: the melody as it was played, and its words.
 
 **Conventions.** `unisono.datasets.mtm.lmd` says how a file is laid out. Of the continuous notes [onset difference (s),
-length (s), frequency (Hz), velocity] the first number is the time since the note before, so that onsets are its sums.
+length (s), frequency (Hz), velocity] the first number is the time since the note before, so that onsets are its sums;
+some are negative, by milliseconds.
 """
 
 from __future__ import annotations
@@ -56,11 +57,12 @@ def read(data: bytes, file: str, settings: Audio) -> Piece | Skipped:
     if not len(rows):
         return Skipped(file, "no lyrics", "no note has a syllable")
     since, lengths, frequencies, velocities = rows.T
-    possible = (since >= 0) & (since < LONGEST_S) & (lengths > 0) & (lengths < LONGEST_S) & np.isfinite(velocities)
+    possible = (np.abs(since) < LONGEST_S) & (lengths > 0) & (lengths < LONGEST_S) & np.isfinite(velocities)
     possible &= (frequencies > LOWEST_HZ) & (frequencies < HIGHEST_HZ)
     if not possible.all():
         raise DataError(f"{file}: impossible note {rows[int(np.argmin(possible))].tolist()}")
-    onsets = np.cumsum(since) - since[0]
+    onsets = np.cumsum(since)
+    onsets -= onsets.min()
     pitches = np.rint(69 + 12 * np.log2(frequencies / 440)).astype(int)
     notes = [
         midi.Played(int(pitch), float(onset), float(onset + length), int(velocity), settings.programs.sung)
