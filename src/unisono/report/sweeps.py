@@ -22,6 +22,7 @@ AXES = {
     "margin": "margin",
     "batches": "batches in an epoch, in D\n(clips in a batch)",
     "components": "components",
+    "k": "components",
     "training": "share of the training songs",
 }
 
@@ -64,11 +65,11 @@ FIGURES: Mapping[str, tuple[str, tuple[Panel, ...]]] = {
         _both("fig5.9", "components", ("audio->visual", "visual->audio")),
     ),
     "songs_components": (
-        "MRR of a song's own words, and of a word's own song, against the number of components",
-        _both("figsongs_components", "components", ("audio->lyrics", "lyrics->audio"), "mrr"),
+        "MRR of a song's own words, and of some words' own song, against the number of components",
+        _both("figsongs_components", "k", ("audio->lyrics", "lyrics->audio"), "mrr"),
     ),
     "songs_training": (
-        "MRR of a song's own words, and of a word's own song, against the songs to train on",
+        "MRR of a song's own words, and of some words' own song, against the songs to train on",
         _both("figsongs_training", "training", ("audio->lyrics", "lyrics->audio"), "mrr"),
     ),
 }
@@ -132,7 +133,9 @@ def _draw(title: str, panels: Sequence[Panel], found: Sequence[Mapping[str, Any]
             _draw_panel(panel, [row for row in found if row["table"] == panel.table], ax)
             handles |= {label: handle for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
         axes[0].set_ylabel(f"{tables.title_of(panels[0].metric)} (%)")
-        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, frameon=False)
+        widest = max(map(len, handles), default=0)
+        n_columns = 4 if widest < 30 else 2
+        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=n_columns, frameon=False)
 
 
 def _draw_panel(panel: Panel, found: Sequence[Mapping[str, Any]], ax: Axes) -> None:
