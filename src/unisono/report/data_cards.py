@@ -20,6 +20,7 @@ from unisono.datasets.folds import PARTS
 from unisono.errors import DataError, pass_machine
 from unisono.io import parquet
 from unisono.io.files import replacing
+from unisono.report import kinds as beyond_kinds
 from unisono.report import separability
 from unisono.report.panels import picture
 
@@ -39,7 +40,7 @@ class Panel(NamedTuple):
     lower: np.ndarray
 
 
-def write(name: str, folder: Path, skipped: Sequence[Path], *, out: Path, figure: Path) -> None:
+def write(name: str, folder: Path, skipped: Sequence[Path], *, kinds: Path, out: Path, figure: Path) -> None:
     """Write a card and its contact sheet.
 
     Parameters
@@ -49,6 +50,8 @@ def write(name: str, folder: Path, skipped: Sequence[Path], *, out: Path, figure
         The built data set.
     skipped : sequence of Path
         CSV files of what was left out: items with a column ``reason``, or shards with counts.
+    kinds : Path
+        CSV of what methods find beyond the kinds of items, see `unisono.report.kinds`.
     out : Path
         Markdown file.
     figure : Path
@@ -91,6 +94,9 @@ def write(name: str, folder: Path, skipped: Sequence[Path], *, out: Path, figure
     separable = list(separability.lines(folder))
     if separable:
         lines += ["## What a linear classifier makes of the features", "", *separable, ""]
+    found = [row for row in _read_csv(kinds, "verdict") if row["dataset"] == name]
+    if found:
+        lines += ["## What is found in it", "", beyond_kinds.sentence(found), ""]
     lines += ["## Left out", "", *_left_out(skipped), *(f"- {fact}." for fact in facts.get("left_out", ())), ""]
     if sheet:
         lines += [
@@ -153,7 +159,7 @@ def _divided(folder: Path) -> Iterator[str]:
 def _left_out(skipped: Sequence[Path]) -> Iterator[str]:
     """Tell what was left out and why, from lists of items or from counts per shard."""
     for path in skipped:
-        rows = _read_csv(path)
+        rows = _read_csv(path, "reason", "seen")
         if rows and "seen" in rows[0]:
             yield from _counted(path, rows)
             continue
@@ -180,19 +186,19 @@ def _counted(path: Path, rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
     yield from (f"| {name.replace('_', ' ')} | {total} |" for name, total in totals.items())
 
 
-def _read_csv(path: Path) -> list[dict[str, str]]:
-    """Read a list of what was left out: a row an item with a ``reason``, or a row a shard with ``seen`` items."""
+def _read_csv(path: Path, *columns: str) -> list[dict[str, str]]:
+    """Read a table that has one of some columns."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file, restval="")
-            if not {"reason", "seen"} & set(reader.fieldnames or ()):
-                raise DataError(f"{path}: expected a column reason; run the stage that writes it")
+            if not set(columns) & set(reader.fieldnames or ()):
+                raise DataError(f"{path}: expected a column {columns[0]}; run the stage that writes it")
             return list(reader)
     except OSError as error:
         pass_machine(error)
         raise DataError(f"{path}: cannot be read: {error.strerror}; run the stage that writes it") from None
     except (UnicodeDecodeError, csv.Error):
-        raise DataError(f"{path}: expected a column reason; run the stage that writes it") from None
+        raise DataError(f"{path}: expected a column {columns[0]}; run the stage that writes it") from None
 
 
 def _chosen(folder: Path) -> dict[str, str]:

@@ -103,8 +103,8 @@ NOTES = {
     "songs": _SONGS,
     "songs_categories": (
         *_SONGS,
-        "MRR of a class: one over the rank of the first song of the query's class, its own words or sound counted. Songs "
-        "of which a class is not known are no queries for it.",
+        "MRR of a class: one over the rank of the first song of the query's class, its own words or sound counted. "
+        "Songs of which a class is not known are no queries for it.",
     ),
     "6.3": (
         "Lyrics-to-sheet and sheet-to-lyrics are exchanged between the published tables 6.2 and 6.3.",
