@@ -67,7 +67,9 @@ def fit(name: str) -> Arrays:
     views = ("audio", "visual", "lyrics")[: models.method(name).n_views or 2]
     if name in ("baseline", "baseline_gan", "darlearning"):
         views = ("lyrics", "audio", "visual")
-    train, test = digits(views, sequences=name == "lstm_c_cca")
+    train, test = digits(views, sequences=name in ("lstm_c_cca", "joint_dcca"))
+    if name == "joint_dcca":
+        train, test = ({**arrays, views[1]: arrays[views[1]].mean(axis=1)} for arrays in (train, test))
     labels = train.pop("labels")
     model = models.create(name, seed=0, **load_models(ROOT / "params.yaml").get(name, {}))
     model.progress = False

@@ -18,6 +18,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -105,10 +106,17 @@ def plain_epochs(arrays: dict[str, np.ndarray], model: Any, networks: Any, epoch
 @contextmanager
 def counted() -> Iterator[dict[str, float]]:
     """Count user and system seconds of a block."""
-    found, before = {}, os.times()
+    found: dict[str, float] = {}
+    before = os.times()
     yield found
     after = os.times()
     found |= {"user": after.user - before.user, "system": after.system - before.system}
+
+
+def peak_gib() -> float:
+    """Largest resident set of this process since `cost` last set it back."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return int(status.partition("VmHWM:")[2].split()[0]) / 2**20
 
 
 def report(name: str, spent: dict[str, float], memory_gib: float, losses: list[float]) -> None:
@@ -158,6 +166,7 @@ def main() -> None:
     took = {name: scale * (long[name] - short[name]) / args.epochs for name in long}
     report("joint_dcca", took, ours.memory_gib, losses := [epoch["loss"] for epoch in ours.result.history_])
     print(f"{'':10s} {scale * long['user']:7.1f} s user for a whole fit of {1 + args.epochs} epochs")
+    print(f"{'':10s} {peak_gib():.2f} GiB at most of the whole process, input and libraries included")
     if not args.peer_epochs or args.audio_branch != "convolutions":
         return
     with deep.seeded(0):

@@ -78,8 +78,11 @@ def test_the_network_is_the_plain_one(shape: tuple[int, int, int]) -> None:
         nn.init.normal_(norm.weight)
         nn.init.normal_(norm.bias)
     ours.load_state_dict(peer.state_dict(), strict=False)
-    matrices, slopes = torch.randn(*shape, dtype=torch.float64), torch.randn(shape[0], 10, dtype=torch.float64)
-    scaled = (matrices - torch.tensor(scale[0])[:, None].float()) / torch.tensor(scale[1])[:, None].float()
+    matrices, slopes = (
+        torch.randn(shape[0], shape[2], shape[1], dtype=torch.float64),
+        torch.randn(shape[0], 10, dtype=torch.float64),
+    )
+    scaled = ((matrices - torch.tensor(scale[0]).float()) / torch.tensor(scale[1]).float()).mT
     for _ in range(2):
         for network, given in ((ours, matrices), (peer, scaled)):
             network.zero_grad()

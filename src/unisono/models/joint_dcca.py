@@ -115,7 +115,7 @@ class JointDCCA(PerceptronCorrelation):
         update_bn(batches, network)
 
     def _inputs(self, view: str, array: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
-        """Average vectors over what frames they have; bring a sequence to (n, d, T), repeated to T frames."""
+        """Average vectors over what frames they have; repeat or cut sequences to T frames, without a copy if they are."""
         longest = len(self.arrays_[f"{view}.frames"]) if f"{view}.frames" in self.arrays_ else 0
         if array.ndim == 2 and longest:
             raise DataError(f"{self.name}: view {view!r} has shape {array.shape}, it was fitted on frames (n, T, d)")
@@ -123,11 +123,11 @@ class JointDCCA(PerceptronCorrelation):
             return average(array, lengths)
         frames = longest or _longest(array, lengths)
         if lengths is None and frames == array.shape[1]:
-            return np.ascontiguousarray(array.transpose(0, 2, 1), dtype=np.float32)
-        made = np.empty((len(array), array.shape[2], frames), dtype=np.float32)
+            return np.asarray(array, dtype=np.float32)
+        made = np.empty((len(array), frames, array.shape[2]), dtype=np.float32)
         places, counts = np.arange(frames), np.full(len(array), array.shape[1]) if lengths is None else lengths
         for row, count in enumerate(counts):
-            made[row] = array[row, places % count].T
+            made[row] = array[row, places % count]
         return made
 
     def _network(self, view: str, inputs: np.ndarray | None) -> torch.nn.Module:
@@ -148,10 +148,10 @@ def _longest(array: np.ndarray, lengths: np.ndarray | None) -> int:
 
 
 def _scale(inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and deviation of the columns of vectors, or of the rows of pictures (n, d, T), one at a time."""
+    """Mean and deviation of the columns of vectors, or of frames (one after the other, since they are large)."""
     if inputs.ndim == 2:
         return standardisation(inputs)
-    found = [standardisation(inputs[:, row].reshape(-1, 1)) for row in range(inputs.shape[1])]
+    found = [standardisation(inputs[:, :, column].reshape(-1, 1)) for column in range(inputs.shape[2])]
     mean, deviation = (np.concatenate(each) for each in zip(*found, strict=True))
     return mean, deviation
 
@@ -159,7 +159,7 @@ def _scale(inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _recurrent(
     width: int, units: int, *, head: torch.nn.Module, scale: tuple[np.ndarray, np.ndarray]
 ) -> torch.nn.Module:
-    """Build the network that reads the frames in order: from (n, width, T) to what `head` gives."""
+    """Build the network that reads the frames in order: from (n, T, width) to what `head` gives."""
     import torch
     from torch import nn
 
@@ -170,8 +170,8 @@ def _recurrent(
             self.states = nn.GRU(width, units, batch_first=True)
             self.head = head
 
-        def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-            states = self.states(self.scaling(pictures.mT))[0]
+        def forward(self, frames: torch.Tensor) -> torch.Tensor:
+            states = self.states(self.scaling(frames))[0]
             vectors: torch.Tensor = self.head(torch.cat([states.mean(dim=1), states.amax(dim=1)], dim=1))
             return vectors
 

@@ -57,7 +57,8 @@ def convolutional(
     Returns
     -------
     torch.nn.Module
-        From (n, d, T) to what `head` gives. In evaluation mode a row's output does not depend on other rows.
+        From (n, T, d) to what `head` gives; a picture has a row for each of the d columns. In evaluation mode a row's
+        output does not depend on other rows.
     """
     import torch
     from torch import nn
@@ -70,7 +71,7 @@ def convolutional(
         def __init__(self) -> None:
             super().__init__()
             for name, array in zip(("mean", "deviation"), scale, strict=True):
-                self.register_buffer(name, torch.as_tensor(array, dtype=torch.float32)[:, None])
+                self.register_buffer(name, torch.as_tensor(array, dtype=torch.float32))
             sizes = [1, *channels]
             self.convolutions = nn.ModuleList(
                 nn.Conv2d(before, after, SIZE, padding=SIZE // 2, bias=False)
@@ -85,7 +86,7 @@ def convolutional(
             return torch.cat([self._whole(part) for part in matrices.split(EMBEDDED)])
 
         def _whole(self, matrices: torch.Tensor) -> torch.Tensor:
-            images = (matrices - self.mean) / self.deviation
+            images = ((matrices - self.mean) / self.deviation).mT
             maps = first_block(images, self.convolutions[0], self.norms[0], POOLS[0])
             for convolution, norm, pool in zip(self.convolutions[1:], self.norms[1:], POOLS[1:], strict=False):
                 normal = norm(convolution(maps))
