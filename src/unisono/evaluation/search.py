@@ -376,16 +376,16 @@ def _nearest_ids(query: str, ids: Iterable[str]) -> str:
 
 
 def _about(loaded: Dataset, folder: Path) -> dict[str, str]:
-    """Title or class of every item."""
+    """Title, or else class, of every item."""
     from unisono.io import parquet
 
-    if loaded.labels is not None:
-        return dict(zip(map(str, loaded.ids), map(str, loaded.labels), strict=True))
     first = next(iter(parquet.iterate(folder / "samples", batch_size=1)))
+    known = {} if loaded.labels is None else dict(zip(map(str, loaded.ids), map(str, loaded.labels), strict=True))
     if "title" not in first.schema.names:
-        return {}
+        return known
     table = parquet.read(folder / "samples", ["id", "title"])
-    return dict(zip(table.column("id").to_pylist(), map(str, table.column("title").to_pylist()), strict=True))
+    titles = dict(zip(table.column("id").to_pylist(), map(str, table.column("title").to_pylist()), strict=True))
+    return {item: title or known.get(item, "") for item, title in titles.items()}
 
 
 def _frames(loaded: Dataset, item: str, view: str) -> np.ndarray:

@@ -7,6 +7,7 @@ contact sheet, one picture of one item per class: a frame above, a spectrogram b
 from __future__ import annotations
 
 import csv
+import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -28,6 +29,8 @@ from unisono.report.panels import picture
 OUTSIDE = -1
 #: Items on a contact sheet, at most.
 PANELS = 10
+#: Letters of a line of a title on it.
+TITLE = 30
 #: So many reasons are listed, the most frequent ones.
 MAX_REASONS = 20
 
@@ -268,6 +271,6 @@ def draw(panels: Sequence[Panel], out: Path, *, title: str) -> None:
             for offset, picture in enumerate((panel.upper, panel.lower)):
                 coloured = picture.ndim == 3
                 axes[2 * row + offset, column].imshow(picture, aspect="equal" if coloured else "auto", cmap="magma")
-            axes[2 * row, column].set_title(panel.title)
+            axes[2 * row, column].set_title("\n".join(textwrap.wrap(panel.title, TITLE)))
         with replacing(out) as temporary:
             figure.savefig(temporary, format="png", dpi=110, metadata={"Software": None})
