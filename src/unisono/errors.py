@@ -27,8 +27,8 @@ EXTRAS = {
     "torch": "deep",
     "yt_dlp": "youtube",
     **dict.fromkeys(
-        ("av", "dvc", "gensim", "google_crc32c", "h5py", "markdown_it", "matplotlib", "music21", "networkx", "PIL",
-         "mido", "pretty_midi", "psutil", "pypdfium2", "requests", "soundfile", "tensorflow", "urllib3"),
+        ("av", "dvc", "gensim", "google_crc32c", "h5py", "librosa", "markdown_it", "matplotlib", "music21", "networkx",
+         "PIL", "mido", "pretty_midi", "psutil", "pypdfium2", "requests", "soundfile", "tensorflow", "urllib3"),
         "pipeline",
     ),
 }  # fmt: skip
