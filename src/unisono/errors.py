@@ -28,8 +28,8 @@ EXTRAS = {
     "torch": "deep",
     "yt_dlp": "youtube",
     **dict.fromkeys(
-        ("av", "charset_normalizer", "dvc", "gensim", "google_crc32c", "h5py", "markdown_it", "matplotlib", "music21",
-         "mutagen", "networkx", "PIL", "mido", "pretty_midi", "psutil", "py3langid", "pypdfium2", "requests",
+        ("av", "charset_normalizer", "dvc", "gensim", "google_crc32c", "h5py", "librosa", "markdown_it", "matplotlib",
+         "music21", "mutagen", "networkx", "PIL", "mido", "pretty_midi", "psutil", "py3langid", "pypdfium2", "requests",
          "soundfile", "tensorflow", "urllib3"),
         "pipeline",
     ),

@@ -111,7 +111,7 @@ class Clone:
 
 
 EXPERIMENTS = (
-    *("mtm_random", "mtm_cca", "mtm_gcca", "mv10k_cca"),
+    *("mtm_random", "mtm_cca", "mtm_gcca", "mv10k_cca", "songs_cca_statistics", "songs_joint"),
     *("vegas_c_cca", "vegas_c_dcca", "vegas_tnn_c_cca", "vegas_acmr", "vegas_agah"),
 )
 
@@ -141,8 +141,16 @@ def make_tiny(params: dict[str, Any]) -> None:
     params["vegas"]["folds"]["n"] = 3
     for name in ("inception", "vggish"):
         params["vegas"]["features"][name]["whitening"]["components"] = 8
+    songs = params["songs"]
+    songs["source"] = "musicxml"
+    songs["audio"]["clip_s"] = 4
+    songs["split"].update(test=0.4, deals=2)
+    songs["features"]["sets"], songs["features"]["texts"]["sets"] = ["mfcc", "mfcc_stats"], ["tfidf"]
+    for key in ("songs_cca_statistics", "songs_joint"):
+        params["experiments"][key]["views"]["lyrics"] = "tfidf"
+    params["experiments"]["songs_joint"]["params"] = {"epochs": 1, "min_steps": 1, "layers": {"other": [8, 2]}}
     params["report"]["gallery_items"] = 1
-    for model in ("cca", "gcca", "c_cca", "tnn_c_cca", "c_dcca"):
+    for model in ("cca", "gcca", "c_cca", "tnn_c_cca", "c_dcca", "joint_dcca"):
         params["models"][model]["n_components"] = 2
     for model in ("tnn_c_cca", "c_dcca", "acmr", "agah"):
         params["models"][model].update(epochs=1, min_steps=2)
@@ -158,7 +166,8 @@ def finished(folder: Path) -> Clone:
     """Run the whole pipeline on tiny data in a folder that is empty or not there yet."""
     folder.mkdir(parents=True, exist_ok=True)
     copy = Clone(folder)
-    write_songs(folder / "data/raw/mtm", 9)
+    for name in ("mtm", "songs"):
+        write_songs(folder / "data/raw" / name, 9)
     copy.edit(make_tiny)
     assert "build_songs" in copy.repro()
     return copy
