@@ -189,9 +189,10 @@ def test_openewld_counts(real: Callable[[str], Path]) -> None:
     assert sum(len(song.notes) for song in songs) == 44164
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "source", "n_files", "n_songs", "largest"),
-    [(OPENEWLD, "musicxml", 431, 429, 2), (LYRICS_MELODY, "lmd", 10_094, 4_302, 61)],
+    [(OPENEWLD, "musicxml", 461, 460, 2), (LYRICS_MELODY, "lmd", 10_094, 4_412, 62)],
 )
 def test_no_song_holds_much_of_a_source(
     name: str, source: str, n_files: int, n_songs: int, largest: int, real: Callable[[str], Path]
