@@ -183,6 +183,7 @@ def test_songs_that_cannot_be_heard_are_left_out(tmp_path: Path) -> None:
     assert skipped["short"] == "lasts 0.90 s, at least 1 s are needed; leave it out"
     for name in ("page", "empty"):
         assert skipped[name].startswith("not a readable sound file")
+        assert " at 0x" not in skipped[name]
     assert "NaN" in skipped["holes"]
 
 

@@ -188,7 +188,9 @@ def decode(data: bytes, *, longest_s: float | None = None) -> tuple[np.ndarray, 
             samples = file.read(n, dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, RuntimeError) as error:
         pass_machine(error)
-        raise DataError(f"not a readable sound file ({len(data)} bytes): {error}") from None
+        # Without the place in memory that soundfile names it by: a list of what was left out is the same in every run.
+        reason = getattr(error, "error_string", error)
+        raise DataError(f"not a readable sound file ({len(data)} bytes): {reason}") from None
     if len(samples) == 0:
         raise DataError(f"a sound file without samples ({len(data)} bytes)")
     return mono(samples)[0], rate
