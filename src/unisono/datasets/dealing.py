@@ -78,7 +78,7 @@ def deal(dataset: DataSet, section: Any, *, samples: Path, out: Path, summary: P
     if values.ndim == 2:
         column, inside = "deals", (values != "").any(axis=1)
     elif values.dtype.kind == "U":
-        column, inside = "split", np.ones(len(ids), dtype=bool)
+        column, inside = "split", values != ""
     else:
         column, inside = "fold", values >= 0
     if not inside.any():
