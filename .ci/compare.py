@@ -35,6 +35,7 @@ CAP = {
     "median_rank": (3.0, 0.4),
     "mean_rank": (2.0, 0.25),
     "map": (0.10, 0.0),
+    "mrr": (0.06, 0.0),
 }
 #: MAP of these, on features that no training touches or hardly.
 CLOSED_FORMS = {"cca", "kcca", "c_cca", "c_kcca", "multi_view"}
