@@ -28,6 +28,7 @@ from _measure import arguments
 
 from unisono import models
 from unisono.models.parts import correlation, deep
+from unisono.models.parts.columns import standardisation
 
 PUBLISHED = {"audio": [128, 128, 64, 64], "other": [512, 512, 256, 256]}
 METHODS = ("dcca", "c_dcca", "s_dcca")
@@ -69,7 +70,7 @@ def plain_epoch(arrays: dict[str, np.ndarray], layers: dict[str, list[int]], bat
     """One epoch of the peer."""
     torch.manual_seed(0)
     networks = torch.nn.ModuleList(
-        deep.perceptron(a.shape[1], deep.layers_of("dcca", layers, view), dropout=0.2, scale=deep.standardisation(a))
+        deep.perceptron(a.shape[1], deep.layers_of("dcca", layers, view), dropout=0.2, scale=standardisation(a))
         for view, a in arrays.items()
     )
     optimiser = torch.optim.RMSprop(networks.parameters(), lr=1e-3, alpha=0.9, eps=1e-7)
@@ -144,7 +145,8 @@ def main() -> None:
         return
     arrays, labels = views(args.items, (args.widths[0], args.widths[1]))
     layers = PUBLISHED if args.layers == "published" else correlation.LAYERS
-    last = layers["audio"][-1], layers["other"][-1]
+    first, second = (deep.layers_of("dcca", layers, view)[-1] for view in arrays)
+    last = first, second
     print(f"{args.items} items, {args.widths[0]} and {args.widths[1]} wide, outputs {last[0]} and {last[1]}")
     found = objectives_ms(last, args.batch, args.runs)
     for name, value in found.items():

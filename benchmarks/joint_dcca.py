@@ -29,6 +29,7 @@ from torch.nn import functional
 
 from unisono import models
 from unisono.models.parts import deep
+from unisono.models.parts.columns import standardisation
 from unisono.models.parts.convolutions import POOLS
 
 #: What an epoch is scaled to.
@@ -85,7 +86,7 @@ def plain_epochs(arrays: dict[str, np.ndarray], model: Any, networks: Any, epoch
     with torch.random.fork_rng():
         peer = nn.ModuleList([Plain(model.channels, networks[0].head), networks[1]])
     peer[0].load_state_dict({k: v for k, v in networks[0].state_dict().items() if k not in ("mean", "deviation")})
-    mean, deviation = sound.mean(axis=(0, 1)), sound.std(axis=(0, 1))
+    mean, deviation = standardisation(sound.reshape(-1, sound.shape[-1]))
     optimiser = torch.optim.Adam(peer.parameters(), lr=model.learning_rate)
     losses = []
     for _ in range(epochs):

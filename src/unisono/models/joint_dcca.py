@@ -115,7 +115,7 @@ class JointDCCA(PerceptronCorrelation):
         update_bn(batches, network)
 
     def _inputs(self, view: str, array: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
-        """Average vectors over what frames they have; repeat or cut sequences to T frames, with no copy if they are."""
+        """Average vectors over what frames they have; repeat or cut sequences to T frames, copied only if need be."""
         longest = len(self.arrays_[f"{view}.frames"]) if f"{view}.frames" in self.arrays_ else 0
         if array.ndim == 2 and longest:
             raise DataError(f"{self.name}: view {view!r} has shape {array.shape}, it was fitted on frames (n, T, d)")
