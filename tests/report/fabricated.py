@@ -14,7 +14,7 @@ from unisono.config.experiments import Experiment
 from unisono.config.report import Report
 from unisono.store.results import Run, read_results
 
-SOURCES = {"vegas": "digits", "mv10k": "simulated", "mtm": "music21"}
+SOURCES = {"vegas": "digits", "mv10k": "simulated", "mtm": "music21", "songs": "music21"}
 
 
 class Looks:
@@ -62,6 +62,7 @@ class Fabricated:
         measure: str = "map",
         chance: float = 0.145,
         notes: tuple[str, ...] = (),
+        more: Mapping[str, Any] | None = None,
     ) -> None:
         """Write ``metrics.json`` and ``parts.csv`` of one experiment.
 
@@ -70,6 +71,8 @@ class Fabricated:
         scores : mapping of str to array of shape (seeds, folds) or mapping
             By setting ("" for an experiment without variants): the measure of every part, of both directions or by
             direction.
+        more : mapping of str to object, optional
+            What else stands in every direction: other measures, those of an oracle.
         """
         self.experiments[key] = experiment
         self.looks.put(key, title, tables)
@@ -96,6 +99,7 @@ class Fabricated:
                     f"{measure}_std": float(array.std(ddof=1)) if array.size > 1 else 0.0,
                     "pool": 80,
                     "chance": {measure: chance},
+                    **(more or {}),
                 }
                 rows += [
                     [setting, seed, fold, direction, measure, array[seed, fold]]

@@ -77,7 +77,8 @@ def _published(block: Section, at: str) -> Iterator[tuple[str, str]]:
     """Yield key and value of the texts below a block that its settings ask for."""
     asked = {"weights": "pretrained", "method": "published", "rule": "no_other_vertical"}
     wanted = all(getattr(block, name, value) == value for name, value in asked.items())
-    used = set(getattr(block, "sets", {}).values())
+    sets = getattr(block, "sets", {})
+    used = set(sets.values() if isinstance(sets, Mapping) else sets)
     for name, value in block:
         if isinstance(value, Source) or (used and isinstance(value, Section) and name not in used):
             continue

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from unisono.datasets.loading import is_vectors, to_labels, to_view
+from unisono.errors import DataError
 from unisono.evaluation.within_kind import Pool, difference_interval
 from unisono.io import parquet
 from unisono.io.files import replacing
@@ -67,7 +68,10 @@ def judge(runs: Iterable[Run]) -> list[dict[str, Any]]:
         for direction, (query, target), both in ways:
             pools = read_pools(run.folder / "embeddings.parquet", query, target)
             for measure in MEASURES:
-                told = difference_interval(pools, measure=measure, both=both)
+                try:
+                    told = difference_interval(pools, measure=measure, both=both)
+                except DataError as error:
+                    raise DataError(f"{run.folder}: {error}; run experiment {run.key!r} again") from None
                 found.append({
                     "run": run.key, "dataset": run.result["dataset"], "method": run.title,
                     "division": run.experiment.division,
@@ -101,8 +105,11 @@ def read_pools(path: Path, query: str, target: str) -> list[Pool]:
     table = parquet.read(path)
     names = [name for name in table.column_names if is_vectors(table.schema.field(name).type)]
     views = {name.partition("@")[0]: to_view(table.column(name), where=f"{path}: {name}")[0] for name in names}
-    song = "song" if "song" in table.column_names else "id"
-    folds, kinds, songs = (to_labels(table.column(name), f"{path}: {name}") for name in ("fold", "kind", song))
+    columns = ("fold", "kind", "song" if "song" in table.column_names else "id")
+    for name, present in [(name, table.column_names) for name in columns] + [(view, views) for view in (query, target)]:
+        if name not in present:
+            raise DataError(f"{path}: no column {name!r}; run experiment {path.parent.name!r} again")
+    folds, kinds, songs = (to_labels(table.column(name), f"{path}: {name}") for name in columns)
     return [
         Pool(views[query][folds == fold], views[target][folds == fold], kinds[folds == fold], songs[folds == fold])
         for fold in np.unique(folds)
