@@ -65,9 +65,11 @@ def test_no_key_reaches_the_shell(stage: str, key: str, tmp_path: Path) -> None:
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     params["mtm"]["engravings"][key] = {"engrave_lyrics": True}
     params["vegas"]["features"]["sets"][key] = "inception"
+    params["songs"]["features"]["sets"] = [key]
+    params["songs"]["features"]["texts"]["sets"] = [key]
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     done = subprocess.run(  # noqa: S602
-        interpolating()[stage].replace("${key}", key).replace("${item}", "inception"),
+        interpolating()[stage].replace("${key}", key).replace("${item}", key if "songs" in stage else "inception"),
         shell=True,
         cwd=tmp_path,
         env={

@@ -18,7 +18,7 @@ from unisono.errors import DataError
 
 def split(**changes: float) -> Split:
     """The shipped split, with changes."""
-    return Split(**({"test": 0.25, "deals": 5, "max_cosine": 0.5, "seed": 0} | changes))  # type: ignore[arg-type]
+    return Split(**({"test": 0.25, "deals": 5, "max_cosine": 0.5, "shares": [], "seed": 0} | changes))  # type: ignore[arg-type]
 
 
 def table(songs: list[str], texts: list[str]) -> pa.Table:

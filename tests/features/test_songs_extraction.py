@@ -89,7 +89,10 @@ def write(folder: Path, sounds: dict[str, bytes], *, per_shard: int = 3) -> Path
 
 
 def run(folder: Path, name: str, section: Any = None, clip_s: float = SECONDS) -> list[tuple[str, str]]:
+    # No source of vectors of its own.
+    parquet.write(folder / "samples" / parquet.shard_name(0), {"id": ["song"]}, types={"id": pa.string()})
     return songs_extraction.extract_folder(
+        folder / "samples",
         folder / "audio",
         folder / "features" / name,
         view=name,

@@ -143,14 +143,18 @@ def test_what_is_not_trained_has_one_vector_and_no_deals(tmp_path: Path, monkeyp
     assert [path.name for path in (tmp_path / "models").iterdir()] == [extraction.FILE]
 
 
-def test_deals_that_allow_less_narrow_all(tmp_path: Path) -> None:
+def test_vectors_of_deals_that_allow_less_end_in_zeros(tmp_path: Path) -> None:
     rows = [["train" if deal == 0 or song < 6 else "test" for deal in range(2)] for song in range(N)]
     samples, divisions = write(tmp_path, lyrics(N), rows)
     adapted = extraction.extract(
         samples, divisions, tmp_path / "out", tmp_path / "models", TFIDF, name="tfidf", view="lyrics"
     )
-    assert adapted == "tfidf.dimensions: 6 instead of 10, since the texts have no more"
-    assert parquet.to_numpy(parquet.read(tmp_path / "out")["lyrics"]).shape == (N, 2, 6)
+    assert adapted == "in 1 of 2 deals, as in deal 1: tfidf.dimensions: 6 instead of 10, since the texts have no more"
+    vectors = parquet.to_numpy(parquet.read(tmp_path / "out")["lyrics"])
+    assert vectors.shape == (N, 2, 10)
+    assert vectors[:, 0, 6:].any()
+    assert vectors[:, 1, :6].any()
+    assert not vectors[:, 1, 6:].any()
     assert parquet.metadata(tmp_path / "out")["adapted"] == adapted
 
 
@@ -223,18 +227,19 @@ def test_own_texts_that_are_none_are_refused(tmp_path: Path, monkeypatch: pytest
 
 def test_the_stage(tmp_path: Path) -> None:
     write(tmp_path / "data", lyrics(N), deals())
-    block = {name: settings.model_dump(mode="json") for name, settings in SETTINGS.items()}
-    block["tfidf"]["dimensions"] = 99
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"songs": {"features": {"texts": block | {"glove": {}}}}}))
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    params["songs"]["features"]["texts"]["tfidf"]["dimensions"] = 99
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     command = [sys.executable, "-m", "stages.embed_lyrics", "--extractor", "tfidf", "--view", "words"]
     for option, place in (("samples", "samples"), ("divisions", "divisions"), ("out", "out"), ("models", "models")):
         command += [f"--{option}", f"data/{place}"]
     environment = {"PYTHONPATH": f"{ROOT}:{ROOT / 'src'}", "PATH": "/usr/bin:/bin"}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("note: tfidf.dimensions: ")
+    assert done.stdout.startswith("note: in 2 of 2 deals, as in deal 0: tfidf.dimensions: ")
     assert parquet.read(tmp_path / "data" / "out").column_names == ["id", "words"]
-    (tmp_path / "params.yaml").write_text("songs:\n  features:\n    texts: {doc2vec: {epoch: 3}}\n")
+    params["songs"]["features"]["texts"]["doc2vec"] = {"epoch": 3}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1

@@ -22,6 +22,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 #: Modules of distributions that are called otherwise.
 DISTRIBUTIONS = {
     "PIL": "pillow",
+    "charset_normalizer": "charset-normalizer",
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",
     "markdown_it": "markdown-it-py",

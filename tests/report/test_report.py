@@ -301,7 +301,7 @@ def test_what_is_missing_is_said_in_its_place(
     spoil(inputs)
     text = without_gallery(entries, inputs)
     assert '<p class="missing" role="note"><strong>Missing: </strong>' in section(text, place)
-    assert text.count("Missing: ") <= 3
+    assert text.count("Missing: ") <= 5
 
 
 def test_a_number_that_is_none_is_said_to_be_damaged(entries: Entries, inputs: Inputs) -> None:

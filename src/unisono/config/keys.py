@@ -97,13 +97,13 @@ def check_interpolated(pipeline: Path = Path("dvc.yaml"), params: Path = PARAMS_
             path = place.strip("${} ")
             for part in path.split("."):
                 found = found.get(part) if isinstance(found, dict) else None
-            for key, value in found.items() if isinstance(found, dict) else []:
-                for name in (key, *_texts(value)):
-                    if not is_key(name):
-                        raise ConfigError(
-                            f"{path}: {str(name)[:LONGEST]!r}: a name may hold letters, digits and underscores only, "
-                            f"at most {LONGEST} bytes"
-                        )
+            keys = list(found) if isinstance(found, dict) else []
+            for name in (*keys, *_texts(found)):
+                if not is_key(name):
+                    raise ConfigError(
+                        f"{path}: {str(name)[:LONGEST]!r}: a name may hold letters, digits and underscores only, "
+                        f"at most {LONGEST} bytes"
+                    )
 
 
 def _texts(value: Any) -> Iterator[str]:
