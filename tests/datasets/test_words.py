@@ -125,3 +125,12 @@ def test_near_duplicates_are_outside_the_test_part_and_build_no_chains() -> None
     assert words.near_duplicates(pairs, test).tolist() == [1, 5]
     assert words.near_duplicates(pairs, ~test).tolist() == [0, 4]
     assert words.near_duplicates(pairs[:0], test).tolist() == []
+
+
+def test_the_beginning_of_a_text_is_no_more_than_so_many_words() -> None:
+    assert words.first("a b\tc\n d", 4) == "a b c d"
+    assert words.first("a b c d", 3) == "a b c …"
+    assert words.first("", 3) == ""
+    # Scripts without blanks, and a word without an end, are not shown whole.
+    assert words.first("\u6211\u7231\u4f60 \u5317\u4eac\u5929", 4) == "\u6211\u7231\u4f60 \u5317 …"
+    assert words.first("x" * 10**6, 6) == "x" * 240 + " …"

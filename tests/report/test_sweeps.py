@@ -1,16 +1,19 @@
-"""MAP against a hyper-parameter: figures 5.8 and 5.9."""
+"""A measure against a setting: figures 5.8 and 5.9, and those of songs."""
 
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.report.fabricated import Fabricated
 from unisono.config.experiments import Experiment, Variant
-from unisono.report import sweeps, tables
+from unisono.report import drawing, sweeps, tables
 
 
 @pytest.fixture
@@ -78,3 +81,81 @@ def test_without_experiments_the_published_curves_remain(tmp_path: Path) -> None
     sweeps.write([], tables_folder=tmp_path, figures=tmp_path)
     assert read(tmp_path / "figure_5_8.csv") == []
     assert (tmp_path / "figure_5_8.png").stat().st_size > 10_000
+
+
+# ---- Songs: components, training songs ----
+
+
+@pytest.fixture
+def songs(fabricated: Fabricated) -> Fabricated:
+    """Two methods by components with long names, one by the songs it is trained on."""
+
+    def add(key: str, title: str, number: str, values: dict[str, float]) -> None:
+        entry = Experiment(dataset="songs", model="cca", variants=[Variant(setting=s) for s in values])
+        scores = {
+            s: {way: np.array([[value - 0.01, value + 0.01]]) for way in ("audio->lyrics", "lyrics->audio")}
+            for s, value in values.items()
+        }
+        fabricated.add(
+            key, entry, scores, title=title, tables=[number], measure="mrr", chance=0.08,
+            more={"mrr_within": 0.09, "mrr_within_std": 0.01, "recall_at_1": 0.5, "recall_at_1_std": 0.1,
+                  "chance": {"mrr": 0.08, "recall_at_1": 0.02}, "oracle": {"mrr": 0.3, "recall_at_1": 0.1}},
+        )  # fmt: skip
+
+    add("songs_cca", "PretrainCNN-CCA of tf-idf", "figsongs_components", {f"k={k}": 0.1 + k / 1000 for k in (10, 40, 100)})
+    add("songs_dcca", "PretrainCNN-DCCA", "figsongs_components", {"k=40": 0.12, "k=10": 0.11})
+    add("songs_training", "PretrainCNN-CCA of tf-idf", "figsongs_training", {"training=1": 0.2, "training=0.25": 0.1})
+    return fabricated
+
+
+def test_songs_by_components_and_by_training_songs(songs: Fabricated, tmp_path: Path) -> None:
+    runs = songs.runs()
+    sweeps.write(runs, tables_folder=tmp_path, figures=tmp_path)
+    panels = sweeps.FIGURES["songs_components"][1]
+    for panel, query in zip(panels, ("audio", "lyrics"), strict=True):
+        curves = sweeps.curves(panel, sweeps.rows("songs_components", runs))
+        places = {"PretrainCNN-CCA of tf-idf": [10, 40, 100], "PretrainCNN-DCCA": [10, 40]}
+        places |= {f"{name}{tables.SHUFFLED}": found for name, found in places.items()}
+        assert {name: [place for place, _ in curve] for name, curve in curves.items()} == places
+        assert {(row["query"], row["metric"]) for curve in curves.values() for _, row in curve} == {(query, "mrr")}
+    curve, _ = sweeps.curves(sweeps.FIGURES["songs_training"][1][0], sweeps.rows("songs_training", runs)).values()
+    assert [(place, float(row["value"])) for place, row in curve] == [(0.25, 0.1), (1, 0.2)]
+    rows = read(tmp_path / "figure_songs_training.csv")
+    assert {row["setting"] for row in rows} == {"training=1", "training=0.25"}
+    assert {row["published"] for row in rows} == {""}
+    assert (tmp_path / "figure_songs_components.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("number", ["songs_components", "songs_training", "5.8", "5.9"])
+def test_nothing_of_a_figure_is_cut(
+    songs: Fabricated, swept: Fabricated, number: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = []
+
+    def canvas(out: Path, *, width: float, height: float) -> Any:
+        @contextmanager
+        def kept() -> Iterator[Any]:
+            with real(out, width=width, height=height) as figure:
+                yield figure
+                drawn.append(figure)
+
+        return kept()
+
+    real = drawing.canvas
+    monkeypatch.setattr(drawing, "canvas", canvas)
+    title, panels = sweeps.FIGURES[number]
+    runs = songs.runs()
+    sweeps._draw(title, panels, sweeps.rows(number, runs), tmp_path / "figure")
+    (figure,) = drawn
+    figure.draw_without_rendering()
+    whole = figure.bbox
+    legend = figure.legends[0]
+    for text in [figure._suptitle, *legend.get_texts()]:
+        box = text.get_window_extent()
+        assert whole.x0 <= box.x0, text.get_text()
+        assert box.x1 <= whole.x1, text.get_text()
+        assert whole.y0 <= box.y0, text.get_text()
+        assert box.y1 <= whole.y1, text.get_text()
+    for ax in figure.axes:
+        assert not ax.get_tightbbox().overlaps(legend.get_window_extent())
+    assert "chance" in [text.get_text() for text in legend.get_texts()]

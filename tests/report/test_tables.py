@@ -437,3 +437,96 @@ def test_a_map_that_half_of_the_orders_have_is_marked(chance: float, marked: boo
     assert bool(metrics.too_easy("map", chance)) is marked
     row = {"metric": "map", "value": "0.9", "std": "0.1", "published": "", "remark": metrics.too_easy("map", chance)}
     assert ("†" in result_tables.grid("5.2", [row | DOG])) is marked
+
+
+# ---- Songs: controls, categories, divisions ----
+
+#: What stands in a direction beside its MRR where items are of kinds.
+OF_KINDS = {
+    "mrr_within": 0.25, "mrr_within_std": 0.01, "class_mrr_mode": 0.7, "class_mrr_mode_std": 0.02,
+    "class_mrr_mode_within": 0.65, "class_mrr_mode_within_std": 0.03, "class_mrr_label": 0.6,
+    "class_mrr_label_std": 0.0, "map": 0.5, "map_std": 0.0,
+    "chance": {"mrr": 0.05, "class_mrr_mode": 0.6, "class_mrr_label": 0.2},
+    "oracle": {"mrr": 0.9, "class_mrr_mode": 0.8, "class_mrr_label": 1.0},
+}  # fmt: skip
+
+
+@pytest.fixture
+def songs(fabricated: Fabricated) -> Fabricated:
+    """Three experiments on songs, of which one is divided by file and far the best."""
+    both = {way: np.array([[0.2, 0.3]]) for way in ("audio->lyrics", "lyrics->audio")}
+    for key, title, gain, division in (("a", "CCA", 0.0, ""), ("b", "DCCA", 0.05, ""), ("c", "By file", 0.6, "file")):
+        scores = {way: values + gain for way, values in both.items()}
+        entry = Experiment(dataset="songs", model="cca", division=division)
+        where = ["songs", "songs_categories"] if not division else ["songs"]
+        fabricated.add(key, entry, {"": scores}, title=title, tables=where, measure="mrr", more=OF_KINDS)
+    return fabricated
+
+
+def test_controls_stand_below_the_methods_in_both_tables_of_songs(songs: Fabricated) -> None:
+    found = tables.rows("songs", songs.runs())
+    assert {row["metric"] for row in found} == {"mrr"}
+    assert [row["method"] for row in found if row["query"] == "audio"] == [
+        "CCA", "DCCA", "By file", *(f"{name}{tables.SHUFFLED}" for name in ("CCA", "DCCA", "By file")), tables.ORACLE,
+    ]  # fmt: skip
+    assert [(row["value"], row["std"]) for row in found if row["method"].endswith(tables.SHUFFLED)] == [
+        ("0.25", "0.01")
+    ] * 6
+    oracle = next(row for row in found if row["method"] == tables.ORACLE)
+    assert (oracle["value"], oracle["std"], oracle["published"], oracle["setting"]) == ("0.9", "", "", "")
+    assert [tables.is_control(row) for row in found[:6:2]] == [False, False, True]
+    assert all(tables.is_control(row) for row in found[6:])
+
+
+def test_by_category_there_are_class_measures_alone(songs: Fabricated) -> None:
+    found = tables.rows("songs_categories", songs.runs())
+    assert {row["metric"] for row in found} == {"class_mrr_mode", "class_mrr_label"}
+    assert {row["method"] for row in found} == {
+        "CCA", "DCCA", f"CCA{tables.SHUFFLED}", f"DCCA{tables.SHUFFLED}", tables.ORACLE
+    }  # fmt: skip
+    values = {(row["method"], row["metric"]): row["value"] for row in found}
+    assert values["CCA", "class_mrr_mode"] == "0.7"
+    assert values[f"CCA{tables.SHUFFLED}", "class_mrr_mode"] == "0.65"
+    assert values[tables.ORACLE, "class_mrr_mode"] == "0.8"
+    assert (f"CCA{tables.SHUFFLED}", "class_mrr_label") not in values
+    assert [tables.title_of(name) for name in tables.in_order_of_measures(found)] == [
+        "MRR of the mode", "MRR of the label"
+    ]  # fmt: skip
+    assert tables.title_of("mrr") == "MRR"
+
+
+def test_controls_and_other_divisions_are_never_the_best(songs: Fabricated, tmp_path: Path) -> None:
+    write(songs.experiments, tmp_path, songs.looks.report())
+    text = (tmp_path / "tables" / "table_songs.md").read_text(encoding="utf-8")
+    found = lines(text)
+    assert found[0] == ["Direction", "Method", "MRR"]
+    bold = {line[1] for line in found[2:] if line[2].startswith("**")}
+    assert bold == {"DCCA"}
+    by_file = [line for line in found if line[1] == "By file"]
+    assert [line[2] for line in by_file] == ["85.00\u00a0±\u00a07.07†"] * 2
+    remark = "† divided otherwise than the other lines (`division: file`): not to be compared with them."
+    assert f"- {remark}\n" in text
+    assert [line[2] for line in found if line[1] == tables.ORACLE] == ["90.00"] * 2
+    shown = result_tables.section("songs", tmp_path / "tables")
+    grid = shown.partition("</table>")[0]
+    assert grid.count("<strong>") == grid.count("<strong>30.00</strong>") == 2
+    assert shown.count(f'<p class="mark">{remark}') == 1
+    assert "Oracle of the kinds" in shown
+    assert "MRR of the mode" in result_tables.section("songs_categories", tmp_path / "tables")
+
+
+def test_an_oracle_is_none_of_a_division(songs: Fabricated) -> None:
+    runs = [run for run in songs.runs() if run.key == "c"]
+    oracles = [row for row in tables.rows("songs", runs) if row["method"] == tables.ORACLE]
+    assert [row["remark"] for row in oracles] == ["", ""]
+
+
+def test_hostile_titles_of_songs_stay_text_on_the_page(fabricated: Fabricated, tmp_path: Path) -> None:
+    hostile = "<script>window.hacked = 1</script><img src=x onerror=hack()>"
+    fabricated.add("x", Experiment(dataset="songs", model="cca"), {"": {"audio->lyrics": np.array([[0.2]])}},
+                   title=hostile, tables=["songs"], measure="mrr", more=OF_KINDS)  # fmt: skip
+    write(fabricated.experiments, tmp_path, fabricated.looks.report())
+    shown = result_tables.section("songs", tmp_path / "tables")
+    assert "<script" not in shown
+    assert "<img" not in shown
+    assert "&lt;script&gt;" in shown

@@ -13,6 +13,7 @@ rules, for two things:
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Hashable, Iterator, Sequence
@@ -34,6 +35,8 @@ BLOCK = 512
 
 _IDEOGRAMS = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _WORD = re.compile(rf"[{_IDEOGRAMS}]|[^\W_{_IDEOGRAMS}]+")
+#: A word as it is written; one of more letters counts as several.
+_WRITTEN = re.compile(rf"[{_IDEOGRAMS}]|[^\s{_IDEOGRAMS}]{{1,40}}")
 _APOSTROPHES = re.compile(r"['\u2019\u02bc`]")
 
 
@@ -49,6 +52,18 @@ def split(text: str) -> list[str]:
     if not plain.isascii():
         plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
     return _WORD.findall(plain)
+
+
+def first(text: str, n: int) -> str:
+    """Give the first words of a text as they are written, with dots where there are more.
+
+    Examples
+    --------
+    >>> first("one  two, three", 2), first("\u6211\u7231\u4f60", 2), first("one", 2)
+    ('one two, …', '\u6211\u7231 …', 'one')
+    """
+    ends = [word.end() for word in itertools.islice(_WRITTEN.finditer(text), n + 1)]
+    return " ".join(text.split()) if len(ends) <= n else " ".join(text[: ends[n - 1]].split()) + " …"
 
 
 def shared(keys: Sequence[Hashable]) -> np.ndarray:

@@ -84,8 +84,9 @@ def write(name: str, folder: Path, skipped: Sequence[Path], *, kinds: Path, out:
     if division is None:
         counted = _counts(labels, [part_of.get(item, OUTSIDE) for item in ids])
     else:
+        left_out = [""] * (1 + max(division))
         counted = _counts_by_deal(
-            labels, [[part_of[item][deal] for deal in division] for item in ids if item in part_of]
+            labels, [[part_of.get(item, left_out)[deal] for deal in division] for item in ids]
         )
     lines += ["## Items", "", *counted, *_divided(folder), *(f"- {fact}." for fact in facts.get("told", ())), ""]
     lengths = dataset.lengths(folder)
@@ -124,7 +125,7 @@ def _counts(labels: Sequence[str], parts: Sequence[int | str]) -> Iterator[str]:
     yield "| :-- |" + " --: |" * (len(heads) + 1)
     for label in sorted(set(labels)):
         row = [counts[label, value] for value in order]
-        yield f"| {label} | " + " | ".join(map(str, row)) + f" | {sum(row)} |"
+        yield f"| {_cell(label)} | " + " | ".join(map(str, row)) + f" | {sum(row)} |"
     if len(set(labels)) > 1:
         totals = [parts.count(value) for value in order]
         yield "| all | " + " | ".join(map(str, totals)) + f" | {len(parts)} |"
@@ -143,9 +144,14 @@ def _counts_by_deal(labels: Sequence[str], deals: Sequence[Sequence[str]]) -> It
     for name in [*sorted(set(labels)), *(["all"] if len(set(labels)) > 1 else [])]:
         of = set(labels) if name == "all" and name not in labels else {name}
         row = [sum(counts[label, part] for label in of) / n_deals for part in (*parts, "")]
-        yield f"| {name} | " + " | ".join(f"{number:g}" for number in (*row, sum(row))) + " |"
+        yield f"| {_cell(name)} | " + " | ".join(f"{number:g}" for number in (*row, sum(row))) + " |"
     yield ""
     yield f"Means over {n_deals} deals, of which each leaves out items that repeat a song or are too like a tested one."
+
+
+def _cell(text: str) -> str:
+    """Keep a text in one cell of a table."""
+    return " ".join(text.split()).replace("|", r"\|")
 
 
 def _divided(folder: Path) -> Iterator[str]:

@@ -48,13 +48,18 @@ def picture(part: Part) -> np.ndarray:
 
 
 def _written(text: str) -> np.ndarray:
-    """Write a text into a picture of `LINES` lines of `LETTERS` letters, in the font of the figures."""
+    """Write a text into a picture of `LINES` lines of `LETTERS` letters, fewer of wide ones, in the font of figures."""
     import matplotlib
     from PIL import Image, ImageDraw, ImageFont
 
     place = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
     font = ImageFont.truetype(str(place), size=22)
     image = Image.new("RGB", (13 * LETTERS, 28 * LINES), "white")
-    lines = textwrap.wrap(text, LETTERS, max_lines=LINES, placeholder=" …")
+    # More than can be seen, so that a word without an end costs nothing.
+    text, lines = text[: 8 * LETTERS * LINES], []
+    for letters in range(LETTERS, 5, -1):
+        lines = textwrap.wrap(text, letters, max_lines=LINES, placeholder=" …")
+        if all(font.getlength(line) <= image.width - 8 for line in lines):
+            break
     ImageDraw.Draw(image).multiline_text((4, 0), "\n".join(lines), fill="black", font=font, spacing=5)
     return np.asarray(image)

@@ -166,6 +166,7 @@ def rows(number: str, runs: Iterable[Run]) -> list[dict[str, Any]]:
                     shuffled.append(row | left | {"method": run.title + SHUFFLED, "published": ""})
                 if name in scores.get("oracle", {}):
                     level = {"value": f"{scores['oracle'][name]:.6g}", "std": "", "published": "", "setting": ""}
+                    level[REMARK] = metrics.too_easy(name, scores["chance"][name])
                     oracles.setdefault((query, target, name, scores["pool"]), row | level | {"method": ORACLE})
     return [*found, *shuffled, *oracles.values()]
 

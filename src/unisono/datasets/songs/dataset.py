@@ -71,9 +71,9 @@ def first_words(text: str, *, free: bool) -> str:
     >>> first_words("one two three four five six seven", free=False)
     'one two three four five six …'
     """
-    words = text.split()
-    n = SHOWN if free else SHOWN_UNFREE
-    return " ".join(words[:n]) + (" …" if len(words) > n else "")
+    from unisono.datasets import words
+
+    return words.first(text, SHOWN if free else SHOWN_UNFREE)
 
 
 DATASET = Songs()
