@@ -236,7 +236,7 @@ def test_the_stage(tmp_path: Path) -> None:
     environment = {"PYTHONPATH": f"{ROOT}:{ROOT / 'src'}", "PATH": "/usr/bin:/bin"}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("note: in 2 of 2 deals, as in deal 0: tfidf.dimensions: ")
+    assert done.stdout.startswith("note: in 3 of 3 deals, as in deal 0: tfidf.dimensions: ")
     assert parquet.read(tmp_path / "data" / "out").column_names == ["id", "words"]
     params["songs"]["features"]["texts"]["doc2vec"] = {"epoch": 3}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
