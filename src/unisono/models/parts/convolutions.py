@@ -11,7 +11,8 @@ channel to read and the largest image to write, and no step on that image is tak
   a few items at a time into a buffer that stays in the processor's cache, and only maxima leave it. The gradient
   repeats the product to find them; places that tie share it.
 
-The result is that of the plain layers but for rounding. torch is imported inside functions.
+The result is that of the plain layers but for rounding. Normalisations are computed in float64 where they add up, all
+else in float32: the objective's gradient is what is left of far larger terms. torch is imported inside functions.
 """
 
 from __future__ import annotations
@@ -62,7 +63,6 @@ def convolutional(
     """
     import torch
     from torch import nn
-    from torch.nn import functional
 
     class Convolutional(nn.Module):
         mean: torch.Tensor
@@ -88,9 +88,8 @@ def convolutional(
         def _whole(self, matrices: torch.Tensor) -> torch.Tensor:
             images = ((matrices - self.mean) / self.deviation).mT
             maps = first_block(images, self.convolutions[0], self.norms[0], POOLS[0])
-            for convolution, norm, pool in zip(self.convolutions[1:], self.norms[1:], POOLS[1:], strict=False):
-                normal = norm(convolution(maps))
-                maps = functional.max_pool2d(normal, _cut(pool, normal.shape[2:])).relu()
+            for convolution, norm, pool in zip(self.convolutions[1:], self.norms[1:], POOLS[1:], strict=True):
+                maps = later_block(maps, convolution, norm, pool)
             return self.head(torch.cat([maps.mean(dim=(2, 3)), maps.amax(dim=(2, 3))], dim=1))
 
     return Convolutional()
@@ -122,22 +121,66 @@ def first_block(images: torch.Tensor, convolution: Any, norm: Any, pool: tuple[i
     pool = _cut(pool, (height, width))
     places = _places(pool).to(images.device)
     padded = torch.nn.functional.pad(images, (1, 1, 1, 1))
-    filters = convolution.weight.flatten(start_dim=1)
+    filters = convolution.weight.flatten(start_dim=1).double()
     if norm.training:
         first, second = _moments(padded, pool, places)
-        wide = filters.double()
-        mean = wide @ first
-        variance = ((wide @ second) * wide).sum(dim=1) - mean.square()
+        mean = filters @ first
+        variance = ((filters @ second) * filters).sum(dim=1) - mean.square()
         _update(norm, mean.detach(), variance.detach(), n_items * height * width)
     else:
         mean, variance = norm.running_mean.double(), norm.running_var.double()
-    gain = norm.weight / torch.sqrt(variance.clamp(min=0) + norm.eps)
-    shift = norm.bias - gain * mean
+    gain, shift = _affine(norm.weight, norm.bias, mean, variance, norm.eps)
     # One-hot: where each weight stands in the surroundings of a window, for each place of the window.
-    chosen = torch.nn.functional.one_hot(places, _surroundings(pool)).to(images.dtype)
-    kernel = torch.einsum("cq,pqk->pck", filters * gain[:, None].to(images.dtype), chosen)
-    maxima: torch.Tensor = _maxima()(kernel, shift.to(images.dtype), padded, pool)
+    chosen = torch.nn.functional.one_hot(places, _surroundings(pool)).double()
+    kernel = torch.einsum("cq,pqk->pck", filters * gain[:, None], chosen)
+    maxima: torch.Tensor = _maxima()(kernel, shift, padded, pool)
     return maxima.permute(0, 3, 1, 2)
+
+
+def later_block(maps: torch.Tensor, convolution: Any, norm: Any, pool: tuple[int, int]) -> torch.Tensor:
+    """Convolve maps of several channels, normalise, take maxima over windows, and cut at zero.
+
+    The maximum is taken before the normalisation, which then has an eighth of the numbers; where a channel's weight is
+    negative, which would turn a maximum into a minimum, convolution and weight change their sign.
+
+    Parameters
+    ----------
+    maps : torch.Tensor [shape=(n, channels before, H, W), dtype=float32 or float64]
+        Channels last in memory.
+    convolution : torch.nn.Conv2d
+    norm : torch.nn.BatchNorm2d
+        In training its running statistics are brought up to date.
+    pool : tuple of int
+        Rows and columns of a window, cut to the maps.
+
+    Returns
+    -------
+    torch.Tensor [shape=(n, channels, H // rows, W // columns)]
+    """
+    import torch
+
+    sign = torch.where(norm.weight.detach() < 0, -1.0, 1.0).to(maps.dtype)
+    found = torch.nn.functional.conv2d(maps, convolution.weight * sign[:, None, None, None], padding=SIZE // 2)
+    if norm.training:
+        mean, variance = _statistics()(found)
+        count = found.numel() // len(sign)
+        _update(norm, mean.detach() * sign, variance.detach(), count)
+    else:
+        mean, variance = norm.running_mean.double() * sign, norm.running_var.double()
+    gain, shift = _affine(norm.weight * sign, norm.bias, mean, variance, norm.eps)
+    maxima = torch.nn.functional.max_pool2d(found, _cut(pool, found.shape[2:]))
+    # In float64, for the sums of its gradient; there are few numbers left.
+    return torch.relu(maxima.double() * gain[:, None, None] + shift[:, None, None]).to(maps.dtype)
+
+
+def _affine(
+    weight: torch.Tensor, bias: torch.Tensor, mean: torch.Tensor, variance: torch.Tensor, eps: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Turn a normalisation into a factor and a summand per channel [dtype=float64]."""
+    import torch
+
+    gain = weight / torch.sqrt(variance.clamp(min=0) + eps)
+    return gain, bias - gain * mean
 
 
 def _cut(pool: tuple[int, int], shape: Sequence[int]) -> tuple[int, int]:
@@ -219,7 +262,8 @@ def _maxima() -> Callable[..., torch.Tensor]:
             ctx: Any, kernel: torch.Tensor, shift: torch.Tensor, padded: torch.Tensor, pool: tuple[int, int]
         ) -> torch.Tensor:
             height, width = ((size - SIZE + 1) // window for size, window in zip(padded.shape[1:], pool, strict=True))
-            maxima = kernel.new_empty((len(padded), height, width, kernel.shape[1]))
+            maxima = padded.new_empty((len(padded), height, width, kernel.shape[1]))
+            kernel, shift = kernel.to(padded.dtype), shift.to(padded.dtype)
             parts = _parts(padded)
             buffer = buffered(kernel, parts, height * width)
             for part, found in zip(parts, maxima.split(len(parts[0])), strict=True):
@@ -234,7 +278,9 @@ def _maxima() -> Callable[..., torch.Tensor]:
         def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
             kernel, padded, maxima = ctx.saved_tensors
             n_channels = kernel.shape[1]
-            for_kernel, for_shift = torch.zeros_like(kernel), kernel.new_zeros(n_channels)
+            # Large terms of which little is left: added up in float64, as the normalisation's gradient is.
+            for_kernel = torch.zeros_like(kernel, dtype=torch.float64)
+            for_shift = for_kernel.new_zeros(n_channels)
             parts = _parts(padded)
             buffer = buffered(kernel, parts, maxima.shape[1] * maxima.shape[2])
             one, below = kernel.new_ones(()), -torch.finfo(kernel.dtype).tiny
@@ -254,3 +300,40 @@ def _maxima() -> Callable[..., torch.Tensor]:
             return for_kernel, for_shift, None, None
 
     return Maxima.apply
+
+
+@functools.cache
+def _statistics() -> Callable[..., tuple[torch.Tensor, torch.Tensor]]:
+    """Build the mean and variance of each channel, in float64 from parts that stay in the cache, and their gradient.
+
+    torch's own normalisation of maps with channels last adds all places up one after the other, in float32: at 8,000
+    places an item its outputs are off by 1e-4, and gradients of the correlation by 2 %.
+    """
+    import torch
+
+    def parts(maps: torch.Tensor) -> list[torch.Tensor]:
+        return [part.permute(0, 2, 3, 1).reshape(-1, maps.shape[1]) for part in _parts(maps)]
+
+    class Statistics(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            count = maps.numel() // maps.shape[1]
+            divided = parts(maps)
+            mean = torch.stack([part.sum(dim=0) for part in divided]).double().sum(dim=0) / count
+            rounded = mean.to(maps.dtype)
+            squares = torch.stack([(part - rounded).square_().sum(dim=0) for part in divided]).double().sum(dim=0)
+            variance = squares / count - (mean - rounded).square()
+            ctx.save_for_backward(maps, mean)
+            return mean, variance
+
+        @staticmethod
+        def backward(ctx: Any, *gradients: torch.Tensor) -> torch.Tensor:
+            maps, mean = ctx.saved_tensors
+            count = maps.numel() // maps.shape[1]
+            slope = 2 * gradients[1] / count
+            start = gradients[0] / count - slope * mean
+            return torch.addcmul(
+                start.to(maps.dtype)[:, None, None], slope.to(maps.dtype)[:, None, None], maps
+            ).contiguous(memory_format=torch.channels_last)
+
+    return Statistics.apply
