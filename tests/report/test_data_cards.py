@@ -180,10 +180,14 @@ def test_card_of_published_features_has_an_empty_sheet(nothing: Path, tmp_path: 
 
 def test_card_without_a_list_or_data(nothing: Path, vegas: Path, tmp_path: Path, make_mtm: Callable[..., Path]) -> None:
     with pytest.raises(DataError, match=r"none\.csv: cannot be read"):
-        data_cards.write("vegas", vegas, [tmp_path / "none.csv"], kinds=nothing, out=tmp_path / "x", figure=tmp_path / "y")
+        data_cards.write(
+            "vegas", vegas, [tmp_path / "none.csv"], kinds=nothing, out=tmp_path / "x", figure=tmp_path / "y"
+        )
     (tmp_path / "odd.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"odd\.csv: expected a column reason"):
-        data_cards.write("vegas", vegas, [tmp_path / "odd.csv"], kinds=nothing, out=tmp_path / "x", figure=tmp_path / "y")
+        data_cards.write(
+            "vegas", vegas, [tmp_path / "odd.csv"], kinds=nothing, out=tmp_path / "x", figure=tmp_path / "y"
+        )
     with pytest.raises(DataError, match="samples"):
         data_cards.write("vegas", tmp_path, [], kinds=nothing, out=tmp_path / "x", figure=tmp_path / "y")
     assert not (tmp_path / "x").exists()
@@ -220,7 +224,7 @@ def songs(tmp_path: Path) -> Path:
     """Eight songs with hostile words, five deals in two divisions; one song takes no part in any deal."""
     folder = tmp_path / "data" / "songs"
     ids = [f"s{i}" for i in range(len(TEXTS))]
-    columns = {name: ids for name in ("id", "song")} | {"title": list(TEXTS), "text": list(TEXTS.values())}
+    columns = dict.fromkeys(("id", "song"), ids) | {"title": list(TEXTS), "text": list(TEXTS.values())}
     columns |= {"n_words": list(range(20, 28)), "label": ["hymn", "<b>aria</b> | x"] * 4}
     facts = {"dataset": "songs", "source": "music21", "free_text": True, "left_out": ["1 of 9 files is short"]}
     types = dict.fromkeys(columns, TEXT) | {"n_words": pa.int32()}
