@@ -148,16 +148,19 @@ def _facts(
         "files": {"n_files": n_files, "n_skipped": dict(sorted(kinds.items()))},
         "free_text": bool(getattr(params.chosen, "free_text", False)),
         "licences": dict(found.licences),
-        "left_out": list(_told(params, short, n_files, len(classes), len(rows), len(sizes))),
+        "left_out": list(_told(params, short, n_files, len(classes), list(sizes.values()))),
     }
 
 
-def _told(params: Songs, short: int, n_files: int, n_classes: int, n: int, n_songs: int) -> Iterator[str]:
+def _told(params: Songs, short: int, n_files: int, n_classes: int, sizes: Sequence[int]) -> Iterator[str]:
     """Say what a reader of the card is to know."""
     if short:
         yield f"{short} of {n_files} files have fewer than {params.pieces.min_words} words (`songs.pieces.min_words`)"
-    if n_songs < n:
-        yield f"{n} files are {n_songs} songs: each is dealt as one, and one file of it is tested on"
+    if max(sizes) > 1:
+        yield (
+            f"{sum(sizes)} files are {len(sizes)} songs, the largest of {max(sizes)} files "
+            f"({max(sizes) / sum(sizes):.1%}): each is dealt as one, and one file of it is tested on"
+        )
     if params.source in ("music21", "musicxml", "lmd"):
         yield f"a song shorter than {params.audio.clip_s:g} s is repeated (`songs.audio.clip_s`)"
     if n_classes == 1:
