@@ -158,8 +158,8 @@ def _divided(folder: Path) -> Iterator[str]:
     if "n_near_duplicates" in facts:
         further, near = (", ".join(map(str, facts[name])) for name in ("n_further_files", "n_near_duplicates"))
         yield (
-            f"Left out by deal: {further} further files of the songs that are tested on, {near} songs whose text is near "
-            "one of those."
+            f"Left out by deal: {further} further files of the songs that are tested on, {near} songs whose text is "
+            "near one of those."
         )
     if "divided_groups" in facts:
         yield ""
