@@ -26,7 +26,15 @@ from unisono.media import rendering
 #: Songs, and the words that they are made of.
 N = 16
 VOCABULARY = [consonant + vowel + end for consonant in "lmnr" for vowel in "aeiou" for end in ("", "n", "s")]
-TINY = {"standardise": "columns", "layers": {"other": [8, 4]}, "n_components": 2, "epochs": 2, "min_steps": 2, "batch": 100, "ridge": 0.1}
+TINY = {
+    "standardise": "columns",
+    "layers": {"other": [8, 4]},
+    "n_components": 2,
+    "epochs": 2,
+    "min_steps": 2,
+    "batch": 100,
+    "ridge": 0.1,
+}
 
 
 def words(number: int) -> str:
@@ -74,7 +82,12 @@ def write_params(folder: Path, change: Callable[[dict[str, Any]], None]) -> None
     songs["features"]["texts"].update(sets=["tfidf"])
     songs["features"]["texts"]["tfidf"]["dimensions"] = 6
     views = {"audio": "mfcc_stats", "lyrics": "tfidf"}
-    entry: dict[str, Any] = {"dataset": "songs", "model": "cca", "views": views, "params": {"n_components": 2, "standardise": "columns"}}
+    entry: dict[str, Any] = {
+        "dataset": "songs",
+        "model": "cca",
+        "views": views,
+        "params": {"n_components": 2, "standardise": "columns"},
+    }
     raw["experiments"] = {
         "songs_first": entry,
         "songs_by_file": entry | {"division": "file"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -125,7 +126,7 @@ def test_divisions_have_the_same_test_parts_and_the_usual_one_first() -> None:
         np.testing.assert_array_equal(found[name] == "test", dealt == "test")
     # A larger share holds the smaller ones, and all that a share trains on is trained on by song.
     shares = [found[name] == "train" for name in ("share=0.25", "share=0.5", "share=0.9", "song")]
-    for smaller, larger in zip(shares, shares[1:], strict=False):
+    for smaller, larger in pairwise(shares):
         assert (smaller <= larger).all()
         assert (smaller.sum(axis=0) < larger.sum(axis=0)).all()
     trained = 30

@@ -136,9 +136,7 @@ def test_experiments_are_divided_as_they_say(project: Path) -> None:
     assert {"oracle", "mrr_within", "class_mrr_language"} <= first["audio->lyrics"].keys()
 
 
-def test_an_unknown_division_is_one_line(
-    project: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_an_unknown_division_is_one_line(project: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"no division 'share=0\.7' in .*divisions; did you mean 'share=0\.5'"):
         load_folder(project / "data/songs", views=VIEWS, division="share=0.7")
 
@@ -165,7 +163,8 @@ def test_an_unknown_division_is_one_line(
 @pytest.mark.parametrize("key", ["songs_first", "songs_by_file", "songs_training", "songs_dcca"])
 def test_the_sound_and_the_words_of_a_song_find_what_the_song_finds(project: Path, key: str, tmp_path: Path) -> None:
     by_id = {
-        view: search.search("song05", "songs", key, view=view, top=N + 2).rankings[0].hits for view in ("audio", "lyrics")
+        view: search.search("song05", "songs", key, view=view, top=N + 2).rankings[0].hits
+        for view in ("audio", "lyrics")
     }
     file = tmp_path / "words.txt"
     file.write_text(words(5), encoding="utf-8")

@@ -29,7 +29,7 @@ LOOKS = Report(
     gallery_items=4,
     gallery_mb=5,
     sound_s=0.5,
-    titles={"cca": "CCA", "c_cca": "C-CCA", "tnn_c_cca": "TNN-C-CCA", "gcca": "GCCA"},
+    titles={"cca": "CCA", "c_cca": "C-CCA", "tnn_c_cca": "TNN-C-CCA", "gcca": "GCCA", "songs_by_file": "CCA, by file"},
     tables={
         "5.2": ["vegas_cca", "vegas_c_cca"],
         "5.5": ["vegas_margin"],
@@ -80,7 +80,11 @@ def build(folder: Path) -> tuple[dict[str, Experiment], Inputs]:
         tables.write_csv(inputs.tables / f"figure_{number.replace('.', '_')}.csv", tables.COLUMNS, rows)
     inputs.figures.mkdir()
     names = ["figure_4_3", "figure_5_3", "figure_5_6", "figure_5_7", "figure_5_8", "figure_5_9", "recall", "losses"]
-    names += [f"figure_4_{n}" for n in range(5, 10)] + ["figure_5_4", "figure_songs_components", "figure_songs_training"]
+    names += [f"figure_4_{n}" for n in range(5, 10)] + [
+        "figure_5_4",
+        "figure_songs_components",
+        "figure_songs_training",
+    ]
     for name in [*names, "vegas_contact_sheet", "mtm_contact_sheet", "mv10k_contact_sheet", "songs_contact_sheet"]:
         Image.new("RGB", (64, 32), "#888888").save(inputs.figures / f"{name}.png")
     inputs.cards.mkdir()

@@ -180,10 +180,14 @@ def test_card_of_published_features_has_an_empty_sheet(nothing: Path, tmp_path: 
 
 def test_card_without_a_list_or_data(nothing: Path, vegas: Path, tmp_path: Path, make_mtm: Callable[..., Path]) -> None:
     with pytest.raises(DataError, match=r"none\.csv: cannot be read"):
-        data_cards.write("vegas", vegas, [tmp_path / "none.csv"], kinds=nothing, out=tmp_path / "x", figure=tmp_path / "y")
+        data_cards.write(
+            "vegas", vegas, [tmp_path / "none.csv"], kinds=nothing, out=tmp_path / "x", figure=tmp_path / "y"
+        )
     (tmp_path / "odd.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"odd\.csv: expected a column reason"):
-        data_cards.write("vegas", vegas, [tmp_path / "odd.csv"], kinds=nothing, out=tmp_path / "x", figure=tmp_path / "y")
+        data_cards.write(
+            "vegas", vegas, [tmp_path / "odd.csv"], kinds=nothing, out=tmp_path / "x", figure=tmp_path / "y"
+        )
     with pytest.raises(DataError, match="samples"):
         data_cards.write("vegas", tmp_path, [], kinds=nothing, out=tmp_path / "x", figure=tmp_path / "y")
     assert not (tmp_path / "x").exists()

@@ -102,7 +102,12 @@ def songs(fabricated: Fabricated) -> Fabricated:
                   "chance": {"mrr": 0.08, "recall_at_1": 0.02}, "oracle": {"mrr": 0.3, "recall_at_1": 0.1}},
         )  # fmt: skip
 
-    add("songs_cca", "PretrainCNN-CCA of tf-idf", "figsongs_components", {f"k={k}": 0.1 + k / 1000 for k in (10, 40, 100)})
+    add(
+        "songs_cca",
+        "PretrainCNN-CCA of tf-idf",
+        "figsongs_components",
+        {f"k={k}": 0.1 + k / 1000 for k in (10, 40, 100)},
+    )
     add("songs_dcca", "PretrainCNN-DCCA", "figsongs_components", {"k=40": 0.12, "k=10": 0.11})
     add("songs_training", "PretrainCNN-CCA of tf-idf", "figsongs_training", {"training=1": 0.2, "training=0.25": 0.1})
     return fabricated

@@ -325,7 +325,7 @@ def trained(key: str, results: Path) -> Path:
 
 
 def _first_deal(folder: Path, division: str) -> int:
-    """Number the deal whose features are searched."""
+    """Find the number of the deal whose features are searched."""
     from unisono.datasets import dealing
 
     known = dealing.read_divisions(folder / "divisions")

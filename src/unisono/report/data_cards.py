@@ -85,9 +85,7 @@ def write(name: str, folder: Path, skipped: Sequence[Path], *, kinds: Path, out:
         counted = _counts(labels, [part_of.get(item, OUTSIDE) for item in ids])
     else:
         left_out = [""] * (1 + max(division))
-        counted = _counts_by_deal(
-            labels, [[part_of.get(item, left_out)[deal] for deal in division] for item in ids]
-        )
+        counted = _counts_by_deal(labels, [[part_of.get(item, left_out)[deal] for deal in division] for item in ids])
     lines += ["## Items", "", *counted, *_divided(folder), *(f"- {fact}." for fact in facts.get("told", ())), ""]
     lengths = dataset.lengths(folder)
     if lengths is not None:

@@ -26,7 +26,7 @@ def _sound(source: Path, view: str, place: Place) -> list[str]:
     said: list[str] = []
     samples, rate, length_s = reading.read_sound(source, longest_s=section.audio.clip_s, said=said)
     if length_s < songs.SHORTEST_S:
-        raise DataError(f"{source}: lasts {length_s:.2f} s, at least {songs.SHORTEST_S:g} s are needed; give more of it")
+        raise DataError(f"{source}: lasts {length_s:.2f} s, at least {songs.SHORTEST_S:g} s are needed; give more")
     shard = parquet.shard_name(0)
     parquet.write(place.folder / "samples" / shard, {"id": [ID]}, types={"id": pa.string()})
     sound = {"id": [ID], "audio": [(audio.encode_flac(samples, rate), "query.flac")]}
