@@ -224,7 +224,7 @@ def songs(tmp_path: Path) -> Path:
     """Eight songs with hostile words, five deals in two divisions; one song takes no part in any deal."""
     folder = tmp_path / "data" / "songs"
     ids = [f"s{i}" for i in range(len(TEXTS))]
-    columns = {name: ids for name in ("id", "song")} | {"title": list(TEXTS), "text": list(TEXTS.values())}
+    columns = dict.fromkeys(("id", "song"), ids) | {"title": list(TEXTS), "text": list(TEXTS.values())}
     columns |= {"n_words": list(range(20, 28)), "label": ["hymn", "<b>aria</b> | x"] * 4}
     facts = {"dataset": "songs", "source": "music21", "free_text": True, "left_out": ["1 of 9 files is short"]}
     types = dict.fromkeys(columns, TEXT) | {"n_words": pa.int32()}

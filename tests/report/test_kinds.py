@@ -42,7 +42,7 @@ def embeddings(path: Path, *, signal: float, n: int = 60, n_deals: int = 2, **ch
     columns |= {name: np.concatenate(found).astype(np.float32) for name, found in views.items()}
     columns |= changes
     columns = {name: column for name, column in columns.items() if column is not None}
-    types = {name: TEXT for name in ("id", "kind", "song")} | {"fold": pa.int64()}
+    types = dict.fromkeys(("id", "kind", "song"), TEXT) | {"fold": pa.int64()}
     types |= {name: parquet.vector(8) for name in views}
     parquet.write(path, columns, types={name: types[name] for name in columns})
 
