@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,9 +18,9 @@ from unisono.datasets.songs.song import Piece
 from unisono.errors import DataError
 
 
-def split(**changes: float) -> Split:
+def split(**changes: Any) -> Split:
     """The shipped split, with changes."""
-    return Split(**({"test": 0.25, "deals": 5, "max_cosine": 0.5, "shares": [], "seed": 0} | changes))  # type: ignore[arg-type]
+    return Split(**({"test": 0.25, "deals": 5, "max_cosine": 0.5, "shares": [], "seed": 0} | changes))
 
 
 def table(songs: list[str], texts: list[str]) -> pa.Table:
@@ -106,3 +108,60 @@ def test_songs_without_texts_are_dealt_by_song_alone() -> None:
 def test_too_little_to_deal_is_one_line(songs: pa.Table, changes: dict[str, float], message: str) -> None:
     with pytest.raises(DataError, match=message):
         groups.deal(songs, split(**changes))
+
+
+# ---- Further ways of dealing ----
+
+
+def test_divisions_have_the_same_test_parts_and_the_usual_one_first() -> None:
+    songs = many(40)
+    parts, facts = groups.divisions(songs, split(deals=3, shares=[0.25, 0.5, 0.9]))
+    dealt, own = groups.deal(songs, split(deals=3))
+    names = ["song", "file", "share=0.25", "share=0.5", "share=0.9"]
+    assert facts["divisions"] == {name: [3 * i, 3 * i + 1, 3 * i + 2] for i, name in enumerate(names)}
+    assert {key: value for key, value in facts.items() if key != "divisions"} == own
+    found = {name: parts[:, columns] for name, columns in facts["divisions"].items()}
+    np.testing.assert_array_equal(found["song"], dealt)
+    for name in names:
+        np.testing.assert_array_equal(found[name] == "test", dealt == "test")
+    # A larger share holds the smaller ones, and all that a share trains on is trained on by song.
+    shares = [found[name] == "train" for name in ("share=0.25", "share=0.5", "share=0.9", "song")]
+    for smaller, larger in pairwise(shares):
+        assert (smaller <= larger).all()
+        assert (smaller.sum(axis=0) < larger.sum(axis=0)).all()
+    trained = 30
+    for share, number in (("share=0.25", 8), ("share=0.5", 15), ("share=0.9", 27)):
+        for column in found[share].T:
+            kept = Counter(np.array(songs["song"])[column == "train"])
+            assert len(kept) == number == round(float(share[6:]) * trained)
+            # Whole songs: all three files of each.
+            assert set(kept.values()) == {3}
+
+
+def test_by_file_all_others_are_trained_on_and_none_is_left_out() -> None:
+    texts = [f"s{i} s{i}a s{i}b {'x y' * (i < 2)}" for i in range(20)]
+    songs = table([f"s{i // 2}" for i in range(20)], texts)
+    parts, facts = groups.divisions(songs, split(shares=[]))
+    by_file = parts[:, facts["divisions"]["file"]]
+    assert set(np.unique(by_file)) == {"test", "train"}
+    names = np.array(songs["song"])
+    for column in by_file.T:
+        assert set(names[column == "test"]) <= set(names[column == "train"])
+
+
+def test_a_share_keeps_two_songs_at_least() -> None:
+    parts, facts = groups.divisions(many(8, files=1), split(shares=[0.01]))
+    small = parts[:, facts["divisions"]["share=0.01"]]
+    assert ((small == "train").sum(axis=0) == 2).all()
+
+
+def test_shares_that_are_none_are_named() -> None:
+    for wrong in ([0.0], [1.0], [-0.5], [0.5] * 21):
+        with pytest.raises(ValueError, match="shares"):
+            split(shares=wrong)
+
+
+def test_shares_that_are_the_same_are_one_division() -> None:
+    parts, facts = groups.divisions(many(8), split(shares=[0.5, 0.5]))
+    assert list(facts["divisions"]) == ["song", "file", "share=0.5"]
+    assert parts.shape[1] == 15

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from stages import fingerprint
+from unisono.datasets.songs import groups
 from unisono.errors import ConfigError
 from unisono.evaluation.params_file import check_params_file
 from unisono.io import parquet
@@ -186,3 +187,73 @@ def test_the_first_stage_says_all_of_it_in_one_line(
     assert "; vegas.folds.n: 5, but class 'bell' has 3 items" in said
     assert "; mv10k.moods.clusters: 10 moods" in said
     assert not Path("code").exists()
+
+
+# ---- Songs ----
+
+
+def whole(source: str, **changes: Any) -> Change:
+    """Songs from another source, the split changed."""
+
+    def change(raw: dict[str, Any]) -> None:
+        raw["songs"]["source"] = source
+        raw["songs"]["split"].update(changes)
+
+    return change
+
+
+FEW = "3 songs; 4 are needed, two to train and two to test on"
+
+
+def test_sounds_of_a_folder_are_counted_one_for_each_name() -> None:
+    for name in ("a.mp3", "a.wav", "a.txt", "b.FLAC", "deep/c.ogg", "notes.pdf"):
+        path = Path("data/raw/songs") / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    assert problems(whole("folder")) == {"songs.source": FEW}
+    (path.parent / "d.wav").touch()
+    assert problems(whole("folder")) == {
+        "songs.split.test": "0.25 of 4 songs are 1 to test on; 0.38 to 0.62, so that two are there for each part"
+    }
+    assert problems(whole("folder", test=0.5)) == {}
+
+
+def test_rows_of_a_list_and_scores_of_a_folder_are_counted() -> None:
+    Path("data/raw/songs").mkdir(parents=True)
+    Path("data/raw/songs/songs.csv").write_text("id,audio,lyrics\n" + "".join(f"{i},x,y\n" for i in range(3)))
+    assert problems(whole("manifest")) == {"songs.source": FEW}
+    for i in range(3):
+        Path(f"data/raw/songs/{i}.xml").touch()
+    assert problems(whole("musicxml")) == {"songs.source": FEW}
+
+
+def test_ready_made_songs_are_counted_and_their_own_split_holds() -> None:
+    ids = [f"c{number}" for number in range(6)]
+    shard("songs", {"id": ids, "song": ["a", "a", "a", "b", "b", "c"]})
+    assert problems(ready("songs")) == {"songs.source": FEW}
+    shard("songs", {"id": ids, "song": ["a", "a", "a", "b", "b", "c"], "split": ["train", "test"] * 3})
+    assert problems(ready("songs")) == {}
+
+
+def test_songs_that_are_not_there_or_must_be_fetched_are_left_to_their_stage() -> None:
+    for source in ("folder", "manifest", "features"):
+        assert problems(whole(source)) == {}, source
+    Path("data/raw/songs").mkdir(parents=True)
+    Path("data/raw/songs/songs.csv").write_bytes(b"\xff\xfe\x00id")
+    assert problems(whole("manifest")) == {}
+
+
+@pytest.mark.parametrize("n", [4, 7])
+def test_the_share_that_is_advised_can_be_dealt(n: int) -> None:
+    import pyarrow as pa
+
+    text = "id,audio,lyrics\n" + "".join(f"{i},x,y\n" for i in range(n))
+    Path("data/raw/songs").mkdir(parents=True, exist_ok=True)
+    Path("data/raw/songs/songs.csv").write_text(text)
+    section = sections(whole("manifest", test=0.01))["songs"]
+    said = dict(sizes._songs(section))["songs.split.test"].partition("; ")[2]
+    table = pa.table({name: list(map(str, range(n))) for name in ("id", "song")})
+    for share in (float(word) for word in said.split(",")[0].split(" to ")):
+        split = section.split.model_copy(update={"test": share, "deals": 1})
+        groups.deal(table, split)
+        assert list(sizes._songs(section.model_copy(update={"split": split}))) == []

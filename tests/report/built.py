@@ -1,4 +1,4 @@
-"""A small project for the report: three data sets with media, experiments with embeddings, tables, curves, figures."""
+"""A small project for the report: four data sets with media, experiments with embeddings, tables, curves, figures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from unisono.config.experiments import Experiment, Variant
 from unisono.config.report import Report
 from unisono.io import parquet
 from unisono.media import audio, mp4
-from unisono.report import chunks, curves, layouts, losses, orderings, sweeps, tables
+from unisono.report import chunks, curves, kinds, layouts, losses, orderings, sweeps, tables
 from unisono.report.html.page import Inputs
 from unisono.store.results import read_results
 
@@ -29,14 +29,18 @@ LOOKS = Report(
     gallery_items=4,
     gallery_mb=5,
     sound_s=0.5,
-    titles={"cca": "CCA", "c_cca": "C-CCA", "tnn_c_cca": "TNN-C-CCA", "gcca": "GCCA"},
+    titles={"cca": "CCA", "c_cca": "C-CCA", "tnn_c_cca": "TNN-C-CCA", "gcca": "GCCA", "songs_by_file": "CCA, by file"},
     tables={
         "5.2": ["vegas_cca", "vegas_c_cca"],
         "5.5": ["vegas_margin"],
         "4.1": ["chunks_cca"],
         "6.2": ["mtm_gcca", "mtm_cca"],
+        "songs": ["songs_cca", "songs_by_file"],
+        "songs_categories": ["songs_cca"],
     },
 )
+#: Lyrics that may not be shown in full.
+LYRICS = f"la {HOSTILE} one two three four five six seven"
 
 
 def build(folder: Path) -> tuple[dict[str, Experiment], Inputs]:
@@ -45,6 +49,7 @@ def build(folder: Path) -> tuple[dict[str, Experiment], Inputs]:
     _vegas(folder / "data" / "vegas")
     _mtm(folder / "data" / "mtm")
     _mv10k(folder / "data" / "mv10k")
+    _songs(folder / "data" / "songs")
     _experiments(made)
     results = folder / "results"
     inputs = Inputs(
@@ -59,6 +64,7 @@ def build(folder: Path) -> tuple[dict[str, Experiment], Inputs]:
     layouts.write(runs, inputs.tables)
     orderings.write(runs, inputs.tables)
     chunks.write(runs, inputs.tables)
+    kinds.write(runs, inputs.tables)
     for stem in ("table_3_1", "table_3_2", "table_5_1", "table_6_1"):
         (inputs.tables / f"{stem}.md").write_text(
             "# Title\n\n| a | b |\n| :-- | --: |\n| x | 10 |\n| y | 9 |\n\n- Note.\n"
@@ -74,11 +80,15 @@ def build(folder: Path) -> tuple[dict[str, Experiment], Inputs]:
         tables.write_csv(inputs.tables / f"figure_{number.replace('.', '_')}.csv", tables.COLUMNS, rows)
     inputs.figures.mkdir()
     names = ["figure_4_3", "figure_5_3", "figure_5_6", "figure_5_7", "figure_5_8", "figure_5_9", "recall", "losses"]
-    names += [f"figure_4_{n}" for n in range(5, 10)] + ["figure_5_4"]
-    for name in [*names, "vegas_contact_sheet", "mtm_contact_sheet", "mv10k_contact_sheet"]:
+    names += [f"figure_4_{n}" for n in range(5, 10)] + [
+        "figure_5_4",
+        "figure_songs_components",
+        "figure_songs_training",
+    ]
+    for name in [*names, "vegas_contact_sheet", "mtm_contact_sheet", "mv10k_contact_sheet", "songs_contact_sheet"]:
         Image.new("RGB", (64, 32), "#888888").save(inputs.figures / f"{name}.png")
     inputs.cards.mkdir()
-    for name in ("vegas", "mtm", "mv10k"):
+    for name in ("vegas", "mtm", "mv10k", "songs"):
         text = (
             f"# {name}: {HOSTILE}\n\n## Items\n\n| class | all |\n| :-- | --: |\n| {HOSTILE} | 3 |\n\n"
             f"![sheet](../figures/{name}_contact_sheet.png)\n"
@@ -163,8 +173,25 @@ def _mv10k(folder: Path) -> None:
     )
 
 
+def _songs(folder: Path) -> None:
+    """Whole songs with a hostile title and hostile lyrics, which are not free."""
+    ids = _ids("w")
+    parquet.write(
+        folder / "samples" / "part-00000.parquet",
+        {"id": ids, "song": [item[:3] for item in ids], "title": [HOSTILE] * N, "text": [LYRICS] * N},
+        types=dict.fromkeys(("id", "song", "title", "text"), TEXT),
+        metadata={"dataset": "songs", "source": "folder", "free_text": False},
+    )
+    tone = np.sin(np.arange(32_000) / 20).astype(np.float32) / 4
+    parquet.write(
+        folder / "audio" / "part-00000.parquet",
+        {"id": ids, "audio": [(audio.encode_flac(tone, 16_000), "x.flac")] * N},
+        types={"id": TEXT, "audio": parquet.MEDIA},
+    )
+
+
 def _experiments(made: Fabricated) -> None:
-    """Two methods on clips, a sweep, one on videos, two on songs."""
+    """Two methods on clips, a sweep, one on videos, two on pieces of songs, one on whole songs, dealt in two ways."""
     parts = np.array([[0.30, 0.32], [0.31, 0.33]])
     margins = [Variant(setting=f"margin={m}") for m in ("0.1", "0.5")]
     margins = [Variant(setting=one.setting + ";batches=500") for one in margins]
@@ -190,13 +217,20 @@ def _experiments(made: Fabricated) -> None:
         {"": songs},
         measure="recall_at_1",
     )
+    pairs = {"audio->lyrics": parts, "lyrics->audio": parts}
+    told = {"mrr_within": 0.2, "mrr_within_std": 0.01, "class_mrr_mode": 0.5, "class_mrr_mode_std": 0.1,
+            "chance": {"mrr": 0.1, "class_mrr_mode": 0.4}, "oracle": {"mrr": 0.3, "class_mrr_mode": 0.6}}  # fmt: skip
+    for key, division in (("songs_cca", ""), ("songs_by_file", "file")):
+        entry = Experiment(dataset="songs", model="cca", division=division)
+        made.add(key, entry, {"": pairs}, measure="mrr", more=told)
     for key, experiment in made.experiments.items():
         _curves(made.folder / key, experiment)
         _embeddings(made.folder / key, experiment, spaces=key == "mtm_cca")
 
 
 def _curves(folder: Path, experiment: Experiment) -> None:
-    directions = ["audio->sheet", "sheet->audio"] if experiment.dataset == "mtm" else ["audio->visual", "visual->audio"]
+    other = {"mtm": "sheet", "songs": "lyrics"}.get(experiment.dataset, "visual")
+    directions = [f"audio->{other}", f"{other}->audio"]
     settings = [variant.setting for variant in experiment.variants] or [""]
     at = [(setting, direction, k) for setting in settings for direction in directions for k in range(1, 81)]
     write_csv(folder / "recall.csv", ["setting", "direction", "k", "recall"], [(*row, row[2] / 80) for row in at])
@@ -210,20 +244,23 @@ def _curves(folder: Path, experiment: Experiment) -> None:
 def _embeddings(folder: Path, experiment: Experiment, *, spaces: bool) -> None:
     """Embeddings that know the class, but for noise; of songs, those that know the item."""
     generator = np.random.default_rng(len(folder.name))
-    paired = experiment.dataset == "mtm"
-    prefix = {"vegas": "c", "mv10k": "v", "mtm": "s"}[experiment.dataset]
+    whole = experiment.dataset == "songs"
+    paired = experiment.dataset == "mtm" or whole
+    prefix = {"vegas": "c", "mv10k": "v", "mtm": "s", "songs": "w"}[experiment.dataset]
     codes = np.eye(N) if paired else np.array([[1.0, 0.0], [0.0, 1.0]] * (N // 2))
-    views = ("audio", "sheet", "lyrics") if paired else ("audio", "visual")
+    views = ("audio", "lyrics") if whole else ("audio", "sheet", "lyrics") if paired else ("audio", "visual")
     names = [f"{v}@{a}-{b}" for i, a in enumerate(views) for b in views[i + 1 :] for v in (a, b)] if spaces else views
     columns: dict[str, Any] = {"id": _ids(prefix), "fold": [0] * N}
     types: dict[str, Any] = {"id": TEXT, "fold": pa.int64()}
-    if not paired:
+    if not paired or whole:
         columns["label"], types["label"] = _labels(), TEXT
+    if whole:
+        columns["kind"], types["kind"] = ["x/de", "y/en"] * (N // 2), TEXT
     for name in names:
         columns[name] = (codes + 0.4 * generator.normal(size=codes.shape)).astype(np.float32)
         types[name] = parquet.vector(codes.shape[1])
     facts: Mapping[str, str] = {
-        "source": {"vegas": "digits", "mv10k": "simulated", "mtm": "music21"}[experiment.dataset]
+        "source": {"vegas": "digits", "mv10k": "simulated", "mtm": "music21", "songs": "folder"}[experiment.dataset]
     }
     parquet.write(folder / "embeddings.parquet", columns, types=types, metadata=facts)
 

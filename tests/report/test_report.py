@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.report.built import HOSTILE, LOOKS, N
+from tests.report.built import HOSTILE, LOOKS, LYRICS, N
 from unisono.config import validate
 from unisono.config.experiments import Experiment
 from unisono.config.report import Report
@@ -126,11 +126,28 @@ def test_its_policy_allows_its_own_script_and_style_and_no_network(whole: str) -
 def test_text_from_data_stays_text(whole: str) -> None:
     assert "<script>window" not in whole
     kinds = [one.get("type") for one in Reader(whole).of("script")]
-    assert kinds == ["application/json"] * 4 + [None]
+    assert kinds == ["application/json"] * 5 + [None]
     vegas, mtm = gallery_of(whole, "vegas"), gallery_of(whole, "mtm")
     assert {item["label"] for item in vegas["items"]} == {"dog", HOSTILE}
     assert {item["about"] for item in mtm["items"]} == {HOSTILE}
     assert mtm["items"][0]["parts"]["lyrics"][0]["text"].startswith(f"{HOSTILE}-{HOSTILE} la-la")
+
+
+def test_of_songs_title_six_words_and_sound_are_shown_as_text(whole: str) -> None:
+    songs = gallery_of(whole, "songs")
+    assert {item["about"] for item in songs["items"]} == {HOSTILE}
+    for item in songs["items"]:
+        (words,) = item["parts"]["lyrics"]
+        assert words["text"] == " ".join(LYRICS.split()[:6]) + " …"
+        (sound,) = item["parts"]["audio"]
+        assert sound["kind"] == "sound"
+        assert sound["src"].startswith("data:audio/")
+    assert " ".join(LYRICS.split()[5:9]) not in whole
+    assert [method["key"] for method in songs["methods"]] == ["songs_cca", "songs_by_file"]
+    shown = section(whole, "kinds")
+    assert "Shuffled within kinds" in shown
+    for name in ("table_songs", "table_songs_categories", "figure_songs_components", "figure_songs_training"):
+        assert f'id="{name}"' in whole, name
 
 
 def test_markup_escapes_all_but_markup() -> None:
@@ -200,6 +217,7 @@ def test_it_opens_with_what_was_run(whole: str) -> None:
         ("mv10k", "youtube8m", {}, "yes"),
         ("vegas", "archive", {}, "perhaps"),
         ("mtm", "", {}, "no"),
+        ("songs", "folder", {}, "no"),
     ],
 )
 def test_numbers_compare_on_the_dissertations_data_alone(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.report.browser import Browser, program
-from tests.report.built import HOSTILE, LOOKS
+from tests.report.built import HOSTILE, LOOKS, LYRICS
 from unisono.config.experiments import Experiment
 from unisono.report.html import page
 from unisono.report.html.page import Inputs
@@ -127,7 +127,7 @@ def test_a_written_table_is_sorted_by_its_numbers(shown: Browser) -> None:
 
 
 def test_the_gallery_is_worked_by_mouse(shown: Browser) -> None:
-    assert texts(shown, f"{select('set')} option") == ["VEGAS", "MV-10K", "MTM"]
+    assert texts(shown, f"{select('set')} option") == ["VEGAS", "Songs", "MV-10K", "MTM"]
     first = texts(shown, f"{GALLERY} .asked h4")
     shown.click(f"{GALLERY} .controls button:last-child")
     assert texts(shown, f"{GALLERY} .asked h4") != first
@@ -172,7 +172,10 @@ def test_right_and_wrong_are_said_in_words_and_lines(shown: Browser) -> None:
     assert f"{n} of the first 10 right" in texts(shown, f"{GALLERY} output")[0]
 
 
-@pytest.mark.parametrize(("name", "kinds"), [("vegas", "audio img"), ("mtm", "audio img blockquote"), ("mv10k", "img")])
+@pytest.mark.parametrize(
+    ("name", "kinds"),
+    [("vegas", "audio img"), ("mtm", "audio img blockquote"), ("mv10k", "img"), ("songs", "audio blockquote")],
+)
 def test_items_are_seen_and_heard(shown: Browser, name: str, kinds: str) -> None:
     choose(shown, "set", name)
     for kind in ("audio", "img", "blockquote"):
@@ -203,6 +206,14 @@ def test_hostile_names_are_shown_as_they_are(shown: Browser) -> None:
     assert texts(shown, f"{GALLERY} .asked blockquote")[0].startswith(HOSTILE)
     assert shown.run("window.hacked") is None
     assert shown.run("document.querySelectorAll('img:not([alt])').length") == 0
+
+
+def test_a_song_shows_its_title_and_six_words_as_they_are(shown: Browser) -> None:
+    choose(shown, "set", "songs")
+    assert texts(shown, f"{GALLERY} .asked .about") == [HOSTILE]
+    assert texts(shown, f"{GALLERY} .asked blockquote") == [" ".join(LYRICS.split()[:6]) + " …"]
+    assert shown.run("window.hacked") is None
+    assert shown.run(f"document.querySelectorAll('{GALLERY} .hits audio').length") >= 10
 
 
 def test_a_song_is_found_with_the_music_that_its_method_saw(shown: Browser) -> None:
@@ -263,7 +274,7 @@ def test_light_and_dark_follow_the_system_and_the_button(tab: Browser, written: 
 
 def test_a_phone_shows_everything_without_scrolling_aside(tab: Browser, written: Path) -> None:
     tab.open(written, width=360, height=800)
-    for name in ("vegas", "mv10k", "mtm"):
+    for name in ("vegas", "mv10k", "mtm", "songs"):
         choose(tab, "set", name)
         assert tab.run("document.documentElement.scrollWidth") <= 360
     assert not tab.run("document.querySelector('nav details').open")

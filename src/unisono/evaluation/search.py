@@ -174,8 +174,9 @@ def search(
     entries = load_experiments()
     key = experiment_of(method, dataset, entries)
     folder = trained(key, results)
-    sets = feature_sets(dataset, entries[key].settings[0].views)
-    loaded = load_folder(data / dataset, views=sets)
+    setting = entries[key].settings[0]
+    sets = feature_sets(dataset, setting.views)
+    loaded = load_folder(data / dataset, views=sets, division=setting.division)
     about = _about(loaded, data / dataset)
     shown: Any = None
     notes: list[str] = []
@@ -186,7 +187,8 @@ def search(
     else:
         source = source_of(query, dataset, loaded.ids, view)
         with temporary_folder() as work:
-            found = queries.extract(source, dataset, view=view, sets=sets, built=data / dataset, folder=work)
+            deal = _first_deal(data / dataset, setting.division)
+            found = queries.extract(source, dataset, view=view, sets=sets, built=data / dataset, folder=work, deal=deal)
             view, vectors, notes = found.view, found.vectors, found.notes
             if show:
                 shown = show(dataset, work, [queries.ID])[queries.ID]
@@ -201,7 +203,7 @@ def search(
     answer = Answer(
         query=query, about=about.get(query, ""), view=view, dataset=dataset, key=key, model=entries[key].model,
         n_items=len(loaded), n_fitted=_n_fitted(loaded, models.method(entries[key].model).trained),
-        rankings=rankings, notes=notes, query_shown=shown, sets=sets,
+        rankings=rankings, notes=[*notes, *_others(method, key, dataset, entries)], query_shown=shown, sets=sets,
     )  # fmt: skip
     if show:
         wanted = {hit.id for ranking in rankings for hit in ranking.hits} | ({own} if own else set())
@@ -289,6 +291,15 @@ def experiment_of(method: str, dataset: str, entries: Mapping[str, Experiment]) 
     return usual if usual in found else found[0]
 
 
+def _others(method: str, key: str, dataset: str, entries: Mapping[str, Experiment]) -> list[str]:
+    """Say, in a list, that the first of several experiments with a method was taken, where none is the usual one."""
+    found = [name for name, entry in entries.items() if (entry.dataset, entry.model) == (dataset, method)]
+    if method in entries or key == f"{dataset}_{method}" or len(found) < 2:
+        return []
+    others = ", ".join(name for name in found if name != key)
+    return [f"of the experiments with {method} the first was taken, {key}; --method also takes {others}"]
+
+
 def trained(key: str, results: Path) -> Path:
     """Find the trained model of an experiment.
 
@@ -311,6 +322,14 @@ def trained(key: str, results: Path) -> Path:
     if not folder.is_dir():
         raise DataError(f"{folder}: no trained model of experiment {key}; train it with `unisono fit {key}`")
     return folder
+
+
+def _first_deal(folder: Path, division: str) -> int:
+    """Find the number of the deal whose features are searched."""
+    from unisono.datasets import dealing
+
+    known = dealing.read_divisions(folder / "divisions")
+    return known[division or next(iter(known))][0] if known else 0
 
 
 def _space(folder: Path, view: str, target: str, key: str) -> Path:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from unisono.config import mtm, mv10k, vegas
+from unisono.config import mtm, mv10k, songs, vegas
 from unisono.config.sources import Source
 from unisono.datasets.folds import PARTS
 from unisono.datasets.mtm import musicxml
@@ -23,9 +23,12 @@ from unisono.datasets.vegas import archive
 from unisono.errors import ConfigError, UnisonoError
 from unisono.io import archive as archives
 from unisono.io import download, parquet
+from unisono.media import excerpt
 
 #: Classes of the handwritten digits.
 DIGITS = "0123456789"
+#: Songs that can be dealt: two to train and two to test on.
+FEWEST_SONGS = 4
 #: Places whose names are listed without reading all of it.
 LISTED = (".zip", ".tar")
 
@@ -53,6 +56,7 @@ def problems(sections: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield from _mtm(sections["mtm"])
     yield from _vegas(sections["vegas"])
     yield from _mv10k(sections["mv10k"])
+    yield from _songs(sections["songs"])
 
 
 def _vegas(section: vegas.Vegas) -> Iterator[tuple[str, str]]:
@@ -124,6 +128,24 @@ def _mv10k(section: mv10k.Mv10k) -> Iterator[tuple[str, str]]:
         yield "mv10k.moods.clusters", f"{wanted} moods of {each} videos or more, but there are {n_videos}; {remedy}"
 
 
+def _songs(section: songs.Songs) -> Iterator[tuple[str, str]]:
+    counts, divided = _counts(section.chosen), _divided(section.chosen)
+    if divided or counts is None:
+        return
+    n_songs = len(counts)
+    n_tested = round(section.split.test * n_songs)
+    if n_songs < FEWEST_SONGS:
+        yield "songs.source", f"{n_songs} songs; {FEWEST_SONGS} are needed, two to train and two to test on"
+    elif not 2 <= n_tested <= n_songs - 2:
+        least = next(s / 100 for s in range(1, 100) if 2 <= round(s / 100 * n_songs) <= n_songs - 2)
+        most = next(s / 100 for s in range(99, 0, -1) if 2 <= round(s / 100 * n_songs) <= n_songs - 2)
+        yield (
+            "songs.split.test",
+            f"{section.split.test:g} of {n_songs} songs are {n_tested} to test on; {least:g} to {most:g}, so that two "
+            "are there for each part",
+        )
+
+
 @functools.singledispatch
 def _counts(source: Source) -> dict[str, int] | None:
     """Count the items of a source by class or song, by the empty text where they have none; None: not known."""
@@ -173,17 +195,37 @@ def _simulated(source: mv10k.Simulated) -> dict[str, int] | None:
     return {"": source.videos}
 
 
+@_counts.register
+def _sounds(source: songs.Folder) -> dict[str, int] | None:
+    if not Path(source.place).is_dir():
+        return None
+    names = (path for path in Path(source.place).rglob("*") if path.suffix.lower() in excerpt.SUFFIXES)
+    return dict(Counter(str(path.with_suffix("")) for path in names)) or None
+
+
+@_counts.register
+def _listed(source: songs.Manifest) -> dict[str, int] | None:
+    try:
+        with Path(source.place).open(encoding="utf-8-sig", newline="") as file:
+            return dict(Counter(str(row.get("id")) for row in csv.DictReader(file))) or None
+    except (OSError, ValueError, csv.Error):
+        return None
+
+
+@_counts.register(songs.ReadyMade)
 @_counts.register(vegas.ReadyMade)
 @_counts.register(mtm.ReadyMade)
 @_counts.register(mv10k.ReadyMade)
 def _rows(source: Source) -> dict[str, int] | None:
+    if isinstance(source, songs.ReadyMade):
+        return dict(Counter(map(str, _column(source, "song") or _column(source, "id")))) or None
     values = _column(source, "song" if isinstance(source, mtm.ReadyMade) else "label")
     return dict(Counter(map(str, values or [""] * len(_column(source, "id"))))) or None
 
 
 def _divided(source: Source) -> Counter[str] | None:
     """Count the items by fold or part, where ready-made shards bring those."""
-    if not isinstance(source, (vegas.ReadyMade, mtm.ReadyMade, mv10k.ReadyMade)):
+    if not isinstance(source, (vegas.ReadyMade, mtm.ReadyMade, mv10k.ReadyMade, songs.ReadyMade)):
         return None
     for column in ("fold", "split"):
         values = _column(source, column)

@@ -10,7 +10,8 @@ encoders of the built data set. What a file leaves open is settled so:
   highest where several begin together; of a score those with syllables. They are played by TiMidity++ or printed by
   LilyPond, as those of the data set were.
 - A picture is one line of sheet music at about 100 dpi.
-- Lyrics are words divided by blanks, and syllables by hyphens ("Mei-ne See-le"); the first 20 syllables count.
+- Lyrics on MTM are words divided by blanks, and syllables by hyphens ("Mei-ne See-le"); the first 20 syllables count.
+  On songs all words count.
 """
 
 from __future__ import annotations
@@ -108,7 +109,14 @@ def view_of(kind: str, dataset: str, view: str | None, name: str) -> str:
 
 
 def extract(
-    source: Path | str, dataset: str, *, view: str | None, sets: Mapping[str, str], built: Path, folder: Path
+    source: Path | str,
+    dataset: str,
+    *,
+    view: str | None,
+    sets: Mapping[str, str],
+    built: Path,
+    folder: Path,
+    deal: int = 0,
 ) -> Extracted:
     """Take a query through the extractors of a data set.
 
@@ -116,7 +124,7 @@ def extract(
     ----------
     source : Path or str
         A file, or a line of lyrics.
-    dataset : {"mtm", "vegas"}
+    dataset : {"mtm", "vegas", "songs"}
     view : str or None
         In which it is a query; the kind's usual one by default.
     sets : mapping of str to str
@@ -125,6 +133,8 @@ def extract(
         Folder of the built data set.
     folder : Path
         Empty; the query's small data set is written here.
+    deal : int
+        Whose features are searched, where each deal has its own.
 
     Returns
     -------
@@ -146,7 +156,7 @@ def extract(
         kind = "text"
         view = view_of(kind, dataset, view, "the line of lyrics")
     readers = _readers(dataset)
-    place = Place(folder, built, sets, readers.DOWNLOADS, compute)
+    place = Place(folder, built, sets, readers.DOWNLOADS, compute, deal)
     if sets[view] not in readers.feature_sets():
         raise ConfigError(f"{view}: features {sets[view]!r} of {dataset} have no extractor in params.yaml; give an id")
     notes = readers.READERS[kind](source, view, place)

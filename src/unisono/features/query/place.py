@@ -27,6 +27,8 @@ class Place(NamedTuple):
     downloads : Path
         For published files.
     compute : Compute
+    deal : int
+        Whose features are searched, where each deal has its own.
     """
 
     folder: Path
@@ -34,3 +36,4 @@ class Place(NamedTuple):
     sets: Mapping[str, str]
     downloads: Path
     compute: Compute
+    deal: int = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from unisono.config.songs import Songs
@@ -17,18 +18,20 @@ MAX_BYTES = 2**20
 
 
 def _sound(source: Path, view: str, place: Place) -> list[str]:
-    from unisono.features import songs_extraction
+    from unisono.features import songs, songs_extraction
     from unisono.media import audio
 
     _refuse_brought(view, place, str(source))
     section, name = Songs.load(), place.sets[view]
     said: list[str] = []
     samples, rate, length_s = reading.read_sound(source, longest_s=section.audio.clip_s, said=said)
+    if length_s < songs.SHORTEST_S:
+        raise DataError(f"{source}: lasts {length_s:.2f} s, at least {songs.SHORTEST_S:g} s are needed; give more")
     shard = parquet.shard_name(0)
     parquet.write(place.folder / "samples" / shard, {"id": [ID]}, types={"id": pa.string()})
     sound = {"id": [ID], "audio": [(audio.encode_flac(samples, rate), "query.flac")]}
     parquet.write(place.folder / "audio" / shard, sound, types={"id": pa.string(), "audio": parquet.MEDIA})
-    left_out = songs_extraction.extract_folder(
+    songs_extraction.extract_folder(
         place.folder / "samples",
         place.folder / "audio",
         place.folder / "features" / name,
@@ -39,8 +42,6 @@ def _sound(source: Path, view: str, place: Place) -> list[str]:
         compute=place.compute,
         downloads=place.downloads,
     )
-    if left_out:
-        raise DataError(f"{source}: {left_out[0][1]}")
     if length_s < section.audio.clip_s:
         said.append(f"its {length_s:.1f} s are repeated to {section.audio.clip_s:g} s, as those of short songs are")
     return said + reading.heard(length_s, section.audio.clip_s)
@@ -48,13 +49,11 @@ def _sound(source: Path, view: str, place: Place) -> list[str]:
 
 def _text(source: Path | str, view: str, place: Place) -> list[str]:
     from unisono.datasets.songs import lyrics
-    from unisono.features import texts
 
-    _refuse_brought(view, place, "the line of lyrics")
-    name = place.sets[view]
-    text, where = str(source), "the line of lyrics"
+    where = str(source) if isinstance(source, Path) else "the line of lyrics"
+    _refuse_brought(view, place, where)
+    name, text = place.sets[view], str(source)
     if isinstance(source, Path):
-        where = str(source)
         with source.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
@@ -63,12 +62,7 @@ def _text(source: Path | str, view: str, place: Place) -> list[str]:
             text = lyrics.decode(content)
         except DataError as error:
             raise DataError(f"{source}: {error}") from None
-    models = place.built / "models" / name
-    # Features of a data set that is searched are those of the first deal.
-    model = models / "deal0" / "model.safetensors"
-    vectors = (
-        texts.module(name).load(model if model.is_file() else models / "model.safetensors").embed([lyrics.plain(text)])
-    )
+    vectors = _embedded(lyrics.plain(text), name, place)
     if not vectors.any():
         raise DataError(
             f"{where}: none of its words was learnt by {name}, so that there is nothing to search by; take more words, "
@@ -80,6 +74,21 @@ def _text(source: Path | str, view: str, place: Place) -> list[str]:
         types={"id": pa.string(), name: parquet.vector(vectors.shape[1])},
     )
     return []
+
+
+def _embedded(text: str, name: str, place: Place) -> np.ndarray:
+    """Embed a text as the data set's features are: by their deal's model, ending in zeros where others are wider."""
+    from unisono.datasets.loading import to_view
+    from unisono.features import texts
+    from unisono.features.texts.extraction import FILE
+
+    models = place.built / "models" / name
+    own = models / f"deal{place.deal}" / FILE
+    vectors = texts.module(name).load(own if own.is_file() else models / FILE).embed([text])
+    features = place.built / "features" / name
+    first = next(parquet.iterate(features, [name], batch_size=1))
+    width = to_view(pa.chunked_array([first.column(name)]), where=str(features))[0].shape[-1]
+    return np.pad(vectors, ((0, 0), (0, max(0, width - vectors.shape[1]))))
 
 
 def _refuse_brought(view: str, place: Place, what: str) -> None:

@@ -18,7 +18,7 @@ from unisono.config.sources import Source
 from unisono.datasets.base import dataset_of
 from unisono.errors import DataError, UnisonoError, pass_machine
 from unisono.io import parquet
-from unisono.report import layouts
+from unisono.report import layouts, tables
 from unisono.store.results import Run, read_results
 
 #: Distributions whose versions matter to the numbers, by the name shown.
@@ -56,8 +56,14 @@ class DataSet:
             groups.setdefault(weights, []).append(name)
         return "; ".join(f"{', '.join(names)}: {weights}" for weights, names in groups.items())
 
+    def published(self) -> bool:
+        """Say whether the dissertation has numbers of it."""
+        return any(row["dataset"] == self.name for row in tables.published())
+
     def comparable(self) -> tuple[str, str]:
         """Say whether its numbers may be compared with the dissertation's (``yes``, ``no`` or ``perhaps``), and why."""
+        if not self.published():
+            return "no", "the dissertation has no such data"
         if not self.source:
             return "no", "it is not built"
         reasons = []
@@ -94,7 +100,7 @@ class Overview:
         """Say for all data sets whether numbers may be compared, as a headline and a sentence."""
         found = {one.name: one.comparable() for one in self.data_sets}
         said = "; ".join(f"{layouts.DATASETS[name]}: {answer}, {why}" for name, (answer, why) in found.items())
-        answers = {answer for answer, _ in found.values()}
+        answers = {found[one.name][0] for one in self.data_sets if one.published()} or {"no"}
         if answers == {"yes"}:
             head = "These numbers may be compared with the dissertation's."
         elif "no" not in answers:
