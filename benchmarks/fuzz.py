@@ -18,6 +18,7 @@ import importlib
 import itertools
 import json
 import os
+import platform
 import random
 import resource
 import shutil
@@ -308,6 +309,7 @@ def run(names: Iterable[str], n: int, seed: int, folder: Path) -> Iterator[Row]:
     shutil.copy(Path(__file__).parents[1] / "params.yaml", elsewhere)
     # What needs large libraries last: they are imported, and never unloaded.
     chosen = sorted(names, key=lambda name: [big in READERS[name].needs for big in ("tensorflow", "torch")])
+    platform.platform()  # Python runs uname, once, where a library asks for it
     with tqdm(total=len(chosen) * n, unit=" inputs", disable=None) as bar:
         for name in chosen:
             reader, place = READERS[name], folder / name.replace(" ", "_")

@@ -447,7 +447,7 @@ def dealt_made(draw: random.Random, data: bytes) -> tuple[bytes, str]:
         facts["per_deal"] = draw.choice((not facts.get("per_deal"), 1, "no", [], 0))
         said = str(facts["per_deal"])
     elif what == "width":
-        n = draw.choice((0, 1, 3, 5, 100))
+        n = draw.choice((1, 3, 5, 100))
         texts = column == "deals"
         rows = [["train", "test"] * 50 if i % 2 else ["test", "train"] * 50 for i in range(12)]
         kind = pa.list_(pa.string() if texts else pa.list_(pa.float32(), 3), n)

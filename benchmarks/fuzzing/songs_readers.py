@@ -11,7 +11,7 @@ _BUILD = (
     "urllib3",
     "scipy.sparse.csgraph",
     "sklearn.feature_extraction.text",
-    "py3langid.langid",
+    "fuzzing.languages",
     "pydantic",
     "yaml",
     "mido",
@@ -19,8 +19,8 @@ _BUILD = (
     "charset_normalizer",
     *_ARROW,
 )
-_SOUND = ("soundfile", "av", "scipy.signal", "librosa", *_ARROW)
-_MODEL = ("sklearn.feature_extraction.text", "gensim.models.doc2vec", *_ARROW)
+_SOUND = ("soundfile", "av", "scipy.signal", "urllib3", *_ARROW)
+_MODEL = ("sklearn.feature_extraction.text", "gensim.models.doc2vec", "urllib3", "yaml", *_ARROW)
 _FOLDER = ("datasets.songs.recordings.folder", "datasets.songs.sources.read")
 
 
@@ -118,13 +118,13 @@ READERS: dict[str, Reader] = {
         "wav",
         songs_ways.queried("audio"),
         ("features.query.reading.read_sound",),
-        ("unisono.features.songs_extraction", "unisono.features.songs.mfcc_stats", "yaml", *_SOUND),
+        ("unisono.features.songs_extraction", "yaml", *_SOUND),
     ),
     "lyrics as queries": Reader(
-        songs_inputs.lyrics, "query.txt", "song lyrics", songs_ways.queried("lyrics"), (), ("yaml", *_MODEL)
+        songs_inputs.lyrics, "query.txt", "song lyrics", songs_ways.queried("lyrics"), (), _MODEL
     ),
     "lines as queries": Reader(
-        songs_inputs.lyrics, "line", "song lyrics", songs_ways.queried("lyrics", line=True), (), ("yaml", *_MODEL)
+        songs_inputs.lyrics, "line", "song lyrics", songs_ways.queried("lyrics", line=True), (), _MODEL
     ),
     "tf-idf models": Reader(
         songs_inputs.tfidf,

@@ -99,11 +99,11 @@ def queried(view: str, *, line: bool = False) -> Callable[[Path], Any]:
         import pyarrow as pa
 
         from unisono.config.compute import Compute
-        from unisono.features import query
+        from unisono.features import query, songs_extraction
         from unisono.features.query.place import Place
         from unisono.io import parquet
 
-        sets = {"audio": "mfcc_stats", "lyrics": "tfidf"}
+        sets = {"audio": "mfcc", "lyrics": "tfidf"}
         built = path.with_name("built")
         for name in sets.values():
             folder = built / "features" / name
@@ -120,10 +120,11 @@ def queried(view: str, *, line: bool = False) -> Callable[[Path], Any]:
             said = path.read_bytes().replace(b"\0", b"")[: 2**17 - 1].decode("utf-8", "surrogateescape")
             readers.READERS["text"](said, query.view_of("text", "songs", view, "the line"), place)
             return
+        # Extractors read nothing from outside.
+        songs_extraction.extract_folder = lambda *args, **options: []
         kind = query.kind_of(path)
         query._check_file(path, kind)
         readers.READERS[kind](path, query.view_of(kind, "songs", view, path.name), place)
-        query._vectors(folder / "features" / sets[view], sets[view])
 
     return read
 
