@@ -150,7 +150,6 @@ def dealt(folder: Path, ids: pa.Array, column: str, values: pa.Array, **facts: A
     [
         (pa.array([["a"], ["b"], ["c"]]), "deals", pa.array(DEALS, parquet.strings(2)), "id is list"),
         (pa.array(list("abc")), "deals", pa.array(DEALS), "deals list"),
-        (pa.array(list("abc")), "deals", pa.array([[]] * 3, parquet.strings(0)), "which no stage writes"),
         (pa.array(list("abc")), "deals", pa.array(list("xyz")), "deals string"),
         (pa.array(list("abc")), "deals", pa.array([["Train", ""], *DEALS[1:]], parquet.strings(2)), "deals of 'a'"),
         (pa.array(list("abc")), "deals", pa.array([[None, ""], *DEALS[1:]], parquet.strings(2)), "deals of 'a'"),

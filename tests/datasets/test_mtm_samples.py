@@ -114,7 +114,7 @@ def test_marks_without_end_are_cut(unit: str) -> None:
     began = time.process_time()
     cleaned = clean("a" + unit * 200_000 + "b")
     assert time.process_time() - began < 3
-    assert cleaned[0] in "aáạ"
+    assert cleaned[0] in "aáạä"
     assert cleaned[-1] == "b"
     assert len(cleaned) <= 2 + 2 * MAX_MARKS
     assert clean("Ṩ\u0323 की ק\u05b0\u05bc") == unicodedata.normalize("NFC", "Ṩ\u0323 की ק\u05b0\u05bc")
