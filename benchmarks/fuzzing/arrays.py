@@ -240,8 +240,8 @@ def safetensors_header(draw: random.Random, data: bytes) -> tuple[bytes, str]:
         else:
             content, said = json_values(draw, json.loads(header["__metadata__"][key]))
             header["__metadata__"][key] = json.dumps(content)
-    elif what == "array":
-        name = draw.choice([each for each in header if each != "__metadata__"])
+    elif what == "array" and (names := [each for each in header if each != "__metadata__"]):
+        name = draw.choice(names)
         entry = header[name]
         part = draw.choice(("dtype", "shape", "data_offsets", "name", "gone"))
         if part == "dtype":

@@ -37,6 +37,22 @@ from fuzzing.fields import (
 )
 from fuzzing.media import film_made, graph_made, midi_made, picture_made, sound_made
 from fuzzing.records import example_made, tfrecord_lengths, tfrecord_made
+from fuzzing.songs import (
+    ape_made,
+    arrays_made,
+    comment_fields,
+    dealt_made,
+    flac_tags_made,
+    harmony_made,
+    id3_fields,
+    id3_made,
+    lrc_made,
+    m4a_tags_made,
+    manifest_made,
+    ogg_tags_made,
+    song_lyrics_made,
+    wheel_made,
+)
 from fuzzing.tables import hdf5_made, parquet_made
 from fuzzing.texts import (
     TEXT,
@@ -91,5 +107,18 @@ AWARE: dict[str, list[Mutator]] = {
     "csv": [csv_made, *TEXT],
     "json": [json_document, json_deep, text_numbers],
     "yaml": [yaml_made, yaml_sections, *TEXT],
+    "song lyrics": [song_lyrics_made, song_lyrics_made, text_words, text_coding],
+    "lrc": [lrc_made, lrc_made, song_lyrics_made, text_numbers, text_coding],
+    "manifest": [manifest_made, manifest_made, csv_made, *TEXT],
+    "id3": [id3_made, id3_made, ape_made, edited(id3_fields)],
+    "tagged wav": [id3_made, edited(id3_fields), edited(riff_fields)],
+    "tagged flac": [flac_tags_made, flac_tags_made, edited(comment_fields), edited(flac_fields)],
+    "tagged ogg": [ogg_tags_made, edited(comment_fields, ogg_repair), edited(ogg_fields)],
+    "tagged m4a": [m4a_tags_made, m4a_tags_made, edited(box_fields)],
+    "arrays": [arrays_made, arrays_made, edited(zip_fields)],
+    "whole score": [harmony_made, harmony_made, text_numbers, text_words],
+    "safetensors header": [safetensors_header],
+    "wheel": [wheel_made, wheel_made, zip_made, edited(zip_fields)],
+    "dealt": [dealt_made, dealt_made, parquet_made, edited(footer_fields)],
     "argument": [argument_made, text_numbers, text_words],
 }

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.divided import divide
@@ -132,3 +133,48 @@ def test_what_is_no_division_is_named(tmp_path: Path) -> None:
     parquet.write(tmp_path / "divisions" / parquet.shard_name(0), {"id": ["a"]}, types={"id": pa.string()})
     with pytest.raises(DataError, match="holds no id with fold, split, deals"):
         dealing.read(tmp_path / "divisions")
+
+
+DEALS = [["train", "test"], ["test", "train"], ["", "validation"]]
+
+
+def dealt(folder: Path, ids: pa.Array, column: str, values: pa.Array, **facts: Any) -> Path:
+    """Write a table of divisions as it stands."""
+    table = pa.table({"id": ids, column: values}).replace_schema_metadata({"unisono": json.dumps(facts)})
+    pq.write_table(table, folder / parquet.shard_name(0))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("ids", "column", "values", "message"),
+    [
+        (pa.array([["a"], ["b"], ["c"]]), "deals", pa.array(DEALS, parquet.strings(2)), "id is list"),
+        (pa.array(list("abc")), "deals", pa.array(DEALS), "deals list"),
+        (pa.array(list("abc")), "deals", pa.array(list("xyz")), "deals string"),
+        (pa.array(list("abc")), "deals", pa.array([["Train", ""], *DEALS[1:]], parquet.strings(2)), "deals of 'a'"),
+        (pa.array(list("abc")), "deals", pa.array([[None, ""], *DEALS[1:]], parquet.strings(2)), "deals of 'a'"),
+        (pa.array(list("abc")), "deals", pa.array([*DEALS[:2], None], parquet.strings(2)), "deals of 'c' is None"),
+        (pa.array(["a", None, "c"]), "deals", pa.array(DEALS, parquet.strings(2)), "deals of None"),
+        (pa.array(list("abc")), "split", pa.array(["train", "", "test"]), "split of 'b' is ''"),
+        (pa.array(list("abc")), "fold", pa.array([0.0, 1.0, 0.5]), "fold double"),
+        (pa.array(list("abc")), "fold", pa.array([0, 1, None]), "fold of 'c' is None"),
+    ],
+)
+def test_divisions_of_other_kinds_are_one_line(
+    ids: pa.Array, column: str, values: pa.Array, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match=message):
+        dealing.read(dealt(tmp_path, ids, column, values))
+
+
+@pytest.mark.parametrize(
+    "named", [3, "song", [["song", [0]]], {"song": 3}, {"song": []}, {"song": [2]}, {"song": [-1]}, {"song": [0.5]},
+              {"song": [True]}, {"song": [[0]]}, {"song": None}]
+)  # fmt: skip
+def test_names_of_deals_that_are_not_there_are_one_line(named: Any, tmp_path: Path) -> None:
+    values = pa.array(DEALS, parquet.strings(2))
+    with pytest.raises(DataError, match=r"its divisions are .*, expected lists of 2 deals; run"):
+        dealing.read_divisions(dealt(tmp_path, pa.array(list("abc")), "deals", values, divisions=named))
+    assert dealing.read_divisions(dealt(tmp_path, pa.array(list("abc")), "deals", values, divisions={"a": [1, 0]})) == {
+        "a": [1, 0]
+    }

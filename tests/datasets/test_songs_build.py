@@ -215,10 +215,11 @@ def test_features_of_ones_own(kind: str, tmp_path: Path, build: Callable[..., di
     [
         ({"audio": None}, "has no 'audio'; expected id, audio, lyrics"),
         ({"audio": np.ones((2, 3))}, "audio has 2 rows and id 3"),
-        ({"audio": np.ones(3)}, r"audio: shape \(3,\), expected \(n, d\)"),
+        ({"audio": np.ones(3)}, r"audio is float64 of shape \(3,\), expected numbers \(n, d\)"),
         ({"lyrics": np.array([[1.0], [np.nan], [1.0]])}, "lyrics: row 1 holds NaN or infinity"),
         ({"lyrics": np.array([["a"], ["b"], ["c"]])}, "no numbers"),
-        ({"lyrics": np.array([[{}], [1], [2]], dtype=object)}, "not a .npz of plain arrays"),
+        ({"lyrics": np.array([[{}], [1], [2]], dtype=object)}, r"expected numbers \(n, d\)"),
+        ({"label": np.array(3)}, r"label is int64 of shape \(\), expected texts \(n,\)"),
         ({"id": np.array(["a", "a", "b"])}, "id 'a' occurs 2 times"),
     ],
 )
@@ -234,9 +235,26 @@ def test_wrong_features_are_one_line(
 
 def test_features_that_are_no_file_or_no_archive(tmp_path: Path, build: Callable[..., dict[str, Any]]) -> None:
     (tmp_path / "mine.npz").write_bytes(b"PK garbage")
-    for name, message in (("mine.npz", "not a .npz"), ("none.npz", "no such file"), ("none", "no such file or folder")):
+    for name, message in (("mine.npz", "damaged"), ("none.npz", "no such file"), ("none", "no such file or folder")):
         with pytest.raises(DataError, match=message):
             build("features", **{"pieces.features.location": str(tmp_path / name)})
+
+
+def test_damaged_archives_of_features_are_one_line(tmp_path: Path, build: Callable[..., dict[str, Any]]) -> None:
+    path = tmp_path / "mine.npz"
+    np.savez_compressed(path, id=np.array(["a", "b", "c"]), audio=np.ones((3, 2)), lyrics=np.ones((3, 2)))
+    good = path.read_bytes()
+    at = good.find(b"PK\1\2")
+    start = 30 + int.from_bytes(good[26:28], "little") + int.from_bytes(good[28:30], "little")
+    flags, content = bytearray(good), bytearray(good)
+    # Patched data, which Python does not know; and a stream that cannot be unpacked.
+    flags[6] |= 0x20
+    flags[at + 8] |= 0x20
+    content[start : start + 8] = b"\xff" * 8
+    for damaged in (flags, content):
+        path.write_bytes(damaged)
+        with pytest.raises(DataError, match=r"damaged .*; write it with numpy\.savez"):
+            build("features", **{"pieces.features.location": str(path)})
 
 
 def ready(path: Path, **changes: Any) -> Path:

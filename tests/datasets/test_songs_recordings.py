@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import struct
+import time
+import tracemalloc
+import zlib
 from pathlib import Path
 
 import mutagen.flac
@@ -87,6 +91,34 @@ def test_damaged_tags_are_none(tmp_path: Path) -> None:
     (tmp_path / "a.mp3").write_bytes(b"ID3\x04\x00\x00\x7f\x7f\x7f\x7f" + b"garbage" * 50)
     (tmp_path / "b.m4a").write_bytes(b"\x00\x00\x00\x18ftypM4A \xff" * 9)
     assert [piece.text for piece in recordings.folder(tmp_path)[0]] == ["", ""]
+
+
+def test_a_compressed_frame_is_not_unpacked(tmp_path: Path) -> None:
+    """A megabyte of it would become a gigabyte."""
+    frames = b""
+    for name, content in ((b"USLT", b"\x03eng\0" + bytes(2**24)), (b"TIT2", b"\x03A title")):
+        packed = struct.pack(">I", len(content)) + zlib.compress(content)
+        frames += name + struct.pack(">I", len(packed)) + b"\0\x80" + packed
+    size = bytes((len(frames) >> shift) & 127 for shift in (21, 14, 7, 0))
+    (tmp_path / "a.mp3").write_bytes(b"ID3\x03\0\0" + size + frames + b"\xff\xfb\x90\x00" + bytes(413))
+    tracemalloc.start()
+    (piece,), _ = recordings.folder(tmp_path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (piece.text, piece.title) == ("", "a")
+    assert peak < 2**23
+
+
+def test_a_giant_title_is_cut_before_it_is_cleaned(tmp_path: Path) -> None:
+    tone(tmp_path / "a.flac")
+    tags = mutagen.flac.FLAC(tmp_path / "a.flac")
+    tags["title"], tags["composer"] = "a" + "\u0301\u0323" * 400_000, "Name\n" * 400_000
+    tags.save()
+    began = time.process_time()
+    (piece,), _ = recordings.folder(tmp_path)
+    assert time.process_time() - began < 3
+    assert len(piece.title) <= 200
+    assert piece.composer == "Name"
 
 
 # ---- a manifest ----

@@ -13,7 +13,7 @@ from unisono import evaluation, metrics
 from unisono.datasets import dealing
 from unisono.datasets.base import DataSet
 from unisono.datasets.loading import Dataset, load_folder
-from unisono.errors import ConfigError
+from unisono.errors import ConfigError, DataError
 from unisono.evaluation.divisions import divide
 from unisono.io import parquet
 
@@ -70,6 +70,18 @@ def test_each_deal_is_a_part_without_what_it_leaves_out(folder: Path) -> None:
     assert [part.fold for part in parts] == [0, 1, 2]
     assert parts[1].test.tolist() == list(range(20, 40))
     assert parts[1].train.tolist() == [*range(20), *range(40, 59)]
+
+
+@pytest.mark.parametrize("kind", [parquet.vector(6), parquet.matrix(DEALS, 6), parquet.matrix(None, 6)])
+def test_features_of_other_deals_are_one_line(folder: Path, kind: pa.DataType) -> None:
+    ids, rows = [f"song{row:02d}" for row in range(N)], GENERATOR.standard_normal((N, DEALS, 6)).astype(np.float32)
+    lyrics = rows[:, 0] if kind == parquet.vector(6) else [row[: 1 + i % 2] for i, row in enumerate(rows)]
+    lyrics = rows if kind == parquet.matrix(DEALS, 6) else lyrics
+    path = folder / "features" / "lyrics" / parquet.shard_name(0)
+    types = {"id": pa.string(), "lyrics": kind}
+    parquet.write(path, {"id": ids, "lyrics": lyrics}, types=types, metadata={"per_deal": True})
+    with pytest.raises(DataError, match=rf"features of (no deals|lyrics are of {DEALS} deals, .* hold {DEALS + 1})"):
+        load_folder(folder)
 
 
 def test_another_division_is_chosen_by_name(folder: Path) -> None:

@@ -250,6 +250,16 @@ def test_doc2vec_by_distributed_memory_has_the_vectors_of_contexts(tmp_path: Pat
     assert "PV-DM, window 5" in model.describe()["variant"]
 
 
+@pytest.mark.parametrize("setting", ["window", "negative", "epochs"])
+@pytest.mark.parametrize("value", [10**7, 2**31, 2**63])
+def test_doc2vec_of_giant_settings_is_refused(setting: str, value: int, tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    texts.module("doc2vec").fit(lyrics(), SETTINGS["doc2vec"]).save(path)
+    path.write_bytes(damaged(path.read_bytes(), lambda header, arrays: header["settings"].update({setting: value})))
+    with pytest.raises(DataError, match=rf"not a doc2vec model, or damaged .*{setting}"):
+        texts.module("doc2vec").load(path)
+
+
 def test_doc2vec_says_that_it_lowered_the_least_count() -> None:
     model = doc2vec.fit(["glory be"], DOC2VEC.model_copy(update={"min_count": 3}))
     assert model.describe()["adapted"] == "doc2vec.min_count: 1 instead of 3, since no word occurs so often"

@@ -14,12 +14,12 @@ class Doc2Vec(Section):
 
     algorithm: Literal["dbow", "dm"]
     dimensions: int = Field(ge=1, le=2000)
-    window: int = Field(ge=1)
+    window: int = Field(ge=1, le=1000)
     min_count: int = Field(ge=1)
-    negative: int = Field(ge=1)
+    negative: int = Field(ge=1, le=1000)
     sample: float = Field(ge=0, lt=1)
     extra_texts: str
-    epochs: int = Field(ge=1)
+    epochs: int = Field(ge=1, le=10_000)
     seed: int = Field(ge=0, lt=2**32)
 
 

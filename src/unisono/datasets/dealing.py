@@ -31,6 +31,7 @@ OUTSIDE = "outside.parquet"
 TYPES = {"fold": pa.int32(), "split": pa.string()}
 #: Columns that may hold the division.
 COLUMNS = ("fold", "split", "deals")
+_REMEDY = "run the stage that writes it again (`dvc repro`)"
 
 
 def deal(dataset: DataSet, section: Any, *, samples: Path, out: Path, summary: Path) -> dict[str, Any]:
@@ -137,15 +138,42 @@ def read(folder: Path) -> dict[str, Any]:
     table = parquet.read(folder)
     column = next((name for name in COLUMNS if name in table.column_names), None)
     if column is None or "id" not in table.column_names:
-        raise DataError(
-            f"{folder}: holds no id with {', '.join(COLUMNS)}; run the stage that writes it again (`dvc repro`)"
-        )
-    return dict(zip(table["id"].to_pylist(), table[column].to_pylist(), strict=True))
+        raise DataError(f"{folder}: holds no id with {', '.join(COLUMNS)}; {_REMEDY}")
+    kinds = {name: table.schema.field(name).type for name in ("id", column)}
+    fits = pa.types.is_integer(kinds[column]) if column == "fold" else _n_deals(kinds[column]) > 0
+    if column == "split":
+        fits = pa.types.is_string(kinds[column])
+    if not pa.types.is_string(kinds["id"]) or not fits:
+        raise DataError(f"{folder}: id is {kinds['id']} and {column} {kinds[column]}, which no stage writes; {_REMEDY}")
+    ids, values = (parquet.to_list(table[name], str(folder)) for name in ("id", column))
+    for identifier, value in zip(ids, values, strict=True):
+        parts = value if column == "deals" else [value]
+        known = parts and (column == "fold" or {*parts} <= {*PARTS, *([""] if column == "deals" else [])})
+        if identifier is None or not known or None in parts:
+            raise DataError(f"{folder}: {column} of {identifier!r} is {value!r:.100}, which is none; {_REMEDY}")
+    return dict(zip(ids, values, strict=True))
+
+
+def _n_deals(kind: pa.DataType) -> int:
+    """Count the deals of a column of that type; 0 where it holds none."""
+    return int(kind.list_size) if pa.types.is_fixed_size_list(kind) and pa.types.is_string(kind.value_type) else 0
 
 
 def read_divisions(folder: Path) -> dict[str, list[int]]:
-    """Say which deals each named division consists of, the usual one first; empty where they have no names."""
-    return {str(name): list(deals) for name, deals in parquet.metadata(folder).get("divisions", {}).items()}
+    """Say which deals each named division consists of, the usual one first; empty where they have no names.
+
+    Raises
+    ------
+    DataError
+        The file is missing or damaged, or names deals that it does not hold.
+    """
+    named = parquet.metadata(folder).get("divisions", {})
+    schema = next(iter(parquet.iterate(folder, batch_size=1)), pa.record_batch([], names=[])).schema
+    n = _n_deals(schema.field("deals").type) if "deals" in schema.names else 0
+    for deals in named.values() if isinstance(named, dict) else [None]:
+        if not isinstance(deals, list) or not deals or not all(type(deal) is int and 0 <= deal < n for deal in deals):
+            raise DataError(f"{folder}: its divisions are {named!r:.100}, expected lists of {n} deals; {_REMEDY}")
+    return dict(named)
 
 
 def read_outside(file: Path) -> frozenset[str]:

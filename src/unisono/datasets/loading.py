@@ -167,6 +167,8 @@ def load_folder(folder: Path, *, views: Mapping[str, str] | None = None, divisio
             lengths[view] = _real_frames(table.column(FRAMES), arrays[view], where=f"{source}: {FRAMES}")
         metadata[view] = parquet.metadata(source)
         if metadata[view].get("per_deal"):
+            if arrays[view].ndim != 3 or view in lengths:
+                raise DataError(f"{source}: has features of no deals; run `dvc repro` again")
             by_deal[view], arrays[view] = arrays[view], arrays[view][:, 0]
 
     dealt = dealing.read(folder / "divisions")
@@ -203,6 +205,13 @@ def load_folder(folder: Path, *, views: Mapping[str, str] | None = None, divisio
 
     part = np.array([dealt[identifier] for identifier in ids[kept]])
     chosen = _deals(folder / "divisions", division)
+    for view, array in by_deal.items():
+        if part.shape[1:] != array.shape[1:2]:
+            dealt_n = part.shape[1] if part.ndim == 2 else "no"
+            raise DataError(
+                f"{folder}: features of {view} are of {array.shape[1]} deals, the divisions hold {dealt_n}; run "
+                "`dvc repro` again"
+            )
     if chosen is not None:
         part, by_deal = part[:, chosen], {view: array[:, chosen] for view, array in by_deal.items()}
         arrays |= {view: array[:, 0] for view, array in by_deal.items()}

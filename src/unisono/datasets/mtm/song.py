@@ -78,8 +78,12 @@ class Skipped(NamedTuple):
     reason: str
 
 
+#: Most accents and other marks in a row that are kept; as many as Unicode's stream-safe texts have (UAX #15).
+MAX_MARKS = 30
+
+
 def clean(text: str) -> str:
-    r"""Normalise a piece of lyrics: NFC, single spaces, no control characters and no lone surrogates.
+    r"""Normalise a piece of lyrics: NFC, single spaces, no control characters, no lone surrogates, few marks in a row.
 
     Examples
     --------
@@ -88,10 +92,16 @@ def clean(text: str) -> str:
     """
     if text.isascii() and text.isprintable() and " " not in text:
         return text  # nearly every syllable
-    kept = "".join(
-        character for character in text if character.isspace() or unicodedata.category(character) not in ("Cc", "Cs")
-    )
-    return unicodedata.normalize("NFC", " ".join(kept.split()))
+    kept, n_marks = [], 0
+    for character in text:
+        category = unicodedata.category(character)
+        if category in ("Cc", "Cs") and not character.isspace():
+            continue
+        n_marks = n_marks + 1 if category[0] == "M" else 0
+        # Normalising sorts the marks of a letter, in the square of their number.
+        if n_marks <= MAX_MARKS:
+            kept.append(character)
+    return unicodedata.normalize("NFC", " ".join("".join(kept).split()))
 
 
 def without_verse_number(syllable: str) -> str:

@@ -8,8 +8,10 @@ its collection. Links out of the folder, and paths in a CSV that leave the CSV's
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
+from types import SimpleNamespace
 from typing import Any
 
 from unisono.datasets.mtm.song import Skipped, clean
@@ -28,6 +30,8 @@ MAX_CSV_BYTES = 256 * 2**20
 _LYRICS = ("USLT", "lyrics", "unsyncedlyrics", "\xa9lyr", "WM/Lyrics")
 _TITLE = ("TIT2", "title", "\xa9nam", "Title")
 _COMPOSER = ("TCOM", "composer", "\xa9wrt", "WM/Composer")
+#: Letters that are read of titles and composers.
+_MAX_NAME = 1000
 
 
 def folder(location: Path) -> tuple[list[Piece], list[Skipped]]:
@@ -83,7 +87,7 @@ def _piece(name: str, path: Path, location: Path) -> Piece:
     tags = _tags(path)
     beside = next((found for suffix in lyrics.SUFFIXES if (found := path.with_suffix(suffix)).is_file()), None)
     if beside is None:
-        text = lyrics.plain(_first(tags, _LYRICS)[: lyrics.MAX_BYTES], stamped=True)
+        text = lyrics.plain(_first(tags, _LYRICS, lyrics.MAX_BYTES), stamped=True)
     elif beside.resolve().is_relative_to(location.resolve()):
         text = _text_file(beside)
     else:
@@ -91,10 +95,10 @@ def _piece(name: str, path: Path, location: Path) -> Piece:
     parts = PurePosixPath(name).parts
     return Piece(
         file=name,
-        title=clean(_first(tags, _TITLE))[:200] or PurePosixPath(name).stem,
+        title=clean(_first(tags, _TITLE, _MAX_NAME))[:200] or PurePosixPath(name).stem,
         text=text,
         collection=clean(parts[0]) if len(parts) > 1 else "",
-        composer=categories.composer(_first(tags, _COMPOSER)),
+        composer=categories.composer(_first(tags, _COMPOSER, _MAX_NAME)),
         location=str(path),
     )
 
@@ -116,7 +120,10 @@ def _text_file(path: Path) -> str:
 def _tags(path: Path) -> Mapping[str, Any]:
     """Read the tags of a sound file; none where there are none, or they are damaged."""
     import mutagen
+    from mutagen.id3 import _frames
 
+    # A megabyte of a compressed frame becomes a gigabyte, and nobody writes any.
+    _frames.zlib = SimpleNamespace(decompress=_refuse, error=zlib.error)
     try:
         return dict((mutagen.File(path) or {}).items())
     except Exception as error:  # damage shows as whatever it leads to
@@ -124,13 +131,17 @@ def _tags(path: Path) -> Mapping[str, Any]:
         return {}
 
 
-def _first(tags: Mapping[str, Any], names: tuple[str, ...]) -> str:
-    """Give the first text of some tags."""
+def _refuse(data: bytes) -> bytes:
+    raise zlib.error(f"{len(data):,} compressed bytes, which are not read")
+
+
+def _first(tags: Mapping[str, Any], names: tuple[str, ...], most: int) -> str:
+    """Give the first text of some tags, at most so many letters of it."""
     for name in names:
         for key, value in tags.items():
             if key == name or key.startswith(f"{name}:") or key.lower() == name:
                 text = getattr(value, "text", value)
-                return str(text[0] if isinstance(text, list) and text else text or "")
+                return str(text[0] if isinstance(text, list) and text else text or "")[:most]
     return ""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,14 +9,16 @@ from typing import Any
 import numpy as np
 
 from unisono.datasets.songs.song import Piece
-from unisono.errors import DataError, pass_machine
-from unisono.io import memory, parquet
+from unisono.errors import DataError
+from unisono.io import archive, parquet, unpickle
 
 #: Columns: those that are needed, and others.
 NEEDED = ("id", "audio", "lyrics")
 OTHERS = ("label", "song", "kind")
 #: The views of the data set.
 VIEWS = ("audio", "lyrics")
+#: Largest array, in bytes.
+MAX_BYTES = 8 * 2**30
 
 
 def read(location: Path) -> list[Piece]:
@@ -60,16 +61,19 @@ def _npz(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise DataError(f"{path}: no such file; expected a .npz or .parquet with {', '.join(NEEDED)}")
     try:
-        with zipfile.ZipFile(path) as archive:
-            memory.check(sum(info.file_size for info in archive.infolist()), path.stat().st_size, str(path))
-        with np.load(path, allow_pickle=False) as file:
-            _check_names(list(file.files), path)
-            return {name: file[name] for name in (*NEEDED, *OTHERS) if name in file.files}
-    except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        pass_machine(error)
-        raise DataError(
-            f"{path}: not a .npz of plain arrays, or damaged ({error}); write it with numpy.savez"
-        ) from None
+        found = {
+            name: unpickle.load_npy(content, name=f"{path}: {name}")
+            for member, content in archive.zip_members(path, max_member_bytes=MAX_BYTES)
+            if (name := member.removesuffix(".npy")) in (*NEEDED, *OTHERS)
+        }
+    except DataError as error:
+        raise DataError(f"{error}; write it with numpy.savez") from None
+    _check_names(list(found), path)
+    for name, array in found.items():
+        if array.dtype.hasobject or array.ndim != (2 if name in VIEWS else 1):
+            expected = "numbers (n, d)" if name in VIEWS else "texts (n,)"
+            raise DataError(f"{path}: {name} is {array.dtype} of shape {array.shape}, expected {expected}")
+    return found
 
 
 def _parquet(location: Path) -> dict[str, Any]:
