@@ -179,8 +179,10 @@ def test_divisions_that_do_not_fit_are_refused(tmp_path: Path) -> None:
 
     rows = deals()
     refused("id 'stranger' is no sample", rows, ["stranger", *IDS[1:]])
-    refused("id 'song01' is there twice", rows, ["song01", *IDS[1:]])
-    refused(r"id 'song02' has deals \['train', 'Test', 'x'\]", [*rows[:2], ["train", "Test", "x"], *rows[3:]])
+    refused("an id is there twice", rows, ["song01", *IDS[1:]])
+    refused(
+        r"deals of 'song02' is \['train', 'Test', 'x'\], which is none", [*rows[:2], ["train", "Test", "x"], *rows[3:]]
+    )
     refused("deal 1: no word in 0 training texts", [[row[0], "test"] for row in rows])
     # An item that no deal has takes part in none.
     _, divisions = write(tmp_path, lyrics(N), rows[1:], IDS[1:])
@@ -189,7 +191,7 @@ def test_divisions_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         divisions / parquet.shard_name(0), {"id": IDS, "deals": ["train"] * N},
         types={"id": pa.string(), "deals": pa.string()},
     )  # fmt: skip
-    with pytest.raises(DataError, match="column deals is string, expected a fixed-size list of texts"):
+    with pytest.raises(DataError, match="deals string, which no stage writes"):
         extraction.read_deals(divisions, IDS)
 
 
@@ -244,3 +246,18 @@ def test_the_stage(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "songs.features.texts.doc2vec" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("column", "kind", "values", "expected"),
+    [
+        ("split", pa.string(), ["train", "test", "validation"], [["train"], ["test"], ["validation"]]),
+        ("fold", pa.int32(), [1, 0, 1], [["train", "test"], ["test", "train"], ["train", "test"]]),
+    ],
+)
+def test_a_division_that_the_source_brings_is_read_as_deals(
+    tmp_path: Path, column: str, kind: pa.DataType, values: list[object], expected: list[list[str]]
+) -> None:
+    rows = {"id": IDS[:3], column: values}
+    parquet.write(tmp_path / parquet.shard_name(0), rows, types={"id": pa.string(), column: kind})
+    assert extraction.read_deals(tmp_path, IDS[:3]).tolist() == expected

@@ -504,7 +504,7 @@ def test_controls_and_other_divisions_are_never_the_best(songs: Fabricated, tmp_
     assert bold == {"DCCA"}
     by_file = [line for line in found if line[1] == "By file"]
     assert [line[2] for line in by_file] == ["85.00\u00a0±\u00a07.07†"] * 2
-    remark = "† divided otherwise than the other lines (`division: file`): not to be compared with them."
+    remark = "† divided otherwise than the other lines (division: file): not to be compared with them."
     assert f"- {remark}\n" in text
     assert [line[2] for line in found if line[1] == tables.ORACLE] == ["90.00"] * 2
     shown = result_tables.section("songs", tmp_path / "tables")

@@ -175,7 +175,7 @@ def _dealt(run: Run) -> str:
     """Say that an experiment, whose variants are not told apart by it, is not divided as usual."""
     division = run.experiment.division
     return (
-        f"divided otherwise than the other lines (`division: {division}`): not to be compared with them"
+        f"divided otherwise than the other lines (division: {division}): not to be compared with them"
         if division
         else ""
     )

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from unisono.datasets.folds import PARTS
+from unisono.datasets import dealing
 from unisono.errors import DataError, pass_machine
 from unisono.features import brought, texts
 from unisono.io import parquet
@@ -137,12 +137,12 @@ def _stacked(vectors: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def read_deals(divisions: Path, ids: Sequence[str]) -> np.ndarray:
-    """Read the part that every item has in every deal.
+    """Read the part that every item has in every deal; a split is one deal, and so is each fold.
 
     Parameters
     ----------
     divisions : Path
-        Folder of shards with ``id`` and ``deals``.
+        Folder of shards with ``id`` and ``deals``, ``split`` or ``fold``.
     ids : sequence of str
         Of the items.
 
@@ -156,22 +156,20 @@ def read_deals(divisions: Path, ids: Sequence[str]) -> np.ndarray:
     DataError
         It is missing, damaged or none; an item stands there twice, or is not among `ids`.
     """
-    table = parquet.read(divisions, ["id", "deals"])
-    kind = table.schema.field("deals").type
-    if not pa.types.is_fixed_size_list(kind) or not pa.types.is_string(kind.value_type) or kind.list_size < 1:
-        raise DataError(f"{divisions}: column deals is {kind}, expected a fixed-size list of texts; deal again")
+    found = dealing.read(divisions)
+    if len(found) < parquet.read(divisions, ["id"]).num_rows:
+        raise DataError(f"{divisions}: an id is there twice; deal again (`dvc repro`)")
+    folds = sorted({value for value in found.values() if isinstance(value, int)})
     row = {identifier: place for place, identifier in enumerate(ids)}
-    parts = np.full((len(ids), kind.list_size), "", dtype=object)
-    seen = set()
-    columns = (parquet.to_list(table[column], str(divisions)) for column in ("id", "deals"))
-    for identifier, own in zip(*columns, strict=True):
-        if identifier not in row or identifier in seen:
-            fault = "is there twice" if identifier in seen else "is no sample"
-            raise DataError(f"{divisions}: id {identifier!r} {fault}; deal again (`dvc repro`)")
-        if not set(own or [None]) <= {*PARTS, ""}:
-            raise DataError(f"{divisions}: id {identifier!r} has deals {own}, expected {', '.join(PARTS)} or nothing")
-        seen.add(identifier)
-        parts[row[identifier]] = own
+    width = max((len(value) for value in found.values() if isinstance(value, list)), default=len(folds) or 1)
+    parts = np.full((len(ids), width), "", dtype=object)
+    for identifier, value in found.items():
+        if identifier not in row:
+            raise DataError(f"{divisions}: id {identifier!r} is no sample; deal again (`dvc repro`)")
+        if isinstance(value, int):
+            parts[row[identifier]] = ["test" if value == fold else "train" for fold in folds]
+        else:
+            parts[row[identifier]] = value
     return parts
 
 
