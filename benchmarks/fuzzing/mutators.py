@@ -38,22 +38,16 @@ from fuzzing.fields import (
 from fuzzing.media import film_made, graph_made, midi_made, picture_made, sound_made
 from fuzzing.records import example_made, tfrecord_lengths, tfrecord_made
 from fuzzing.songs import (
-    ape_made,
     arrays_made,
-    comment_fields,
     dealt_made,
-    flac_tags_made,
     harmony_made,
-    id3_fields,
-    id3_made,
     lrc_made,
-    m4a_tags_made,
     manifest_made,
-    ogg_tags_made,
     song_lyrics_made,
     wheel_made,
 )
 from fuzzing.tables import hdf5_made, parquet_made
+from fuzzing.tags import ape_made, comment_fields, flac_tags_made, id3_fields, id3_made, m4a_tags_made, ogg_tags_made
 from fuzzing.texts import (
     TEXT,
     argument_made,

@@ -48,7 +48,7 @@ def text(index: int = 0) -> str:
 
 
 def lyrics() -> list[bytes]:
-    return [text().encode(), "Ça va — l'été\nmeine Seele & du <br> I <3 you\n".encode() * 8]
+    return [text().encode(), "Ça va — l'été\nmeine Seele is calm & du <br> I <3 you\n".encode() * 8]
 
 
 def stamped() -> list[bytes]:
@@ -76,7 +76,7 @@ def rows() -> list[bytes]:
     }
     kinds = {"id": pa.string(), "text": pa.string(), "start_s": pa.float64()}
     for name in ("title", "song", "language", "collection", "composer", "mode", "kind", "label"):
-        columns[name], kinds[name] = [f"{name}{i % 4}" for i in range(n)], pa.string()
+        columns[name], kinds[name] = [f"{name}{i if name == 'song' else i % 4}" for i in range(n)], pa.string()
     played = {"midi": [inputs.midi()[0]] * n, "split": ["train", "test"] * (n // 2)}
     found = {"location": ["a.wav"] * n}
     return [

@@ -240,6 +240,18 @@ def test_features_that_are_no_file_or_no_archive(tmp_path: Path, build: Callable
             build("features", **{"pieces.features.location": str(tmp_path / name)})
 
 
+@pytest.mark.parametrize("column", ["id", "label", "song", "kind"])
+def test_lists_in_place_of_names_are_one_line(
+    column: str, tmp_path: Path, build: Callable[..., dict[str, Any]]
+) -> None:
+    rows = {"id": ["a", "b"], "audio": np.ones((2, 2), np.float32), "lyrics": np.ones((2, 2), np.float32)}
+    rows |= {column: np.zeros((2, 3), np.float32)}
+    types = {"id": pa.string(), "audio": parquet.vector(2), "lyrics": parquet.vector(2)} | {column: parquet.vector(3)}
+    parquet.write(tmp_path / "mine.parquet", rows, types=types)
+    with pytest.raises(DataError, match=rf"mine.parquet: {column}: expected strings or integers, got fixed_size_list"):
+        build("features", **{"pieces.features.location": str(tmp_path / "mine.parquet")})
+
+
 def test_damaged_archives_of_features_are_one_line(tmp_path: Path, build: Callable[..., dict[str, Any]]) -> None:
     path = tmp_path / "mine.npz"
     np.savez_compressed(path, id=np.array(["a", "b", "c"]), audio=np.ones((3, 2)), lyrics=np.ones((3, 2)))

@@ -109,6 +109,20 @@ def test_a_compressed_frame_is_not_unpacked(tmp_path: Path) -> None:
     assert peak < 2**23
 
 
+def test_a_claim_takes_no_memory(tmp_path: Path) -> None:
+    """An MP4 box that claims 2 GB, of which there are a few bytes."""
+    box = struct.pack(">I4s", 2**31, b"\xa9lyr") + struct.pack(">I4sII", 18, b"data", 1, 0) + b"la"
+    for name in (b"ilst", b"meta", b"udta", b"moov"):
+        box = struct.pack(">I4s", len(box) + (12 if name == b"meta" else 8), name) + bytes(4 * (name == b"meta")) + box
+    (tmp_path / "a.m4a").write_bytes(b"\0\0\0\x10ftypM4A \0\0\0\0" + box)
+    tracemalloc.start()
+    (piece,), skipped = recordings.folder(tmp_path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (piece.text, skipped) == ("", [])
+    assert peak < 2**23
+
+
 def test_a_giant_title_is_cut_before_it_is_cleaned(tmp_path: Path) -> None:
     tone(tmp_path / "a.flac")
     tags = mutagen.flac.FLAC(tmp_path / "a.flac")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from unisono import evaluation, metrics
@@ -81,6 +82,17 @@ def test_features_of_other_deals_are_one_line(folder: Path, kind: pa.DataType) -
     types = {"id": pa.string(), "lyrics": kind}
     parquet.write(path, {"id": ids, "lyrics": lyrics}, types=types, metadata={"per_deal": True})
     with pytest.raises(DataError, match=rf"features of (no deals|lyrics are of {DEALS} deals, .* hold {DEALS + 1})"):
+        load_folder(folder)
+
+
+def test_features_without_ids_or_of_claims_are_one_line(folder: Path) -> None:
+    path = folder / "features" / "lyrics" / parquet.shard_name(0)
+    parquet.write(path, {"ids": ["a"]}, types={"ids": pa.string()})
+    with pytest.raises(DataError, match="no column 'id'; its columns: ids"):
+        load_folder(folder)
+    zeros = pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(2**26, np.float32)), 2**25)
+    pq.write_table(pa.table({"id": ["a", "b"], "lyrics": zeros}), path, use_dictionary=False, compression="zstd")
+    with pytest.raises(DataError, match=r"claims 536\d+ bytes, and \d{4,6} are there"):
         load_folder(folder)
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from unisono.config import nearest
-from unisono.datasets import dealing
+from unisono.datasets import dealing, items
 from unisono.errors import ConfigError, DataError
 from unisono.io import memory, parquet
 
@@ -150,7 +150,7 @@ def load_folder(folder: Path, *, views: Mapping[str, str] | None = None, divisio
         if not source.is_dir():
             known = _feature_sets(folder)
             raise DataError(f"{source}: no such features, for view {view!r}; {nearest(name, known)}")
-        table = parquet.read(source)
+        table = _features(source)
         identifiers = unique_ids(table.column("id"), where=str(source))
         unknown = next((identifier for identifier in identifiers if identifier not in row_of), None)
         if unknown is not None:
@@ -232,6 +232,15 @@ def load_folder(folder: Path, *, views: Mapping[str, str] | None = None, divisio
         metadata=metadata,
         dropped=dropped,
     )
+
+
+def _features(source: Path) -> pa.Table:
+    """Read a feature set, unless it becomes more than there is memory for."""
+    names = items.columns_of(source)
+    if "id" not in names:
+        raise DataError(f"{source}: no column 'id'; its columns: {', '.join(names)}")
+    parquet.check_size(source, names)
+    return parquet.read(source)
 
 
 def _deals(divisions: Path, name: str) -> list[int] | None:

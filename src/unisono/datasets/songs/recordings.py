@@ -7,6 +7,7 @@ its collection. Links out of the folder, and paths in a CSV that leave the CSV's
 
 from __future__ import annotations
 
+import io
 import os
 import zlib
 from collections.abc import Iterator, Mapping
@@ -125,10 +126,20 @@ def _tags(path: Path) -> Mapping[str, Any]:
     # A megabyte of a compressed frame becomes a gigabyte, and nobody writes any.
     _frames.zlib = SimpleNamespace(decompress=_refuse, error=zlib.error)
     try:
-        return dict((mutagen.File(path) or {}).items())
+        with _Sober(io.FileIO(path)) as file:
+            return dict((mutagen.File(file) or {}).items())
     except Exception as error:  # damage shows as whatever it leads to
         pass_machine(error)
         return {}
+
+
+class _Sober(io.BufferedReader):
+    """A file of which no more is asked for than there is: Python takes the memory before it reads."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read as a file does."""
+        left = max(os.fstat(self.fileno()).st_size - self.tell(), 0)
+        return super().read(left if size is None or size < 0 else min(size, left))
 
 
 def _refuse(data: bytes) -> bytes:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from unisono.datasets.loading import to_labels
 from unisono.datasets.songs.song import Piece
 from unisono.errors import DataError
 from unisono.io import archive, parquet, unpickle
@@ -85,7 +86,10 @@ def _parquet(location: Path) -> dict[str, Any]:
     wanted = [name for name in (*NEEDED, *OTHERS) if name in names]
     parquet.check_size(files, wanted)
     table = parquet.read(files, wanted)
-    return {name: parquet.to_numpy(table[name]) for name in wanted}
+    return {
+        name: parquet.to_numpy(table[name]) if name in VIEWS else to_labels(table[name], f"{location}: {name}")
+        for name in wanted
+    }
 
 
 def _check_names(names: list[str], location: Path) -> None:
