@@ -437,6 +437,13 @@ def iterate(
                 yield _complete(batch, path, columns)
 
 
+def names(source: Path | Sequence[Path]) -> list[str]:
+    """Name the columns of a table, of which no row is read; `DataError` where it is missing or damaged."""
+    path = _files(source)[0]
+    with _opened(path) as file:
+        return list(dict.fromkeys([*file.schema_arrow.names, *_divided_by(path)]))
+
+
 def metadata(source: Path) -> dict[str, Any]:
     """Read the facts that `write` was given.
 
