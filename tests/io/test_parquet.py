@@ -284,3 +284,10 @@ def test_columns_are_named_without_a_row(tmp_path: Path) -> None:
     assert parquet.names([path]) == ["id", "label"]
     with pytest.raises(DataError, match="no such file"):
         parquet.names(tmp_path / "none.parquet")
+
+
+def test_dates_beyond_pythons_are_one_line() -> None:
+    values = pa.chunked_array([pa.array([2**62], pa.timestamp("us"))])
+    for column in (values, pa.table({"mode": values})):
+        with pytest.raises(DataError, match=r"mine: a value that Python cannot hold \(date value out of range\)"):
+            parquet.to_list(column, "mine")
