@@ -270,3 +270,24 @@ def test_a_name_that_stands_twice_is_refused(tmp_path: Path) -> None:
     pq.write_table(table.append_column("a", pa.array([2])), tmp_path / "x.parquet")
     with pytest.raises(DataError, match="two columns are called 'a'; rename one"):
         parquet.read(tmp_path / "x.parquet")
+
+
+def test_columns_are_named_without_a_row(tmp_path: Path) -> None:
+    path = tmp_path / "label=cat" / "mine.parquet"
+    parquet.write(path, {"id": [], "x": np.empty((0, 3))}, types={"id": pa.string(), "x": parquet.vector(3)})
+    assert parquet.names(path) == ["id", "x", "label"]
+    # The pages are damaged, the footer is not.
+    parquet.write(path, {"id": ["a" * 999]}, types={"id": pa.string()})
+    data = bytearray(path.read_bytes())
+    data[4:40] = bytes(36)
+    path.write_bytes(data)
+    assert parquet.names([path]) == ["id", "label"]
+    with pytest.raises(DataError, match="no such file"):
+        parquet.names(tmp_path / "none.parquet")
+
+
+def test_dates_beyond_pythons_are_one_line() -> None:
+    values = pa.chunked_array([pa.array([2**62], pa.timestamp("us"))])
+    for column in (values, pa.table({"mode": values})):
+        with pytest.raises(DataError, match=r"mine: a value that Python cannot hold \(date value out of range\)"):
+            parquet.to_list(column, "mine")

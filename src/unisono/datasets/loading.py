@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from unisono.config import nearest
-from unisono.datasets import dealing, items
+from unisono.datasets import dealing
 from unisono.errors import ConfigError, DataError
 from unisono.io import memory, parquet
 
@@ -236,7 +236,7 @@ def load_folder(folder: Path, *, views: Mapping[str, str] | None = None, divisio
 
 def _features(source: Path) -> pa.Table:
     """Read a feature set, unless it becomes more than there is memory for."""
-    names = items.columns_of(source)
+    names = parquet.names(source)
     if "id" not in names:
         raise DataError(f"{source}: no column 'id'; its columns: {', '.join(names)}")
     parquet.check_size(source, names)

@@ -437,6 +437,13 @@ def iterate(
                 yield _complete(batch, path, columns)
 
 
+def names(source: Path | Sequence[Path]) -> list[str]:
+    """Name the columns of a table, of which no row is read; `DataError` where it is missing or damaged."""
+    path = _files(source)[0]
+    with _opened(path) as file:
+        return list(dict.fromkeys([*file.schema_arrow.names, *_divided_by(path)]))
+
+
 def metadata(source: Path) -> dict[str, Any]:
     """Read the facts that `write` was given.
 
@@ -465,11 +472,13 @@ def metadata(source: Path) -> dict[str, Any]:
 
 
 def to_list(values: pa.Table | pa.ChunkedArray, where: str) -> list[Any]:
-    """Turn a table into dicts, a column into values; `DataError` where a text is not UTF-8, which Parquet allows."""
+    """Turn a table into dicts, a column into values; `DataError` where Python has none, as of dates and bad UTF-8."""
     try:
         found: list[Any] = values.to_pylist()
     except UnicodeDecodeError as error:
         raise DataError(f"{where}: a text that is not UTF-8 ({error.reason}); write it anew") from None
+    except (OverflowError, ValueError) as error:
+        raise DataError(f"{where}: a value that Python cannot hold ({error}); write it anew") from None
     return found
 
 

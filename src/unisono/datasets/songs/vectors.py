@@ -80,8 +80,7 @@ def _npz(path: Path) -> dict[str, Any]:
 def _parquet(location: Path) -> dict[str, Any]:
     """Read the columns of Parquet files."""
     files = parquet.given(location)
-    first = next(iter(parquet.iterate(files, batch_size=1)), None)
-    names = first.schema.names if first is not None else []
+    names = parquet.names(files)
     _check_names(names, location)
     wanted = [name for name in (*NEEDED, *OTHERS) if name in names]
     parquet.check_size(files, wanted)
