@@ -360,7 +360,9 @@ class Patient(Aligner):
             if epoch == 2 and rows == os.environ["PATIENT_KILL"]:
                 os.kill(os.getpid(), signal.SIGKILL)
             checkpoint.parent.mkdir(parents=True, exist_ok=True)
-            checkpoint.write_text(str(epoch + 1))
+            unfinished = checkpoint.with_suffix(".new")  # This process may be ended here, too.
+            unfinished.write_text(str(epoch + 1))
+            unfinished.replace(checkpoint)
         checkpoint.unlink()
         self.arrays_ = {"mean": np.concatenate([array.mean(axis=0) for array in views.values()])}
 

@@ -45,7 +45,7 @@ def resolved() -> dict[str, dict[str, Any]]:
             stages[name] = substitute(stage, {})
             continue
         items = stage["foreach"] if isinstance(stage["foreach"], dict) else lookup(stage["foreach"][2:-1])
-        for key, item in items.items():
+        for key, item in items.items() if isinstance(items, dict) else zip(items, items, strict=True):
             fields = {f"item.{k}": v for k, v in item.items()} if isinstance(item, dict) else {"item": item}
             context = {"key": key, **fields}
             stages[f"{name}@{key}"] = substitute(stage["do"], context)
@@ -56,7 +56,10 @@ STAGES = resolved()
 
 
 #: Stages that import a package whose modules are imported by name, and import none by name themselves.
-NOT_RUN = {("models", stage) for stage in ("plot_example", "plot_spaces", "write_data_card", "write_report")}
+NOT_RUN = {
+    *(("models", stage) for stage in ("plot_example", "plot_spaces", "write_data_card", "write_report", "tabulate")),
+    *(("datasets", stage) for stage in ("extract_songs", "embed_lyrics")),
+}
 
 FINGERPRINTS = code.fingerprints(ROOT / "stages")
 
@@ -93,7 +96,7 @@ def test_code_deps_are_fingerprints_of_the_stage_and_of_what_it_imports_by_name(
 
 
 def test_the_first_stage_watches_all_code_and_what_it_counts() -> None:
-    raw = [f"data/raw/{name}" for name in ("mtm", "vegas", "mv10k")]
+    raw = [f"data/raw/{name}" for name in ("mtm", "vegas", "mv10k", "songs")]
     assert paths(STAGES["fingerprint"]["deps"]) == ["src/unisono", "stages", "params.yaml", *raw]
 
 
@@ -158,7 +161,7 @@ def test_artifacts_name_every_trained_model_of_the_result_tables() -> None:
     tables = PARAMS["report"]["tables"]
     expected = {
         Path("results/experiments", key, "model")
-        for key in [*tables["5.2"], *tables["6.2"]]
+        for key in [*tables["5.2"], *tables["6.2"], "songs_pretrain_cca", "songs_pretrain_dcca", "songs_joint"]
         if "variants" not in (entry := PARAMS["experiments"][key]) and entry["model"] != "random"
     }
     assert expected == {path for path in named if path.parts[0] == "results"}
