@@ -260,6 +260,16 @@ def test_what_is_no_sound_file_is_one_line(name: str, data: bytes, tmp_path: Pat
         excerpt.read(tmp_path / name, start_s=0, clip_s=4, rate=22_050)
 
 
+def test_a_sound_track_without_a_decoder_is_one_line(tmp_path: Path) -> None:
+    pictures = [np.zeros((48, 64, 3), np.uint8)] * 8
+    data = mp4.encode(pictures, 4, np.sin(np.arange(32_000) / 5).astype(np.float32), 16_000)
+    unknown = data.replace(b"mp4a", b"xxxx").replace(b"\x40\x15", b"\x00\x15")
+    assert unknown != data
+    (tmp_path / "a.m4a").write_bytes(unknown)
+    with pytest.raises(DataError, match="no sound track that can be decoded"):
+        excerpt.read(tmp_path / "a.m4a", start_s=0, clip_s=1, rate=22_050)
+
+
 def test_a_playlist_names_no_other_file(tmp_path: Path) -> None:
     tone(tmp_path / "secret.wav")
     (tmp_path / "a.m4a").write_text(f"#EXTM3U\n#EXTINF:2,\nfile://{tmp_path}/secret.wav\n", encoding="utf-8")

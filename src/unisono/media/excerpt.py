@@ -94,7 +94,7 @@ def _by_ffmpeg(path: Path, start_s: float, clip_s: float, objection: str) -> tup
             av.open(file, container_options={"format_whitelist": FORMATS}, metadata_errors="replace") as container,
         ):
             stream = next(iter(container.streams.audio), None)
-            if stream is None:
+            if stream is None or stream.codec_context is None:
                 raise DataError("it has no sound track that can be decoded")
             begin_s = float((stream.start_time or 0) * stream.time_base) + start_s
             stream.codec_context.thread_count = 1
