@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -291,3 +293,32 @@ def test_dates_beyond_pythons_are_one_line() -> None:
     for column in (values, pa.table({"mode": values})):
         with pytest.raises(DataError, match=r"mine: a value that Python cannot hold \(date value out of range\)"):
             parquet.to_list(column, "mine")
+
+
+def test_no_damage_of_the_footer_ends_the_process(tmp_path: Path) -> None:
+    """Arrow aborts where it is asked for the facts of a damaged column."""
+    path = tmp_path / "mine.parquet"
+    columns = {"id": ["a", "b"], "x": np.ones((2, 4, 3), np.float32)}
+    parquet.write(path, columns, types={"id": pa.string(), "x": parquet.matrix(4, 3)}, metadata={"per_deal": True})
+    good = path.read_bytes()
+    start = len(good) - 8 - int.from_bytes(good[-8:-4], "little")
+    code = f"""
+import os, pathlib
+from unisono.errors import DataError
+from unisono.io import parquet
+path = pathlib.Path({str(path)!r})
+good = path.read_bytes()
+for place in range({start}, {start} + 100):
+    path.write_bytes(good[:place] + bytes([good[place] ^ 1]) + good[place + 1:])
+    child = os.fork()
+    if not child:
+        try:
+            parquet.check_size(path, ["id", "x"])
+        except DataError:
+            pass
+        os._exit(0)
+    if os.waitpid(child, 0)[1]:
+        print(place)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr[-500:]

@@ -16,7 +16,7 @@ from tests.datasets.songs import params, tone
 from unisono.config.compute import Compute
 from unisono.config.songs import Audio
 from unisono.errors import DataError
-from unisono.io import parquet
+from unisono.io import memory, parquet
 from unisono.media import audio as sound
 from unisono.media import excerpt, midi, mp4, rendering
 from unisono.media.midi import Played
@@ -258,6 +258,32 @@ def test_what_is_no_sound_file_is_one_line(name: str, data: bytes, tmp_path: Pat
     (tmp_path / name).write_bytes(data)
     with pytest.raises(DataError):
         excerpt.read(tmp_path / name, start_s=0, clip_s=4, rate=22_050)
+
+
+def test_a_sound_track_without_a_decoder_is_one_line(tmp_path: Path) -> None:
+    pictures = [np.zeros((48, 64, 3), np.uint8)] * 8
+    data = mp4.encode(pictures, 4, np.sin(np.arange(32_000) / 5).astype(np.float32), 16_000)
+    unknown = data.replace(b"mp4a", b"xxxx").replace(b"\x40\x15", b"\x00\x15")
+    assert unknown != data
+    (tmp_path / "a.m4a").write_bytes(unknown)
+    with pytest.raises(DataError, match="no sound track that can be decoded"):
+        excerpt.read(tmp_path / "a.m4a", start_s=0, clip_s=1, rate=22_050)
+
+
+@pytest.mark.parametrize(("spare", "error"), [(2**31, MemoryError), (2**33, DataError)])
+def test_a_packet_that_claims_gigabytes(
+    spare: int, error: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FFmpeg lacks memory then, which is the machine's fault only where there is little."""
+    pictures = [np.zeros((48, 64, 3), np.uint8)] * 8
+    data = mp4.encode(pictures, 4, np.sin(np.arange(32_000) / 5).astype(np.float32), 16_000)
+    # The sizes of the packets of the sound, which is the second track.
+    at = data.rfind(b"stsz") + 12
+    n = int.from_bytes(data[at : at + 4], "big")
+    (tmp_path / "a.m4a").write_bytes(data[: at + 4] + (7 * 10**8).to_bytes(4, "big") * n + data[at + 4 + 4 * n :])
+    monkeypatch.setattr(memory, "spare", lambda: spare)
+    with pytest.raises(error):
+        excerpt.read(tmp_path / "a.m4a", start_s=0, clip_s=1, rate=22_050)
 
 
 def test_a_playlist_names_no_other_file(tmp_path: Path) -> None:

@@ -400,6 +400,9 @@ def _claimed(path: Path, columns: Sequence[str]) -> int:
     with _opened(path, columns) as file:
         for group in range(file.metadata.num_row_groups):
             row_group = file.metadata.row_group(group)
+            if row_group.total_byte_size <= memory.SMALL:
+                # Arrow aborts the process where facts of columns are damaged, unless it has met them as it reads.
+                next(file.iter_batches(batch_size=1, row_groups=[group], columns=_own(file, columns)), None)
             for index in range(row_group.num_columns):
                 part = row_group.column(index)
                 if part.path_in_schema.split(".")[0] in columns:

@@ -15,7 +15,7 @@ import numpy as np
 from unisono.errors import DataError, pass_machine
 from unisono.media import audio
 from unisono.media.midi import check_length
-from unisono.media.streams import FORMATS
+from unisono.media.streams import FORMATS, claims
 
 #: Endings of files that are taken for sound.
 SUFFIXES = (
@@ -94,7 +94,7 @@ def _by_ffmpeg(path: Path, start_s: float, clip_s: float, objection: str) -> tup
             av.open(file, container_options={"format_whitelist": FORMATS}, metadata_errors="replace") as container,
         ):
             stream = next(iter(container.streams.audio), None)
-            if stream is None:
+            if stream is None or stream.codec_context is None:
                 raise DataError("it has no sound track that can be decoded")
             begin_s = float((stream.start_time or 0) * stream.time_base) + start_s
             stream.codec_context.thread_count = 1
@@ -115,7 +115,8 @@ def _by_ffmpeg(path: Path, start_s: float, clip_s: float, objection: str) -> tup
                 if sum(map(len, parts)) >= clip_s * rate:
                     break
     except (av.FFmpegError, OSError, ValueError) as error:
-        pass_machine(error)
+        if not claims(error):
+            pass_machine(error)
         raise DataError(f"not a sound file, or damaged ({objection}); get it again") from None
     if not parts:
         raise DataError(f"no sound in it from {start_s:g} s on; it is shorter, or damaged")

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from unisono.errors import DataError, pass_machine
+from unisono.io import memory
 
 #: Demuxers of FFmpeg that may read a file: formats that hold their streams themselves.
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,mpeg,mpegts,asf,ogg"
@@ -24,6 +25,8 @@ FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,mpeg,mpegts,asf,ogg"
 TOGETHER_S = Fraction(1, 10)
 #: A stream may end so much earlier than the file says before it counts as cut off, in seconds.
 TOLERANCE_S = 0.5
+#: Twice the largest piece of memory that FFmpeg asks for, in bytes.
+PLENTY = 4 * 2**30
 
 
 @dataclass(frozen=True)
@@ -151,6 +154,13 @@ def _stamp(packet: Any) -> int | None:
     return stamp
 
 
+def claims(error: BaseException) -> bool:
+    """Say whether FFmpeg lacks memory only because a damaged packet claims gigabytes: there is plenty."""
+    import av
+
+    return isinstance(error, av.error.MemoryError) and memory.spare() > PLENTY
+
+
 @contextmanager
 def opened(source: bytes | Path, kind: str, limits: Limits) -> Iterator[Stream]:
     """Open a file's first stream of a kind.
@@ -186,6 +196,7 @@ def opened(source: bytes | Path, kind: str, limits: Limits) -> Iterator[Stream]:
                 raise DataError(f"it has no {kind} track that can be decoded")
             yield Stream(container, stream, other, limits)
     except (av.FFmpegError, OSError, ValueError) as error:
-        pass_machine(error)
+        if not claims(error):
+            pass_machine(error)
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise DataError(f"not a video file, or damaged ({reason}); get it again") from None

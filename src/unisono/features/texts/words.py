@@ -50,8 +50,13 @@ def words(text: str) -> list[str]:
         # Sorting a long run of marks would take forever.
         text = unicodedata.normalize("NFC", marks.sub(r"\1", text.translate(_SAME)))
     if "-" in text:
-        text = joined.sub("", repeated.sub(lambda found: found[0].replace("-", " "), text))
+        text = joined.sub("", repeated.sub(_apart, text))
     return [found for found in word.findall(text) if len(found) <= LONGEST][:MAX_WORDS]
+
+
+def _apart(found: re.Match[str]) -> str:
+    """Take repeats of a syllable apart, unless a hyphen follows; asked here, so that no run is read twice."""
+    return found[0] if found.string.startswith("-", found.end()) else found[0].replace("-", " ")
 
 
 @functools.cache
@@ -65,6 +70,6 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str], re.P
     return (
         re.compile(f"{letters}(?:'{letters})*"),
         re.compile(f"([{mark}]{{4}})[{mark}]+"),
-        re.compile(r"(?<![\w-])([^\W_]{1,12})(?:-\s{0,3}\1)+(?![\w-])"),
+        re.compile(r"(?<![\w-])([^\W_]{1,12})(?:-\s{0,3}\1(?!\w))++"),
         re.compile(r"(?<=[^\W_])-\s{0,3}(?=[^\W_])"),
     )
