@@ -183,5 +183,6 @@ def sentence(found: Sequence[Mapping[str, Any]]) -> str:
     names = ", ".join(dict.fromkeys(f"{row['method']} ({tables.title_of(row['measure'])})" for row in above))
     return (
         f"On the source {both[0]['source']} true pairs score above pairs that are shuffled within their kind in "
-        f"{len(above)} of {len(both)} comparisons over both directions: {names}."
+        f"{len(above)} of {len(both)} comparisons over both directions: {names}. Where nothing is to be found, "
+        f"{len(both) / 40:.1f} of so many would."
     )
