@@ -137,7 +137,7 @@ def perturb(shard: Path) -> None:
 def elsewhere(folder: Path) -> None:
     """Run the small pipeline and commit what it made, as its authors did."""
     copy = finished(folder)
-    for words in (("add", "--all"), ("add", "--force", "data/raw/mtm"), ("commit", "--quiet", "-m", "As committed")):
+    for words in (("add", "--all"), ("add", "--force", "data/raw/mtm", "data/raw/songs"), ("commit", "--quiet", "-m", "As committed")):
         done = copy.run("git", "-c", "user.name=a", "-c", "user.email=a@b.c", *words)
         assert done.returncode == 0, done.stderr
 

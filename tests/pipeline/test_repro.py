@@ -195,7 +195,7 @@ def test_an_experiment_of_dvc_runs_its_own_code_and_takes_kept_fits(clone: Clone
     clone.run("git", "config", "user.name", "a")
     clone.run("git", "add", "-A")
     # What Git does not hold a copy of the project lacks; `dvc add` is the other way.
-    clone.run("git", "add", "--force", "data/raw/mtm")
+    clone.run("git", "add", "--force", "data/raw/mtm", "data/raw/songs")
     assert clone.run("git", "commit", "--quiet", "--allow-empty", "-m", how).returncode == 0
     # The workspace's code fails; what is queued is the committed code, which does not.
     started = clone.run("dvc", "exp", "run", how, "--name", f"own{how}", "-S", "models.random.n_components=4")
