@@ -141,7 +141,7 @@ DEALS = [["train", "test"], ["test", "train"], ["", "validation"]]
 def dealt(folder: Path, ids: pa.Array, column: str, values: pa.Array, **facts: Any) -> Path:
     """Write a table of divisions as it stands."""
     table = pa.table({"id": ids, column: values}).replace_schema_metadata({"unisono": json.dumps(facts)})
-    pq.write_table(table, folder / parquet.shard_name(0))
+    pq.write_table(table, folder / parquet.shard_name(0), compression="zstd")
     return folder
 
 
@@ -178,3 +178,14 @@ def test_names_of_deals_that_are_not_there_are_one_line(named: Any, tmp_path: Pa
     assert dealing.read_divisions(dealt(tmp_path, pa.array(list("abc")), "deals", values, divisions={"a": [1, 0]})) == {
         "a": [1, 0]
     }
+
+
+def test_divisions_of_giant_claims_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list of 128 MB of zeros is refused by its type, long texts by their claim."""
+    monkeypatch.setattr(parquet, "read", lambda *args: pytest.fail("it was read"))
+    lists = pa.ListArray.from_arrays(pa.array([0, 0, 0, 2**25], pa.int32()), pa.array(np.zeros(2**25, np.float32)))
+    texts = pa.array([["x" * 2**28 + "y", ""], *DEALS[1:]], parquet.strings(2))
+    for values, message in ((lists, "deals list"), (texts, r"claims 268\d+ bytes, and \d+ are there")):
+        folder = dealt(tmp_path, pa.array(list("abc")), "deals", values, divisions={"song": [0]})
+        with pytest.raises(DataError, match=message):
+            dealing.read(folder)

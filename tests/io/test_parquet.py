@@ -277,15 +277,15 @@ def test_a_name_that_stands_twice_is_refused(tmp_path: Path) -> None:
 def test_columns_are_named_without_a_row(tmp_path: Path) -> None:
     path = tmp_path / "label=cat" / "mine.parquet"
     parquet.write(path, {"id": [], "x": np.empty((0, 3))}, types={"id": pa.string(), "x": parquet.vector(3)})
-    assert parquet.names(path) == ["id", "x", "label"]
+    assert parquet.schema(path) == pa.schema({"id": pa.string(), "x": parquet.vector(3), "label": pa.string()})
     # The pages are damaged, the footer is not.
     parquet.write(path, {"id": ["a" * 999]}, types={"id": pa.string()})
     data = bytearray(path.read_bytes())
     data[4:40] = bytes(36)
     path.write_bytes(data)
-    assert parquet.names([path]) == ["id", "label"]
+    assert parquet.schema([path]).names == ["id", "label"]
     with pytest.raises(DataError, match="no such file"):
-        parquet.names(tmp_path / "none.parquet")
+        parquet.schema(tmp_path / "none.parquet")
 
 
 def test_dates_beyond_pythons_are_one_line() -> None:

@@ -135,16 +135,18 @@ def read(folder: Path) -> dict[str, Any]:
     DataError
         It is missing, damaged, or none.
     """
-    table = parquet.read(folder)
-    column = next((name for name in COLUMNS if name in table.column_names), None)
-    if column is None or "id" not in table.column_names:
+    schema = parquet.schema(folder)
+    column = next((name for name in COLUMNS if name in schema.names), None)
+    if column is None or "id" not in schema.names:
         raise DataError(f"{folder}: holds no id with {', '.join(COLUMNS)}; {_REMEDY}")
-    kinds = {name: table.schema.field(name).type for name in ("id", column)}
+    kinds = {name: schema.field(name).type for name in ("id", column)}
     fits = pa.types.is_integer(kinds[column]) if column == "fold" else _n_deals(kinds[column]) > 0
     if column == "split":
         fits = pa.types.is_string(kinds[column])
     if not pa.types.is_string(kinds["id"]) or not fits:
         raise DataError(f"{folder}: id is {kinds['id']} and {column} {kinds[column]}, which no stage writes; {_REMEDY}")
+    parquet.check_size(folder, ["id", column])
+    table = parquet.read(folder, ["id", column])
     ids, values = (parquet.to_list(table[name], str(folder)) for name in ("id", column))
     for identifier, value in zip(ids, values, strict=True):
         parts = value if column == "deals" else [value]
@@ -168,7 +170,7 @@ def read_divisions(folder: Path) -> dict[str, list[int]]:
         The file is missing or damaged, or names deals that it does not hold.
     """
     named = parquet.metadata(folder).get("divisions", {})
-    schema = next(iter(parquet.iterate(folder, batch_size=1)), pa.record_batch([], names=[])).schema
+    schema = parquet.schema(folder)
     n = _n_deals(schema.field("deals").type) if "deals" in schema.names else 0
     for deals in named.values() if isinstance(named, dict) else [None]:
         if not isinstance(deals, list) or not deals or not all(type(deal) is int and 0 <= deal < n for deal in deals):

@@ -236,7 +236,7 @@ def load_folder(folder: Path, *, views: Mapping[str, str] | None = None, divisio
 
 def _features(source: Path) -> pa.Table:
     """Read a feature set, unless it becomes more than there is memory for."""
-    names = parquet.names(source)
+    names = parquet.schema(source).names
     if "id" not in names:
         raise DataError(f"{source}: no column 'id'; its columns: {', '.join(names)}")
     parquet.check_size(source, names)

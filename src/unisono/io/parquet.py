@@ -440,11 +440,13 @@ def iterate(
                 yield _complete(batch, path, columns)
 
 
-def names(source: Path | Sequence[Path]) -> list[str]:
-    """Name the columns of a table, of which no row is read; `DataError` where it is missing or damaged."""
+def schema(source: Path | Sequence[Path]) -> pa.Schema:
+    """Give the columns of a table and their types, of which no row is read; `DataError` where it is damaged."""
     path = _files(source)[0]
     with _opened(path) as file:
-        return list(dict.fromkeys([*file.schema_arrow.names, *_divided_by(path)]))
+        found = file.schema_arrow
+        more = [name for name in _divided_by(path) if name not in found.names]
+        return pa.schema([*found, *(pa.field(name, pa.string()) for name in more)])
 
 
 def metadata(source: Path) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def read(location: Path) -> tuple[list[Piece], dict[str, list[Any]]]:
         A file or column is missing, or a row is none; names the row, what was got and expected.
     """
     files = parquet.given(location)
-    names = parquet.names(files)
+    names = parquet.schema(files).names
     heard = next((name for name in ("midi", "location") if name in names), "midi")
     for name in (*NEEDED, heard):
         if name not in names:

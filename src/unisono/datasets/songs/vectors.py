@@ -80,7 +80,7 @@ def _npz(path: Path) -> dict[str, Any]:
 def _parquet(location: Path) -> dict[str, Any]:
     """Read the columns of Parquet files."""
     files = parquet.given(location)
-    names = parquet.names(files)
+    names = parquet.schema(files).names
     _check_names(names, location)
     wanted = [name for name in (*NEEDED, *OTHERS) if name in names]
     parquet.check_size(files, wanted)
