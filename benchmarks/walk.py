@@ -56,6 +56,10 @@ REPLACED = {
         "unisono plan --params small.yaml --check-urls && unisono apply small.yaml && dvc repro",
         "17 hours and the internet: a recipe whose songs come from a local server",
     ),
+    "dvc exp run -S vegas.source=parquet -S vegas.folds.outside=0.1": (
+        "dvc exp run -S vegas.source=parquet -S vegas.folds.outside=0.25",
+        "the small clips are four of each class",
+    ),
 }
 #: Commands in the text, in the order in which the stranger tries them after the page's blocks, by page.
 IN_TEXT = {

@@ -102,7 +102,8 @@ class Clone:
         path = self.folder / "params.yaml"
         params = yaml.safe_load(path.read_text(encoding="utf-8"))
         change(params)
-        path.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+        # Lists on one line, as in the shipped file.
+        path.write_text(yaml.safe_dump(params, sort_keys=False, default_flow_style=None), encoding="utf-8")
 
     def methods_in_table(self) -> set[str]:
         """Return the methods with a value of our own in Table 6.2."""
