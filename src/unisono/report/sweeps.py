@@ -103,12 +103,12 @@ def write(runs: Sequence[Run], *, tables_folder: Path, figures: Path) -> None:
 
 def rows(number: str, runs: Sequence[Run]) -> list[dict[str, Any]]:
     """Collect the numbers of one figure: those of its tables whose setting says where they lie on the axis."""
-    axes = {panel.table: panel.axis for panel in FIGURES[number][1]}
+    panels = {panel.table: panel for panel in FIGURES[number][1]}
     return [
         row
-        for table, axis in axes.items()
+        for table, panel in panels.items()
         for row in tables.rows(table, runs)
-        if _place(row["setting"], axis) is not None
+        if _place(row["setting"], panel.axis) is not None and row["metric"] == panel.metric
     ]
 
 
