@@ -13,7 +13,7 @@ import pytest
 
 import unisono
 from tests.divided import divide
-from unisono.datasets import loading
+from unisono.datasets import columns
 from unisono.datasets.loading import load_dataset, load_folder
 from unisono.errors import DataError
 from unisono.io import parquet
@@ -165,10 +165,10 @@ def test_real_frames_of_padded_sequences_and_items_outside_the_folds(tmp_path: P
 def test_a_text_that_would_make_all_of_them_large_is_refused() -> None:
     column = pa.chunked_array([["a"] * 100_000 + ["b" * 5000]])
     with pytest.raises(DataError, match=r"x: label claims 2000020000 bytes"):
-        loading.to_labels(column, "x: label")
+        columns.to_labels(column, "x: label")
     with pytest.raises(DataError, match=r"x: label: a text of 70,000 bytes"):
-        loading.to_labels(pa.chunked_array([["b" * 70_000]]), "x: label")
-    assert loading.to_labels(pa.chunked_array([["a", "é"]], pa.string_view()), "x").tolist() == ["a", "é"]
+        columns.to_labels(pa.chunked_array([["b" * 70_000]]), "x: label")
+    assert columns.to_labels(pa.chunked_array([["a", "é"]], pa.string_view()), "x").tolist() == ["a", "é"]
 
 
 def test_texts_that_are_not_utf8_are_refused() -> None:
@@ -176,4 +176,4 @@ def test_texts_that_are_not_utf8_are_refused() -> None:
     with pytest.raises(DataError, match="x: a text that is not UTF-8"):
         parquet.to_list(pa.chunked_array([broken]), "x")
     with pytest.raises(DataError, match="x: a text that is not UTF-8"):
-        loading.to_labels(pa.chunked_array([broken]), "x")
+        columns.to_labels(pa.chunked_array([broken]), "x")

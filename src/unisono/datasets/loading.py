@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,19 +9,17 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from unisono.config import nearest
 from unisono.datasets import dealing
+from unisono.datasets.columns import is_vectors, to_labels, to_view, unique_ids
 from unisono.errors import ConfigError, DataError
-from unisono.io import memory, parquet
+from unisono.io import parquet
 
 #: Folder of features that is not a view: single notes, which samples refer to.
 _NOT_VIEWS = frozenset({"notes"})
 #: Column with the number of real frames of zero-padded sequences.
 FRAMES = "n_frames"
-#: Longest id or label.
-MAX_TEXT_BYTES = 2**16
 
 
 @dataclass(frozen=True)
@@ -46,9 +43,16 @@ class Dataset:
         The fold in which an item is tested.
     deals : np.ndarray [shape=(n, D), dtype=str] or None
         Several splits, one a column; "" for an item that a split leaves out.
-    by_deal : dict of str to np.ndarray [shape=(n, D, d), dtype=float32]
+    by_deal : dict of str to np.ndarray [shape=(n, D, d) or (n, D, T, d), dtype=float32]
         Of views whose extractor was trained on the training part of each deal: its features. `views` has those of the
         first.
+    by_deal_lengths : dict of str to np.ndarray [shape=(n, D), dtype=int64]
+        Real frames, of those that are padded sequences.
+    tags : np.ndarray [shape=(n, D, W), dtype=int32] or None
+        Where items are of one view each (`present`): what an item is about in each deal, padded with -1. Two items of
+        different views are relevant to each other where they share a tag.
+    present : dict of str to np.ndarray [shape=(n,), dtype=bool]
+        With `tags`, the items that have a view; in the others' rows the view is zero.
     kinds : np.ndarray [shape=(n,), dtype=str] or None
         What else could explain that an item is found: its collection and language.
     categories : dict of str to np.ndarray [shape=(n,), dtype=str]
@@ -71,6 +75,9 @@ class Dataset:
     folds: np.ndarray | None = None
     deals: np.ndarray | None = None
     by_deal: dict[str, np.ndarray] = field(default_factory=dict)
+    by_deal_lengths: dict[str, np.ndarray] = field(default_factory=dict)
+    tags: np.ndarray | None = None
+    present: dict[str, np.ndarray] = field(default_factory=dict)
     kinds: np.ndarray | None = None
     categories: dict[str, np.ndarray] = field(default_factory=dict)
     groups: np.ndarray | None = None
@@ -144,6 +151,7 @@ def load_folder(folder: Path, *, views: Mapping[str, str] | None = None, divisio
     lengths: dict[str, np.ndarray] = {}
     metadata: dict[str, dict[str, Any]] = {}
     by_deal: dict[str, np.ndarray] = {}
+    by_deal_lengths: dict[str, np.ndarray] = {}
     rows: dict[str, np.ndarray] = {}
     for view, name in (views or _feature_sets(folder)).items():
         source = folder / "features" / name
@@ -159,42 +167,35 @@ def load_folder(folder: Path, *, views: Mapping[str, str] | None = None, divisio
         columns = [column for column in table.column_names if is_vectors(table.schema.field(column).type)]
         if not columns:
             raise DataError(f"{source}: no column of vectors; its columns: {', '.join(table.column_names)}")
-        parts = [to_view(table.column(column), where=f"{source}: {column}") for column in columns]
+        metadata[view] = parquet.metadata(source)
+        per_deal = bool(metadata[view].get("per_deal"))
+        axes = 4 if per_deal else 3
+        parts = [to_view(table.column(column), where=f"{source}: {column}", axes=axes) for column in columns]
         arrays[view] = np.concatenate([part[0] for part in parts], axis=-1)
         if parts[0][1] is not None:
             lengths[view] = parts[0][1]
         elif FRAMES in table.column_names:
             lengths[view] = _real_frames(table.column(FRAMES), arrays[view], where=f"{source}: {FRAMES}")
-        metadata[view] = parquet.metadata(source)
-        if metadata[view].get("per_deal"):
-            if arrays[view].ndim != 3 or view in lengths:
+        if per_deal:
+            if arrays[view].ndim < 3 or (view in lengths) != (lengths.get(view, arrays[view]).ndim == 2):
                 raise DataError(f"{source}: has features of no deals; run `dvc repro` again")
-            by_deal[view], arrays[view] = arrays[view], arrays[view][:, 0]
+            by_deal[view] = arrays.pop(view)
+            if view in lengths:
+                by_deal_lengths[view] = lengths.pop(view)
 
     dealt = dealing.read(folder / "divisions")
     unknown = next((identifier for identifier in dealt if identifier not in row_of), None)
     if unknown is not None:
         raise DataError(f"{folder}/divisions: id {unknown!r} is not in {folder}/samples; run `dvc repro` again")
+    tags = _read_tags(folder / "tags", row_of) if (folder / "tags").is_dir() else None
     in_folds = np.isin(ids, list(dealt))
-    kept = in_folds.copy()
-    dropped = {}
-    for view, present in rows.items():
-        missing = in_folds.copy()
-        missing[present] = False
-        kept &= ~missing
-        if missing.any():
-            dropped[view] = int(missing.sum())
+    kept, dropped = _kept(in_folds, rows, each=tags is None)
     if not kept.any():
-        raise DataError(f"{folder}: no item has all of the views {', '.join(arrays)}; run `dvc repro` again")
-    for view, present in rows.items():
-        # Position of each kept item in the view's own order.
-        position = np.empty(len(ids), dtype=np.int64)
-        position[present] = np.arange(len(present))
-        arrays[view] = arrays[view][position[kept]]
-        if view in by_deal:
-            by_deal[view] = by_deal[view][position[kept]]
-        if view in lengths:
-            lengths[view] = lengths[view][position[kept]]
+        raise DataError(f"{folder}: no item has all of the views {', '.join(rows)}; run `dvc repro` again")
+    present = {} if tags is None else {view: np.isin(np.flatnonzero(kept), found) for view, found in rows.items()}
+    for found in (arrays, lengths, by_deal, by_deal_lengths):
+        for view, array in found.items():
+            found[view] = _at(array, rows[view], kept)
 
     def optional(column: str) -> np.ndarray | None:
         return (
@@ -204,34 +205,85 @@ def load_folder(folder: Path, *, views: Mapping[str, str] | None = None, divisio
         )
 
     part = np.array([dealt[identifier] for identifier in ids[kept]])
-    chosen = _deals(folder / "divisions", division)
-    for view, array in by_deal.items():
-        if part.shape[1:] != array.shape[1:2]:
+    if tags is not None:
+        part, tags = part.reshape(len(part), -1), tags[kept]
+    for what, array in (by_deal if tags is None else {**by_deal, "tags": tags}).items():
+        count = array.shape[1]
+        if part.shape[1:] != (count,):
             dealt_n = part.shape[1] if part.ndim == 2 else "no"
             raise DataError(
-                f"{folder}: features of {view} are of {array.shape[1]} deals, the divisions hold {dealt_n}; run "
+                f"{folder}: features of {what} are of {count} deals, the divisions hold {dealt_n}; run "
                 "`dvc repro` again"
             )
+    chosen = _deals(folder / "divisions", division)
     if chosen is not None:
-        part, by_deal = part[:, chosen], {view: array[:, chosen] for view, array in by_deal.items()}
-        arrays |= {view: array[:, 0] for view, array in by_deal.items()}
+        part = part[:, chosen]
+        tags = None if tags is None else tags[:, chosen]
+        for found in (by_deal, by_deal_lengths):
+            found |= {view: array[:, chosen] for view, array in found.items()}
+    arrays |= {view: array[:, 0] for view, array in by_deal.items()}
+    lengths |= {view: array[:, 0] for view, array in by_deal_lengths.items()}
     return Dataset(
         name=str(facts.get("dataset", folder.name)),
         source=str(facts.get("source", folder)),
         ids=ids[kept],
-        views=arrays,
+        views={view: arrays[view] for view in rows},
         lengths=lengths,
         labels=optional("label"),
         splits=part if part.dtype.kind == "U" and part.ndim == 1 else None,
-        folds=part if part.dtype.kind == "i" else None,
+        folds=part if part.dtype.kind == "i" and part.ndim == 1 else None,
         deals=part if part.ndim == 2 else None,
         by_deal=by_deal,
+        by_deal_lengths=by_deal_lengths,
+        tags=tags,
+        present=present,
         kinds=optional("kind"),
         categories={name: found for name in categories if (found := optional(name)) is not None},
-        groups=optional("song"),
+        groups=optional("song" if tags is None else "group"),
         metadata=metadata,
         dropped=dropped,
     )
+
+
+def _kept(in_folds: np.ndarray, rows: Mapping[str, np.ndarray], *, each: bool) -> tuple[np.ndarray, dict[str, int]]:
+    """Say which items take part: those with each view, or with any; and how many lack a view."""
+    has = {view: np.zeros_like(in_folds) for view in rows}
+    for view, found in rows.items():
+        has[view][found] = True
+    if not each:
+        return in_folds & np.any(list(has.values()), axis=0), {}
+    missing = {view: int((in_folds & ~found).sum()) for view, found in has.items()}
+    return in_folds & np.all(list(has.values()), axis=0), {view: count for view, count in missing.items() if count}
+
+
+def _at(array: np.ndarray, rows: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Take the kept items of an array of some items, in the data set's order; zeros where it lacks one."""
+    position = np.full(len(kept), -1)
+    position[rows] = np.arange(len(rows))
+    at = position[kept]
+    found: np.ndarray = array[at]
+    if (at < 0).any():
+        found[at < 0] = 0
+    return found
+
+
+def _read_tags(folder: Path, row_of: Mapping[str, int]) -> np.ndarray:
+    """Read what every item is about in each deal, padded with -1: (n, D, W)."""
+    table = parquet.read(folder, ["id", "tags"])
+    kind = table.schema.field("tags").type
+    if kind != pa.list_(pa.list_(pa.int32())):
+        raise DataError(f"{folder}: tags is {kind}, expected lists of integers by deal; run `dvc repro` again")
+    found = parquet.to_list(table["tags"], f"{folder}: tags")
+    n_deals = max(map(len, found), default=0)
+    width = max((len(own) for deals in found for own in deals), default=0)
+    tags = np.full((len(row_of), n_deals, max(width, 1)), -1, dtype=np.int32)
+    for identifier, deals in zip(unique_ids(table["id"], where=str(folder)), found, strict=True):
+        row = row_of.get(identifier)
+        if row is None or len(deals) != n_deals or any(tag < 0 for own in deals for tag in own):
+            raise DataError(f"{folder}: tags of {str(identifier)!r} are none of {n_deals} deals; run `dvc repro` again")
+        for deal, own in enumerate(deals):
+            tags[row, deal, : len(own)] = own
+    return tags
 
 
 def _features(source: Path) -> pa.Table:
@@ -254,11 +306,15 @@ def _deals(divisions: Path, name: str) -> list[int] | None:
 
 def _real_frames(column: pa.ChunkedArray, array: np.ndarray, *, where: str) -> np.ndarray:
     """Check the numbers of real frames of zero-padded sequences (n, T, d)."""
-    counts = to_labels(column, where)
-    rows = array.shape[1] if array.ndim == 3 else 1
-    wrong = np.flatnonzero((counts < 1) | (counts > rows))
-    if len(wrong):
-        raise DataError(f"{where}: row {wrong[0]} claims {counts[wrong[0]]} real frames, expected 1 to {rows}")
+    if pa.types.is_fixed_size_list(column.type) and pa.types.is_integer(column.type.value_type):
+        counts = np.asarray(parquet.to_numpy(column), dtype=np.int64)
+    else:
+        counts = to_labels(column, where)
+    rows = array.shape[-2] if array.ndim >= 3 else 1
+    wrong = (counts < 1) | (counts > rows)
+    if wrong.any():
+        row = int(np.argwhere(wrong)[0, 0])
+        raise DataError(f"{where}: row {row} claims {counts[wrong][0]} real frames, expected 1 to {rows}")
     return counts
 
 
@@ -269,7 +325,9 @@ def _present(samples: Path, categories: Sequence[str]) -> list[str]:
         raise DataError(f"{samples}: no rows; build the data set again with `dvc repro`")
     names = first.schema.names
     return [
-        name for name in dict.fromkeys(("id", "label", "song", "kind", *categories)) if name in names or name == "id"
+        name
+        for name in dict.fromkeys(("id", "label", "song", "group", "kind", *categories))
+        if name in names or name == "id"
     ]
 
 
@@ -280,149 +338,3 @@ def _feature_sets(folder: Path) -> dict[str, str]:
     if not names:
         raise DataError(f"{folder}/features: no features here; extract them with `dvc repro`")
     return {name: name for name in names}
-
-
-def unique_ids(column: pa.ChunkedArray, *, where: str) -> np.ndarray:
-    """Check identifiers.
-
-    Parameters
-    ----------
-    column : pa.ChunkedArray [n rows of string or integer]
-    where : str
-        File, for messages.
-
-    Returns
-    -------
-    np.ndarray [shape=(n,), dtype=str]
-
-    Raises
-    ------
-    DataError
-        None at all, a missing one, one that occurs twice, or values that are neither strings nor integers.
-    """
-    ids = to_labels(column, f"{where}: id").astype(str)
-    if not len(ids):
-        raise DataError(f"{where}: no rows")
-    first, counts = np.unique(ids, return_index=True, return_counts=True)[1:]
-    if (counts > 1).any():
-        row = int(first[counts > 1].min())
-        again = int(np.flatnonzero(ids == ids[row])[1])
-        raise DataError(f"{where}: id {str(ids[row])!r} occurs twice, in rows {row} and {again}; ids must be unique")
-    return ids
-
-
-def to_labels(column: pa.ChunkedArray, where: str) -> np.ndarray:
-    """Turn a column of strings or integers into an array.
-
-    Parameters
-    ----------
-    column : pa.ChunkedArray [n rows]
-        A dictionary-encoded column (a pandas categorical) is decoded.
-    where : str
-        File and column, for messages.
-
-    Returns
-    -------
-    np.ndarray [shape=(n,), dtype=int64 or str]
-
-    Raises
-    ------
-    DataError
-        A missing value, or values of another kind.
-    """
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        column, kind = column.cast(kind.value_type), kind.value_type
-    if column.null_count:
-        row = column.is_null().index(True).as_py()
-        raise DataError(f"{where}: row {row} is empty; fill it or drop the row")
-    if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
-        return np.asarray(column.to_numpy(), dtype=np.int64)
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        texts = column.cast(pa.large_string()) if pa.types.is_string_view(kind) else column
-        longest = pc.max(pc.binary_length(texts)).as_py() or 0
-        # numpy gives every text the room of the longest.
-        memory.check(4 * longest * len(column), column.nbytes, where)
-        if longest > MAX_TEXT_BYTES:
-            raise DataError(f"{where}: a text of {longest:,} bytes, at most {MAX_TEXT_BYTES:,} are read; shorten it")
-        return np.array(parquet.to_list(column, where), dtype=np.str_)
-    raise DataError(f"{where}: expected strings or integers, got {kind}")
-
-
-def is_vectors(kind: pa.DataType) -> bool:
-    """Whether a column of this type holds vectors or sequences of vectors of floats."""
-    if isinstance(kind, pa.FixedShapeTensorType):
-        return bool(pa.types.is_floating(kind.value_type))
-    levels = ""
-    while pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
-        levels += "f" if pa.types.is_fixed_size_list(kind) else "v"
-        kind = kind.value_type
-    # Rows may differ in time (outermost) and vectors may be lists of one width; nothing else may vary.
-    return bool(re.fullmatch("v{0,2}f*", levels) and levels and pa.types.is_floating(kind))
-
-
-def to_view(column: pa.ChunkedArray, *, where: str) -> tuple[np.ndarray, np.ndarray | None]:
-    """Turn a column of vectors, or of sequences of vectors, into one array.
-
-    Parameters
-    ----------
-    column : pa.ChunkedArray [n rows]
-        Of a type for which `is_vectors` holds.
-    where : str
-        File and column, for messages.
-
-    Returns
-    -------
-    array : np.ndarray [shape=(n, d) or (n, T, d), dtype=float32]
-        Sequences are zero-padded to the longest; more axes than time and one more are flattened.
-    lengths : np.ndarray [shape=(n,), dtype=int64] or None
-        Real frames, where sequences differ in length.
-
-    Raises
-    ------
-    DataError
-        A missing value, vectors of different width, an empty sequence, NaN or infinity.
-    """
-    if column.null_count:
-        raise DataError(f"{where}: row {column.is_null().index(True).as_py()} is empty; fill it or drop the row")
-    try:
-        values = parquet.to_numpy(column)
-    except DataError as error:
-        raise DataError(f"{where}: {error}") from None
-    lengths = None
-    if isinstance(values, list):
-        values, lengths = _pad(values, where)
-    array = np.asarray(values, dtype=np.float32)
-    if array.ndim > 3:
-        array = array.reshape(*array.shape[:2], -1)
-    finite = np.isfinite(array).all(axis=tuple(range(1, array.ndim)))
-    if not finite.all():
-        raise DataError(f"{where}: row {int(np.argmin(finite))} holds NaN or infinity; repair or drop the row")
-    return array, lengths
-
-
-def _pad(rows: list[Any], where: str) -> tuple[np.ndarray, np.ndarray | None]:
-    """Stack rows of a plain list column: vectors of one width, or sequences padded to the longest."""
-    # A list of lists without fixed size arrives as lists of vectors.
-    widths = [{len(vector) for vector in row} if isinstance(row, list) else None for row in rows]
-    for position, found in enumerate(widths):
-        if found is not None and len(found) > 1:
-            raise DataError(f"{where}: row {position} holds vectors of different width {sorted(found)}")
-    arrays = [np.asarray(row, dtype=np.float32) for row in rows]
-    counts = np.array([len(array) for array in arrays], dtype=np.int64)
-    if not counts.all():
-        raise DataError(f"{where}: row {int(np.argmin(counts))} is empty; drop the row")
-    for position, array in enumerate(arrays):
-        if array.shape[1:] != arrays[0].shape[1:]:
-            raise DataError(
-                f"{where}: row {position} has vectors of shape {array.shape[1:]}, row 0 of {arrays[0].shape[1:]}"
-            )
-    if (counts == counts[0]).all():
-        return np.stack(arrays), None
-    if arrays[0].ndim == 1:
-        row = int(np.argmax(counts != counts[0]))
-        raise DataError(f"{where}: row {row} is {counts[row]} wide, row 0 {counts[0]}; all rows need one width")
-    padded = np.zeros((len(arrays), counts.max(), *arrays[0].shape[1:]), dtype=np.float32)
-    for target, array in zip(padded, arrays, strict=True):
-        target[: len(array)] = array
-    return padded, counts

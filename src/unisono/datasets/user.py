@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from unisono.config import nearest
 from unisono.config.keys import check_views
-from unisono.datasets.loading import Dataset, is_vectors, to_labels, to_view, unique_ids
+from unisono.datasets.columns import is_vectors, to_labels, to_view, unique_ids
+from unisono.datasets.loading import Dataset
 from unisono.errors import DataError
 from unisono.io import parquet
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from unisono.evaluation.divisions import Part, divide, feature_sets
 from unisono.evaluation.planning import Setting
-from unisono.evaluation.running import Ended, Request, Result, Table, run, run_requests, run_settings
+from unisono.evaluation.results import Result, Table
+from unisono.evaluation.running import Ended, Request, run, run_requests, run_settings
 from unisono.evaluation.writing import write, write_times
 
 __all__ = [

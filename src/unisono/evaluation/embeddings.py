@@ -11,7 +11,7 @@ import numpy as np
 
 from unisono.config import nearest
 from unisono.config.experiments import Experiment
-from unisono.datasets.loading import is_vectors, to_labels, to_view
+from unisono.datasets.columns import is_vectors, to_labels, to_view
 from unisono.errors import ConfigError, DataError
 from unisono.io import parquet
 

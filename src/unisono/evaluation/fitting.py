@@ -16,6 +16,7 @@ import numpy as np
 
 from unisono import models
 from unisono.datasets.loading import Dataset
+from unisono.evaluation import relation
 from unisono.evaluation.measuring import Classes, measure
 from unisono.models.base import average
 from unisono.store import fits
@@ -78,7 +79,9 @@ class Outcome:
     curves : dict of str to dict of str to np.ndarray
         Per direction the curves of `unisono.evaluation.measuring.measure`.
     embeddings : dict of str to np.ndarray [shape=(n_test, k), dtype=float32]
-        Per view.
+        Per view; of items of one view each none.
+    rankings : dict of str to dict of str to np.ndarray
+        Of such items, per direction `unisono.evaluation.relation.rankings`.
     history : list of dict of str to float
         Loss terms per epoch.
     notes : list of str
@@ -92,6 +95,7 @@ class Outcome:
     scores: dict[str, dict[str, float]] = field(default_factory=dict)
     curves: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
     embeddings: dict[str, np.ndarray] = field(default_factory=dict)
+    rankings: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
     history: list[dict[str, float]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     warned: list[str] = field(default_factory=list)
@@ -111,26 +115,37 @@ def arrays_of(dataset: Dataset, *, sequential: bool) -> dict[str, np.ndarray]:
     -------
     dict of str to np.ndarray
         ``views/<view>`` or, with features for every deal, ``by_deal/<view>``; ``lengths/<view>`` (where they are
-        needed), ``labels``, ``kinds`` and ``categories/<name>``.
+        needed; (n, D) of those of every deal), ``labels``, ``kinds`` and ``categories/<name>``; ``tags`` and
+        ``present/<view>``.
     """
-    arrays = {f"by_deal/{view}": array for view, array in dataset.by_deal.items()}
-    for view, array in dataset.views.items():
-        if view in dataset.by_deal:
-            continue
-        lengths = dataset.lengths.get(view)
-        if array.ndim == 3 and not sequential:
-            starts = range(0, len(array), BLOCK)
-            array = np.concatenate(
-                [average(array[i : i + BLOCK], None if lengths is None else lengths[i : i + BLOCK]) for i in starts]
-            )
+    arrays: dict[str, np.ndarray] = {}
+    for view in dataset.views:
+        per_deal = view in dataset.by_deal
+        array = (dataset.by_deal if per_deal else dataset.views)[view]
+        lengths = (dataset.by_deal_lengths if per_deal else dataset.lengths).get(view)
+        if array.ndim == 3 + per_deal and not sequential:
+            array = _averaged(array, lengths)
         elif lengths is not None:
             arrays[f"lengths/{view}"] = lengths
-        arrays[f"views/{view}"] = array
+        arrays[f"{'by_deal' if per_deal else 'views'}/{view}"] = array
+    if dataset.tags is not None:
+        arrays |= {"tags": dataset.tags, **{f"present/{view}": has for view, has in dataset.present.items()}}
     if dataset.labels is not None:
         arrays["labels"] = dataset.labels
     if dataset.kinds is not None:
         arrays["kinds"] = dataset.kinds
     return arrays | {f"categories/{name}": column for name, column in dataset.categories.items()}
+
+
+def _averaged(array: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
+    """Average sequences (n, T, d), or those of every deal (n, D, T, d), a block of rows at a time."""
+    if array.ndim == 4:
+        deals = range(array.shape[1])
+        return np.stack([_averaged(array[:, i], None if lengths is None else lengths[:, i]) for i in deals], axis=1)
+    starts = range(0, len(array), BLOCK)
+    return np.concatenate(
+        [average(array[i : i + BLOCK], None if lengths is None else lengths[i : i + BLOCK]) for i in starts]
+    )
 
 
 def work(shared: SharedArrays, job: Job) -> Outcome:
@@ -154,15 +169,16 @@ def work(shared: SharedArrays, job: Job) -> Outcome:
         # Only one process has the terminal.
         model.progress = multiprocessing.parent_process() is None
         train = None if job.part is None else shared[f"{job.part}/train"]
-        views, lengths, labels = _rows(shared, job, train)
-        model.fit(views, labels, lengths=lengths, checkpoint=job.folder / fits.CHECKPOINT)
-        del views
+        data = _items(shared, job, train) if _is_relation(shared, job) else _pairs(shared, job, train)
+        model.fit(**data, checkpoint=job.folder / fits.CHECKPOINT)
+        del data
         note = getattr(model, "note_", "")
         outcome.notes += [note] if note else []
         outcome.history = model.history_
         outcome.times["fit_s"] = time.perf_counter() - started
         if job.part is not None:
-            _score(model, shared, job, outcome)
+            score = _score_items if _is_relation(shared, job) else _score
+            score(model, shared, job, outcome)
     if job.keeps_model:
         model.save(job.folder / "model")
     _write(outcome, job.folder)
@@ -194,17 +210,17 @@ def kept(job: Job) -> Outcome | None:
         if kind == "embeddings":
             outcome.embeddings[rest] = array
         else:
-            direction, _, curve = rest.rpartition("/")
-            outcome.curves.setdefault(direction, {})[curve] = array
+            direction, _, name = rest.rpartition("/")
+            getattr(outcome, kind).setdefault(direction, {})[name] = array
     return outcome
 
 
 def _score(model: models.Aligner, shared: SharedArrays, job: Job, outcome: Outcome) -> None:
     started = time.perf_counter()
     test = shared[f"{job.part}/test"]
-    views, lengths, _ = _rows(shared, job, test)
+    data = _pairs(shared, job, test)
     classes = _classes(shared, job, test)
-    embedded = model.transform(views, lengths=lengths)
+    embedded = model.transform(data["views"], lengths=data["lengths"])
     outcome.times["transform_s"] = time.perf_counter() - started
 
     started = time.perf_counter()
@@ -217,19 +233,61 @@ def _score(model: models.Aligner, shared: SharedArrays, job: Job, outcome: Outco
     outcome.embeddings = embedded
 
 
-def _rows(
-    shared: SharedArrays, job: Job, rows: np.ndarray | None
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], np.ndarray | None]:
+def _score_items(model: models.Aligner, shared: SharedArrays, job: Job, outcome: Outcome) -> None:
+    """Score test items of one view each."""
+    data = _items(shared, job, shared[f"{job.part}/test"])
+    outcome.times |= {"transform_s": 0.0, "measure_s": 0.0}
+    for query, target in permutations(job.views, 2):
+        started = time.perf_counter()
+        sides = [{view: data["views"][view]} for view in (query, target)]
+        scores = model.score(*sides, lengths=data["lengths"], gallery_lengths=data["lengths"])
+        outcome.times["transform_s"] += time.perf_counter() - started
+
+        started = time.perf_counter()
+        relevant = data["relevance"] if query < target else data["relevance"].T.tocsr()
+        direction = f"{query}->{target}"
+        outcome.scores[direction], outcome.curves[direction] = relation.measure(scores, relevant)
+        outcome.rankings[direction] = relation.rankings(scores, relevant)
+        outcome.times["measure_s"] += time.perf_counter() - started
+
+
+def _is_relation(shared: SharedArrays, job: Job) -> bool:
+    return f"{job.data}/tags" in shared
+
+
+def _pairs(shared: SharedArrays, job: Job, rows: np.ndarray | None) -> dict[str, Any]:
     """Take rows (all, if None) of views, lengths and labels."""
+    labels = shared.get(f"{job.data}/labels")
+    sides = {view: _side(shared, job, view, rows) for view in job.views}
+    return {
+        "views": {view: array for view, (array, _) in sides.items()},
+        "lengths": {view: lengths for view, (_, lengths) in sides.items() if lengths is not None},
+        "labels": labels if labels is None or rows is None else labels[rows],
+    }
 
-    def taken(name: str) -> np.ndarray | None:
-        array = shared.get(f"{job.data}/{name}")
-        return array if array is None or rows is None else array[rows]
 
-    views = {view: array for view in job.views if (array := taken(f"views/{view}")) is not None}
-    views |= {view: found[:, job.deal] for view in job.views if (found := taken(f"by_deal/{view}")) is not None}
-    lengths = {view: array for view in job.views if (array := taken(f"lengths/{view}")) is not None}
-    return views, lengths, taken("labels")
+def _items(shared: SharedArrays, job: Job, rows: np.ndarray | None) -> dict[str, Any]:
+    """Take those of some rows (of all, if None) that have a view, and which of them belong together."""
+    tags = shared[f"{job.data}/tags"]
+    present = {view: shared[f"{job.data}/present/{view}"] for view in sorted(job.views)}
+    of = relation.rows_of(present, np.arange(len(tags)) if rows is None else rows)
+    sides = {view: _side(shared, job, view, of[view]) for view in of}
+    return {
+        "views": {view: array for view, (array, _) in sides.items()},
+        "lengths": {view: lengths for view, (_, lengths) in sides.items() if lengths is not None},
+        "relevance": relation.relevance(*(tags[of[view], job.deal] for view in of)),
+    }
+
+
+def _side(shared: SharedArrays, job: Job, view: str, rows: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """Take rows of a view and their lengths: those of the deal, where there are some for every deal."""
+    array, lengths = (shared.get(f"{job.data}/{kind}/{view}") for kind in ("views", "lengths"))
+    if array is None:
+        array = shared[f"{job.data}/by_deal/{view}"][:, job.deal]
+        lengths = None if lengths is None else lengths[:, job.deal]
+    if rows is None:
+        return array, lengths
+    return array[rows], None if lengths is None else lengths[rows]
 
 
 def _classes(shared: SharedArrays, job: Job, rows: np.ndarray) -> Classes:
@@ -264,5 +322,7 @@ def _write(outcome: Outcome, folder: Path) -> None:
     arrays = {f"embeddings/{view}": array for view, array in outcome.embeddings.items()}
     for direction, curves in outcome.curves.items():
         arrays |= {f"curves/{direction}/{name}": curve for name, curve in curves.items()}
+    for direction, found in outcome.rankings.items():
+        arrays |= {f"rankings/{direction}/{name}": array for name, array in found.items()}
     plain = {name: getattr(outcome, name) for name in ("scores", "history", "notes", "warned", "times")}
     fits.write(folder, plain, arrays)

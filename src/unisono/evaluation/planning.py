@@ -132,7 +132,7 @@ def make_plan(
     Plan
         A fit per setting, seed, part and space; and for each space of the first setting one on all rows, which is
         the model to keep since each row is tested in some fold. Where the data set has a split of its own, or nothing
-        is learned, the first part's model is kept.
+        is learned, the first part's model is kept; so it is of items of one view each, whose tags are the deal's.
 
     Raises
     ------
@@ -154,7 +154,7 @@ def make_plan(
     def add(number: int, seed: int, index: int, data: str, rows: str | None, *, keeps_model: bool) -> None:
         setting = settings[number]
         for space, views in spaces(cls, list(setting.dataset.views)):
-            deal = [index] if setting.dataset.by_deal else []
+            deal = [index] if setting.dataset.by_deal or setting.dataset.tags is not None else []
             name = fits.key(code, rounding, model, dict(setting.params), seed, views, data, rows, *deal)
             plan.jobs[Place(number, seed, index, space)] = Job(
                 model=model,
@@ -172,7 +172,8 @@ def make_plan(
                 keeps_model=keeps_model,
             )
 
-    on_all_rows = cls.trained and settings[0].dataset.splits is None
+    first_data = settings[0].dataset
+    on_all_rows = cls.trained and first_data.splits is None and first_data.tags is None
     for number, setting in enumerate(settings):
         dataset = setting.dataset
         at = id(dataset), cls.sequential

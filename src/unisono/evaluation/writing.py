@@ -9,19 +9,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from unisono.errors import cannot_write
-from unisono.evaluation.running import Result
+from unisono.evaluation.results import Result
 from unisono.io import parquet
 from unisono.io.files import replacing
 from unisono.io.text_tables import write_csv
 
-#: Tables that not every experiment has: those of an earlier one in the same folder are removed.
-OPTIONAL = {"precision_recall.csv", "history.csv"}
+#: Files that not every experiment has: those of an earlier one in the same folder are removed.
+OPTIONAL = {"precision_recall.csv", "history.csv", "embeddings.parquet", "rankings.parquet"}
+#: Columns of what queries find, where items are of one view each.
+RANKINGS = {
+    "direction": pa.string(), "query": pa.string(), "found": pa.list_(pa.string()), "score": pa.list_(pa.float32()),
+    "right": pa.list_(pa.bool_()),
+}  # fmt: skip
 
 
 def write(result: Result, out: Path) -> None:
     """Write ``metrics.json``, ``embeddings.parquet``, ``model/`` and the tables (``parts.csv``, ``recall.csv``, ...).
+
+    Where items are of one view each, ``rankings.parquet`` stands for the embeddings.
 
     Everything is written beside `out` first and moved in when complete, so that an interrupted run leaves
     what was there before.
@@ -61,11 +69,13 @@ def write_times(result: Result, path: Path) -> None:
 def _write_files(result: Result, folder: Path) -> None:
     folder.mkdir()
     (folder / "metrics.json").write_text(_to_json(result.metrics), encoding="utf-8")
-    columns = result.embeddings
-    types = {name: _type(values) for name, values in columns.items()}
     first = result.metrics.get("variants", [result.metrics])[0]
     facts = {key: first[key] for key in ("dataset", "source", "model", "params", "seed", "weights")}
-    parquet.write(folder / "embeddings.parquet", columns, types=types, metadata=facts)
+    if result.embeddings:
+        types = {name: _type(values) for name, values in result.embeddings.items()}
+        parquet.write(folder / "embeddings.parquet", result.embeddings, types=types, metadata=facts)
+    else:
+        parquet.write(folder / "rankings.parquet", result.rankings, types=RANKINGS, metadata=facts)
     for name, table in result.tables.items():
         write_csv(folder / f"{name}.csv", table.columns, table.rows)
     for space, model in result.models.items():
@@ -73,8 +83,6 @@ def _write_files(result: Result, folder: Path) -> None:
 
 
 def _type(values: np.ndarray) -> Any:
-    import pyarrow as pa
-
     if values.ndim == 2:
         return parquet.vector(values.shape[1])
     return pa.int64() if values.dtype.kind == "i" else pa.string()

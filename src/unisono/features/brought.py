@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from unisono.datasets import items
-from unisono.datasets.loading import is_vectors
+from unisono.datasets.columns import is_vectors
 from unisono.io import parquet
 from unisono.io.files import replacing_folder
 

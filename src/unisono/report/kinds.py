@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from unisono.datasets.loading import is_vectors, to_labels, to_view
+from unisono.datasets.columns import is_vectors, to_labels, to_view
 from unisono.errors import DataError
 from unisono.evaluation.within_kind import Pool, difference_interval
 from unisono.io import parquet

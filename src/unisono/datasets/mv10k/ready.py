@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from unisono.config.compute import Compute
-from unisono.datasets.loading import to_labels
+from unisono.datasets.columns import to_labels
 from unisono.errors import DataError
 from unisono.io import parquet
 from unisono.io.files import replacing_folder

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from unisono.datasets.loading import to_labels
+from unisono.datasets.columns import to_labels
 from unisono.datasets.songs.song import Piece
 from unisono.errors import DataError
 from unisono.io import archive, parquet, unpickle

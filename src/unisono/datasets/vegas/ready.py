@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from unisono.datasets.loading import to_labels
+from unisono.datasets.columns import to_labels
 from unisono.errors import DataError
 from unisono.io import parquet
 

@@ -177,7 +177,7 @@ def _check_file(path: Path, kind: str) -> None:
 
 def _vectors(features: Path, name: str) -> np.ndarray:
     """Read the one row of features as the loader would."""
-    from unisono.datasets.loading import is_vectors, to_view
+    from unisono.datasets.columns import is_vectors, to_view
 
     table = parquet.read(features)
     columns = [column for column in table.column_names if is_vectors(table.schema.field(column).type)]

@@ -78,7 +78,7 @@ def _text(source: Path | str, view: str, place: Place) -> list[str]:
 
 def _embedded(text: str, name: str, place: Place) -> np.ndarray:
     """Embed a text as the data set's features are: by their deal's model, ending in zeros where others are wider."""
-    from unisono.datasets.loading import to_view
+    from unisono.datasets.columns import to_view
     from unisono.features import texts
     from unisono.features.texts.extraction import FILE
 
