@@ -135,9 +135,9 @@ def test_an_item_is_searched_in_all_other_views_and_its_pair_marked(
     assert [hit.similarity for hit in ranking.hits] == sorted((hit.similarity for hit in ranking.hits), reverse=True)
 
 
-def test_ranking_is_by_cosine_with_ties_shared() -> None:
-    gallery = np.array([[0.0, 2.0], [3.0, 0.0], [1.0, 0.0], [0.0, 0.0]])
-    found = search.rank(np.array([5.0, 0.0]), gallery, np.array(list("abcd")), {}, target="x", top=3, own="c")
+def test_ranking_is_by_score_with_ties_shared() -> None:
+    scores, ids = np.array([0.0, 1.0, 1.0, 0.0]), np.array(list("abcd"))
+    found = search.rank(scores, ids, {}, target="x", top=3, right=ids == "c")
     assert [(hit.id, hit.similarity) for hit in found.hits] == [("b", 1.0), ("c", 1.0), ("a", 0.0)]
     assert found.own_rank == 1.5
 

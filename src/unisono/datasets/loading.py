@@ -193,9 +193,8 @@ def load_folder(folder: Path, *, views: Mapping[str, str] | None = None, divisio
     if not kept.any():
         raise DataError(f"{folder}: no item has all of the views {', '.join(rows)}; run `dvc repro` again")
     present = {} if tags is None else {view: np.isin(np.flatnonzero(kept), found) for view, found in rows.items()}
-    for found in (arrays, lengths, by_deal, by_deal_lengths):
-        for view, array in found.items():
-            found[view] = _at(array, rows[view], kept)
+    for kind in (arrays, lengths, by_deal, by_deal_lengths):
+        kind |= {view: _at(array, rows[view], kept) for view, array in kind.items()}
 
     def optional(column: str) -> np.ndarray | None:
         return (
@@ -219,8 +218,8 @@ def load_folder(folder: Path, *, views: Mapping[str, str] | None = None, divisio
     if chosen is not None:
         part = part[:, chosen]
         tags = None if tags is None else tags[:, chosen]
-        for found in (by_deal, by_deal_lengths):
-            found |= {view: array[:, chosen] for view, array in found.items()}
+        for kind in (by_deal, by_deal_lengths):
+            kind |= {view: array[:, chosen] for view, array in kind.items()}
     arrays |= {view: array[:, 0] for view, array in by_deal.items()}
     lengths |= {view: array[:, 0] for view, array in by_deal_lengths.items()}
     return Dataset(

@@ -145,7 +145,8 @@ def _chances(plan: Plan, number: int) -> dict[str, list[dict[str, Any]]]:
     parts = [part for seed in plan.seeds for part in plan.parts[number, seed]]
     directions = _directions(dataset)
     if dataset.tags is None:
-        return {key: [chance(len(part.test), classes_of(dataset, part.test)) for part in parts] for key in directions}
+        found = [chance(len(part.test), classes_of(dataset, part.test)) for part in parts]
+        return {direction: list(found) for direction in directions}
     return {direction: [relation.chance_of(dataset, part, direction) for part in parts] for direction in directions}
 
 

@@ -1,14 +1,15 @@
 """Searching a built data set with an item of it, or with a file of one's own.
 
-**Conventions.** A query is ranked by cosine in the space of a trained experiment's model (that of its first setting),
+**Conventions.** A query is ranked by the scores of a trained experiment's model (that of its first setting),
 against all items of the data set in another view: those that the model was fitted on stand higher than new ones would.
-A query that is an item has an *own pair* among them, which is marked.
+A query that is an item has an *own pair* among them, which is marked; where items are of one view each, those that
+share a tag with it are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +20,15 @@ from unisono.config import nearest
 from unisono.config.experiments import Experiment, load_experiments
 from unisono.datasets.base import dataset_of
 from unisono.errors import ConfigError, DataError
+from unisono.evaluation import relation
 from unisono.io.files import temporary_folder
 from unisono.io.text_tables import plain
 
 if TYPE_CHECKING:
     from unisono.datasets.loading import Dataset
 
+#: What is marked among the results: the query's own pair or, where items are of one view each, what belongs to it.
+OWN, RIGHT = "own pair", "belongs to it"
 #: Ids named when one is unknown.
 N_NEAREST = 3
 
@@ -40,9 +44,9 @@ class Hit:
     id, about : str
         ``about``: the item's title or class.
     similarity : float
-        Cosine.
+        The model's score; of most a cosine.
     own : bool
-        Whether it is the query's own pair.
+        Whether it is the query's own pair or, where items are of one view each, belongs to the query.
     """
 
     rank: int
@@ -62,12 +66,16 @@ class Ranking:
     hits : list of Hit
         The first ones, the best first.
     own_rank : float or None
-        Of the own pair among all items: 1 + number better + half the other ties.
+        Of the own pair, or of the first item that belongs to the query, among all items: 1 + number better + half the
+        other ties.
+    mark : str
+        What a marked result is.
     """
 
     target: str
     hits: list[Hit]
     own_rank: float | None
+    mark: str = OWN
 
 
 @dataclass
@@ -182,7 +190,7 @@ def search(
     notes: list[str] = []
     own = query if query in loaded.ids else None
     if own:
-        view = view or next(name for name in sets if name != target)
+        view = view or next(name for name in _views_of(loaded, own) if name != target)
         vectors = _frames(loaded, own, view)
     else:
         source = source_of(query, dataset, loaded.ids, view)
@@ -194,15 +202,18 @@ def search(
                 shown = show(dataset, work, [queries.ID])[queries.ID]
         if view == target:
             raise ConfigError(f"--target: got {target!r}, which is the query's own view; name another")
-    rankings = []
+    rankings, items = [], loaded
     for other in [target] if target else [name for name in sets if name != view]:
         model = models.load(_space(folder, view, other, key))
-        embedded = model.transform({view: vectors})[view]
-        gallery = model.transform({other: loaded.views[other]}, lengths=loaded.lengths)[other]
-        rankings.append(rank(embedded[0], gallery, loaded.ids, about, target=other, top=top, own=own))
+        items = _having(loaded, other)
+        gallery = {other: items.views[other]}
+        scores = model.score({view: vectors}, gallery, gallery_lengths=items.lengths)[0]
+        right = _belonging(loaded, own, items) if own else None
+        mark = OWN if loaded.tags is None else RIGHT
+        rankings.append(rank(scores, items.ids, about, target=other, top=top, right=right, mark=mark))
     answer = Answer(
         query=query, about=about.get(query, ""), view=view, dataset=dataset, key=key, model=entries[key].model,
-        n_items=len(loaded), n_fitted=_n_fitted(loaded, models.method(entries[key].model).trained),
+        n_items=len(items), n_fitted=_n_fitted(items, models.method(entries[key].model).trained),
         rankings=rankings, notes=[*notes, *_others(method, key, dataset, entries)], query_shown=shown, sets=sets,
     )  # fmt: skip
     if show:
@@ -214,21 +225,20 @@ def search(
 
 
 def rank(
-    query: np.ndarray,
-    gallery: np.ndarray,
+    scores: np.ndarray,
     ids: np.ndarray,
     about: Mapping[str, str],
     *,
     target: str,
     top: int,
-    own: str | None = None,
+    right: np.ndarray | None = None,
+    mark: str = OWN,
 ) -> Ranking:
-    """Rank a gallery by cosine.
+    """Rank a gallery by a query's scores.
 
     Parameters
     ----------
-    query : np.ndarray [shape=(k,), dtype=any real]
-    gallery : np.ndarray [shape=(n, k), dtype=any real]
+    scores : np.ndarray [shape=(n,), dtype=float64]
     ids : np.ndarray [shape=(n,), dtype=str]
     about : mapping of str to str
         Title or class by id.
@@ -236,24 +246,26 @@ def rank(
         View of the gallery.
     top : int
         Results.
-    own : str, optional
-        Id of the own pair.
+    right : np.ndarray [shape=(n,), dtype=bool], optional
+        The own pair, or what belongs to the query.
+    mark : str
+        Which of them it is.
 
     Returns
     -------
     Ranking
-        Of equal items the first by row comes first. A zero vector has cosine 0 with everything.
+        Of equal items the first by row comes first.
     """
-    scores = metrics.similarities(query[None], gallery)[0]
     order = np.argsort(-scores, kind="stable")[:top]
+    marked = np.zeros(len(ids), dtype=bool) if right is None else right
     hits = [
-        Hit(place, str(ids[row]), about.get(str(ids[row]), ""), float(scores[row]), str(ids[row]) == own)
+        Hit(place, str(ids[row]), about.get(str(ids[row]), ""), float(scores[row]), bool(marked[row]))
         for place, row in enumerate(order, start=1)
     ]
     own_rank = None
-    if own is not None:
-        own_rank = metrics.rank_among(scores, int(np.flatnonzero(ids == own)[0]))
-    return Ranking(target, hits, own_rank)
+    if marked.any():
+        own_rank = metrics.rank_among(scores, int(np.flatnonzero(marked)[np.argmax(scores[marked])]))
+    return Ranking(target, hits, own_rank, mark)
 
 
 def experiment_of(method: str, dataset: str, entries: Mapping[str, Experiment]) -> str:
@@ -418,7 +430,38 @@ def _n_fitted(loaded: Dataset, learns: bool) -> int:
     """Items that the kept model was fitted on: the training part, or all where each is tested in some fold."""
     if not learns:
         return 0
-    return len(loaded) if loaded.splits is None else int(np.count_nonzero(loaded.splits == "train"))
+    parts = loaded.splits if loaded.tags is None or loaded.deals is None else loaded.deals[:, 0]
+    return len(loaded) if parts is None else int(np.count_nonzero(parts == "train"))
+
+
+def _views_of(loaded: Dataset, item: str) -> list[str]:
+    """List the views that an item has."""
+    row = int(np.flatnonzero(loaded.ids == item)[0])
+    return [view for view in loaded.views if view not in loaded.present or loaded.present[view][row]]
+
+
+def _having(loaded: Dataset, view: str) -> Dataset:
+    """Keep the items that have a view."""
+    if view not in loaded.present:
+        return loaded
+    has = loaded.present[view]
+    return replace(
+        loaded,
+        ids=loaded.ids[has],
+        views={view: loaded.views[view][has]},
+        lengths={name: counts[has] for name, counts in loaded.lengths.items() if name == view},
+        deals=None if loaded.deals is None else loaded.deals[has],
+        tags=None if loaded.tags is None else loaded.tags[has],
+    )
+
+
+def _belonging(loaded: Dataset, query: str, items: Dataset) -> np.ndarray:
+    """Say which items are the query's own pair or, where items are of one view each, share a tag of the first deal."""
+    if loaded.tags is None or items.tags is None:
+        return items.ids == query
+    row = int(np.flatnonzero(loaded.ids == query)[0])
+    found: np.ndarray = relation.relevance(loaded.tags[row : row + 1, 0], items.tags[:, 0]).toarray()[0]
+    return found
 
 
 def to_text(answer: Answer) -> str:
@@ -436,7 +479,7 @@ def to_text(answer: Answer) -> str:
     for ranking in answer.rankings:
         rows = [["rank", "id", "similarity", "title or class"]]
         rows += [
-            [str(hit.rank), hit.id, f"{hit.similarity:.3f}", hit.about + ("  <- own pair" if hit.own else "")]
+            [str(hit.rank), hit.id, f"{hit.similarity:.3f}", hit.about + (f"  <- {ranking.mark}" if hit.own else "")]
             for hit in ranking.hits
         ]
         lines += ["", direction(answer, ranking), *plain(rows, "rlrl")]
@@ -455,5 +498,6 @@ def head(answer: Answer) -> str:
 
 def direction(answer: Answer, ranking: Ranking) -> str:
     """Say in a line what was searched, and where the own pair is."""
-    own = "" if ranking.own_rank is None else f": the own pair has rank {ranking.own_rank:g} of {answer.n_items}"
+    what = "the own pair" if ranking.mark == OWN else "the first that belongs to it"
+    own = "" if ranking.own_rank is None else f": {what} has rank {ranking.own_rank:g} of {answer.n_items}"
     return f"{answer.view} -> {ranking.target}{own}"

@@ -80,7 +80,7 @@ def write(answer: Answer, path: Path) -> None:
 
 def _ranking(answer: Answer, ranking: Ranking) -> Markup:
     names = ("Rank", "Similarity", "Item", ranking.target.capitalize())
-    rows = [_hit(hit, answer.shown.get(hit.id), ranking.target, answer.sets) for hit in ranking.hits]
+    rows = [_hit(hit, answer.shown.get(hit.id), ranking, answer.sets) for hit in ranking.hits]
     table = tag(
         "table",
         tag("caption", f"The first {len(rows)} of {answer.n_items} items"),
@@ -90,14 +90,14 @@ def _ranking(answer: Answer, ranking: Ranking) -> Markup:
     return tag("section", tag("h2", direction(answer, ranking)), tag("div", table, class_="scroll"))
 
 
-def _hit(hit: Hit, shown: Shown | None, view: str, sets: dict[str, str]) -> Markup:
-    own = tag("strong", " (own pair)") if hit.own else None
+def _hit(hit: Hit, shown: Shown | None, ranking: Ranking, sets: dict[str, str]) -> Markup:
+    own = tag("strong", f" ({ranking.mark})") if hit.own else None
     return tag(
         "tr",
         tag("td", hit.rank, class_="number"),
         tag("td", f"{hit.similarity:.3f}", class_="number"),
         tag("td", hit.about, own, tag("div", hit.id, class_="id")),
-        tag("td", _media(shown, view, sets)),
+        tag("td", _media(shown, ranking.target, sets)),
         class_="own" if hit.own else None,
     )
 
