@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from unisono.errors import UnisonoError
-from unisono.models.base import Aligner, Count, Labels, Lengths, Share, Views
+from unisono.models.base import Aligner, Count, Items, Labels, Lengths, Share, Views
 from unisono.models.parts import deep
 from unisono.testing import RULES, ContractError, check_aligner
 
@@ -114,6 +114,32 @@ class Pickled(Sound):
         (Path(path) / "extra.pickle").write_bytes(b"")
 
 
+class Biased(Sound):
+    def _score(self, queries: Items, gallery: Items) -> np.ndarray:
+        return super()._score(queries, gallery) + np.arange(len(gallery.array))
+
+
+class Distant(Sound):
+    def score(self, *given: Any, **options: Any) -> np.ndarray:
+        return -super().score(*given, **options)
+
+
+class Pairing(Sound):
+    def fit(self, views: Any, labels: Labels = None, *, relevance: Any = None, **options: Any) -> Any:
+        return super().fit(views, labels, **options)
+
+
+class Indifferent(Sound):
+    """Takes any relation for that of paired rows."""
+
+    relational = True
+    n_views = 2
+
+    def _fit_relation(self, views: Views, relevance: Any, *rest: Any) -> None:
+        self._fit(views, None, *rest)
+        self.arrays_["n"] = np.array([relevance.nnz])
+
+
 class Padded(Sound):
     sequential = True
 
@@ -195,6 +221,10 @@ BROKEN = [
     (Peeking, "labels count only", "labels change what is learned, but supervised is False; 'labelled' differs"),
     (Forgetful, "saved method loads", "no attribute 'means'"),
     (Pickled, "saved method loads", r"extra\.pickle"),
+    (Biased, "score is of its two rows alone", "rows in another order have other scores"),
+    (Distant, "score is of its two rows alone", "score is not the cosine of what transform gives"),
+    (Pairing, "relation is of rows", "rows of the views do not pair"),
+    (Indifferent, "relation is of rows", "rows of a class are not its relation; 'n' differs"),
     (Padded, "padding has no effect", "view 'sheet' is embedded otherwise"),
     (Careless, "bad views are refused", "a fit on NaN is accepted, expected DataError"),
     (Talking, "history has", "the term 'loss' is 1, expected a finite float"),

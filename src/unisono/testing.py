@@ -20,6 +20,7 @@ import numpy as np
 
 from unisono import models
 from unisono.errors import ConfigError, DataError, UnisonoError
+from unisono.metrics import similarities
 from unisono.models.base import Aligner, name_of
 from unisono.models.parts.saved import FILE
 
@@ -46,7 +47,7 @@ def check_aligner(
     method : type of Aligner or str
         The class, or a name as for `unisono.models.method`.
     params : mapping of str to object, optional
-        Hyper-parameters with which it is fitted a dozen times: few epochs (at least two), small networks.
+        Hyper-parameters with which it is fitted up to twenty times: few epochs (at least two), small networks.
     views : mapping of str to np.ndarray [shape=(n, d) or (n, T, d), dtype=any real], optional
         What it is fitted on; by default 90 items in as many views as it takes (audio, sheet, lyrics; that of sheet
         (n, 3, 7), the others (n, d) of other widths).
@@ -225,7 +226,9 @@ def the_same_seed_gives_the_same_bytes(case: _Case) -> None:
 
 
 def labels_count_only_where_they_are_needed(case: _Case) -> None:
-    """Check `supervised`."""
+    """Check `supervised`; what labels mean to a relational method is a rule of its own."""
+    if case.cls.relational:
+        return
     if case.cls.supervised:
         case.raises(DataError, "a fit without labels", lambda: case.create().fit(case.views))
         one = np.array(["dog"] * len(case.labels))
@@ -250,6 +253,65 @@ def a_saved_method_loads_bit_for_bit(case: _Case) -> None:
         loaded.save(two)
         if (one / FILE).read_bytes() != (two / FILE).read_bytes():
             case.breaks("a loaded method is saved with other bytes")
+
+
+def a_score_is_of_its_two_rows_alone(case: _Case) -> None:
+    """Check `score`: the cosine, unless pairs are scored jointly; no order and no other rows count."""
+    one, other = list(case.views)[:2]
+    queries, gallery = case.views[one], case.views[other]
+    given = {"queries": queries.copy(), "gallery": gallery.copy()}
+    scores = case.fitted.score({one: given["queries"]}, {other: given["gallery"]})
+    case.same(given, {"queries": queries, "gallery": gallery}, "score changes its views")
+    n = len(case.labels)
+    if scores.dtype != np.float64 or scores.shape != (n, n) or not np.isfinite(scores).all():
+        case.breaks(f"score gives {scores.dtype} of shape {scores.shape}, expected finite float64 of shape ({n}, {n})")
+    case.same({"score": scores}, {"score": case.fitted.score({one: queries}, {other: gallery})}, "scores differ")
+    few = case.fitted.score({one: queries[:7]}, {other: gallery[:9]})
+    if few.shape != (7, 9) or not np.allclose(few, scores[:7, :9], rtol=RELATIVE, atol=ABSOLUTE):
+        case.breaks("the first rows are scored otherwise than among all rows")
+    if case.cls.scores_jointly():
+        rows, columns = (np.random.default_rng(place).permutation(n) for place in range(2))
+        moved = case.fitted.score({one: queries[rows]}, {other: gallery[columns]})
+        if not np.allclose(moved, scores[np.ix_(rows, columns)], rtol=RELATIVE, atol=ABSOLUTE):
+            case.breaks("rows in another order have other scores")
+    else:
+        embedded = case.fitted.transform({one: queries, other: gallery})
+        cosines = similarities(embedded[one], embedded[other])
+        case.same({"score": scores}, {"score": cosines}, "score is not the cosine of what transform gives")
+    for side in range(2):
+        sides = [{one: queries}, {other: gallery}]
+        sides[side] = {one: queries, other: gallery}
+        case.raises(DataError, "two views on one side", functools.partial(case.fitted.score, *sides))
+
+
+def a_relation_is_of_rows_that_need_not_pair(case: _Case) -> None:
+    """Check what `fit` makes of relevance."""
+    two = {view: case.views[view] for view in sorted(case.views)[:2]}
+    one, other = two
+    same = case.labels[:, None] == case.labels
+    if case.cls.supervised or case.cls.n_views not in (2, None):
+        return
+    # The first row has no partner, the other view fewer rows.
+    unpaired = {one: two[one].copy(), other: two[other][:-7].copy()}
+    relevant = same[:, :-7] & (np.arange(len(same)) > 0)[:, None]
+    try:
+        model = case.create().fit(unpaired, relevance=relevant)
+    except ConfigError:
+        if case.cls.n_views is None:
+            return  # It takes three views or more.
+        raise
+    if not np.isfinite(model.score({other: unpaired[other]}, {one: two[one]})).all():
+        case.breaks("scores are not finite after a fit on a relation")
+    fit = functools.partial(case.create().fit, two)
+    case.raises(DataError, "relevance of another shape", lambda: fit(relevance=same[:-1]))
+    case.raises(DataError, "relevance without a pair", lambda: fit(relevance=np.zeros_like(same)))
+    case.raises(DataError, "labels beside relevance", lambda: fit(case.labels, relevance=same))
+    if case.cls.relational:
+        learned = case.create().fit(two, case.labels).arrays_
+        case.same(learned, case.create().fit(two, relevance=same).arrays_, "rows of a class are not its relation")
+        learned = case.create().fit(two).arrays_
+        own = np.eye(len(same), dtype=bool)
+        case.same(learned, case.create().fit(two, relevance=own).arrays_, "paired rows are not their relation")
 
 
 def padding_has_no_effect(case: _Case) -> None:
@@ -347,6 +409,8 @@ RULES: tuple[Callable[[_Case], None], ...] = (
     the_same_seed_gives_the_same_bytes,
     labels_count_only_where_they_are_needed,
     a_saved_method_loads_bit_for_bit,
+    a_score_is_of_its_two_rows_alone,
+    a_relation_is_of_rows_that_need_not_pair,
     padding_has_no_effect,
     bad_views_are_refused,
     history_has_the_finite_terms_of_every_epoch,

@@ -8,24 +8,27 @@ annotation says what is legal (``ridge: Weight = 0.1``), and a subclass changes 
 from __future__ import annotations
 
 import abc
-import functools
 import inspect
-import re
-import typing
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self, dataclass_transform
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Self, dataclass_transform
 
 import numpy as np
-import pydantic
 from pydantic import Field
 
-from unisono.config import Section, nearest, validate
+from unisono.config import nearest, validate
 from unisono.errors import ConfigError, DataError, pass_machine
+from unisono.metrics import similarities
 from unisono.metrics.precision import refuse_missing
 from unisono.models.parts import saved
 from unisono.models.parts.columns import inequality, real_rows, standardisation
+from unisono.models.parts.declared import declared, schema, with_inherited
+from unisono.models.parts.relations import check_relation, pairs_of
+from unisono.models.parts.views import average, check_views, named, scaled
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 #: Ratio of the variances of two columns from which their scales decide what is learned.
 UNEQUAL = 1e4
@@ -45,6 +48,22 @@ Labels = np.ndarray | None
 Lengths = dict[str, np.ndarray]
 
 
+class Items(NamedTuple):
+    """Checked rows of one view, as `Aligner._score` takes them.
+
+    Attributes
+    ----------
+    view : str
+    array : np.ndarray [shape=(n, d) or (n, T, d), dtype=any real]
+    lengths : np.ndarray [shape=(n,), dtype=int64] or None
+        Real frames of a view that is padded.
+    """
+
+    view: str
+    array: np.ndarray
+    lengths: np.ndarray | None
+
+
 @dataclass_transform(kw_only_default=True)
 class _Declared:
     """Makes type checkers read the annotated attributes of subclasses as keyword arguments of their constructors."""
@@ -53,6 +72,7 @@ class _Declared:
 class Aligner(_Declared, abc.ABC):
     """A method that puts paired views of the same items into one space where cosine similarity ranks them.
 
+    Some score pairs jointly instead, and some learn from views whose rows need not pair: see `score` and `relational`.
     A subclass declares its hyper-parameters as annotated class attributes, learns in `_fit`, keeps everything learned
     in `arrays_` and applies it in `_transform`. Its constructor takes the hyper-parameters by name, and its docstring
     gains the description of those it inherits.
@@ -95,6 +115,9 @@ class Aligner(_Declared, abc.ABC):
     trains_networks: ClassVar[bool] = False
     #: Whether (n, T, d) views are used as they are; otherwise they are averaged over their real frames.
     sequential: ClassVar[bool] = False
+    #: Whether it learns from a relation of two views' rows (`unisono.models.parts.relational`); otherwise a relation is
+    #: taken apart into pairs of rows.
+    relational: ClassVar[bool] = False
     #: Whether components of the views' embeddings shall correlate, so that their correlation is measured.
     correlates: ClassVar[bool] = False
     #: Whether it standardises all that it gets by itself, so that the scale of a column has no effect.
@@ -117,7 +140,7 @@ class Aligner(_Declared, abc.ABC):
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         kind = inspect.Parameter.KEYWORD_ONLY
-        found = {**_declared(cls), "seed": "int"}
+        found = {**declared(cls), "seed": "int"}
         cls.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
             [
                 inspect.Parameter(key, kind, default=getattr(cls, key, inspect.Parameter.empty), annotation=annotation)
@@ -125,7 +148,7 @@ class Aligner(_Declared, abc.ABC):
             ]
         )
         if cls.__doc__:
-            cls.__doc__ = _with_inherited(cls, list(found))
+            cls.__doc__ = with_inherited(cls, list(found))
 
     @classmethod
     def check(cls, params: Mapping[str, Any], where: str | None = None) -> dict[str, Any]:
@@ -148,9 +171,9 @@ class Aligner(_Declared, abc.ABC):
         ConfigError
             See `Aligner`.
         """
-        schema = _schema(cls)
-        checked = validate(schema, dict(params), where=where or f"models.{name_of(cls)}")
-        return {field: getattr(checked, field) for field in schema.model_fields}
+        fields = schema(cls)
+        checked = validate(fields, dict(params), where=where or f"models.{name_of(cls)}")
+        return {field: getattr(checked, field) for field in fields.model_fields}
 
     def _check_params(self) -> None:
         """Raise `ConfigError` where hyper-parameters contradict each other; the constructor calls it."""
@@ -163,7 +186,7 @@ class Aligner(_Declared, abc.ABC):
     @property
     def params(self) -> dict[str, Any]:
         """Hyper-parameters by name, without the seed."""
-        return {key: getattr(self, key) for key in _declared(type(self))}
+        return {key: getattr(self, key) for key in declared(type(self))}
 
     def fit(
         self,
@@ -172,8 +195,9 @@ class Aligner(_Declared, abc.ABC):
         *,
         lengths: Mapping[str, np.ndarray] | None = None,
         checkpoint: Path | None = None,
+        relevance: np.ndarray | sparse.csr_array | None = None,
     ) -> Self:
-        """Learn the shared space from paired rows.
+        """Learn the shared space from paired rows, or from rows of which some are relevant to each other.
 
         Parameters
         ----------
@@ -182,11 +206,17 @@ class Aligner(_Declared, abc.ABC):
             is centred to zero and so has no effect (without a ridge, where it makes a covariance singular, it
             is an error that says so).
         labels : np.ndarray [shape=(n,), dtype=int or str], optional
-            Classes, for supervised methods; others ignore them.
+            Classes, for supervised methods; a relational one takes rows of a class for relevant to each other; others
+            ignore them.
         lengths : mapping of str to np.ndarray [shape=(n,), dtype=int], optional
             Real frames of each row of a zero-padded (n, T, d) view; all T by default.
         checkpoint : Path, optional
             File from which an interrupted training goes on. A closed form does not need it.
+        relevance : np.ndarray or scipy.sparse matrix [shape=(n_a, n_b), dtype=bool], optional
+            Which rows of two views are relevant to each other, instead of labels; rows then need not pair, and each
+            view has a number of its own: n_a is that of the view that comes first by name. A method that is not
+            `relational` gets the relevant pairs as paired rows (at most 100,000, drawn by the seed), one that learns
+            nothing the rows as they are.
 
         Returns
         -------
@@ -197,28 +227,40 @@ class Aligner(_Declared, abc.ABC):
         ------
         DataError
             Fewer than two views or rows, unpaired rows, values that are not finite, labels missing or of one
-            class.
+            class; relevance of another shape, without a relevant pair, of more than two views or beside labels.
         ConfigError
             The method aligns exactly two views and got more, or hyper-parameters do not fit the data's shape.
         """
         if len(views) < 2:
-            raise DataError(f"{self.name}: got {_named(views)}; at least two views are needed")
+            raise DataError(f"{self.name}: got {named(views)}; at least two views are needed")
         if self.n_views is not None and len(views) != self.n_views:
             raise ConfigError(
-                f"{self.name}: aligns exactly {self.n_views} views, got {_named(views)}; "
+                f"{self.name}: aligns exactly {self.n_views} views, got {named(views)}; "
                 "choose two with --views, or fit one model per pair"
             )
-        arrays, frames = check_views(views, lengths)
-        n_items = len(next(iter(arrays.values())))
+        arrays, frames = check_views(views, lengths, paired=relevance is None)
+        relation = None if relevance is None else check_relation(self.name, relevance, arrays)
+        if relation is not None and labels is not None:
+            raise DataError(f"{self.name}: got labels and relevance; labels are those of paired rows, give one of them")
+        widths = {view: array.shape[-1] for view, array in arrays.items()}
+        if not self.sequential:
+            arrays = {view: average(array, frames.get(view)) for view, array in arrays.items()}
+        if relation is not None and self.trained and not self.relational:
+            rows = dict(zip(arrays, pairs_of(self.name, relation, seed=self.seed), strict=True))
+            arrays = {view: array[rows[view]] for view, array in arrays.items()}
+            frames = {view: counts[rows[view]] for view, counts in frames.items()}
+        n_items = min(len(array) for array in arrays.values())
         if n_items < 2:
             raise DataError(f"{self.name}: got {n_items} training rows; at least two are needed")
         classes = self._check_labels(labels, n_items)
-        self.widths_ = {view: array.shape[-1] for view, array in arrays.items()}
+        self.widths_ = widths
         self.arrays_, self.history_ = {}, []
-        if not self.sequential:
-            arrays = {view: average(array, frames.get(view)) for view, array in arrays.items()}
         scales = self._scales(arrays, frames)
-        self._fit({view: _scaled(scales, view, array) for view, array in arrays.items()}, classes, frames, checkpoint)
+        arrays = {view: scaled(scales, view, array) for view, array in arrays.items()}
+        if relation is not None and self.relational:
+            self._fit_relation(arrays, relation, frames, checkpoint)
+        else:
+            self._fit(arrays, classes, frames, checkpoint)
         self.arrays_ |= scales
         return self
 
@@ -260,6 +302,51 @@ class Aligner(_Declared, abc.ABC):
             The model is not fitted, a view is unknown or of another width, rows do not pair, a value is not
             finite.
         """
+        return {items.view: self._embedded(items) for items in self._checked(views, lengths)}
+
+    def score(
+        self,
+        queries: Mapping[str, np.ndarray],
+        gallery: Mapping[str, np.ndarray],
+        *,
+        lengths: Mapping[str, np.ndarray] | None = None,
+        gallery_lengths: Mapping[str, np.ndarray] | None = None,
+    ) -> np.ndarray:
+        """Score every query with every item: by the cosine of what `transform` gives, unless pairs are scored jointly.
+
+        Parameters
+        ----------
+        queries : mapping of str to np.ndarray [shape=(n_queries, d) or (n_queries, T, d), dtype=any real]
+            One of the fitted views.
+        gallery : mapping of str to np.ndarray [shape=(n_gallery, d) or (n_gallery, T, d), dtype=any real]
+            One of the fitted views.
+        lengths, gallery_lengths : mapping of str to np.ndarray [shape=(n,), dtype=int], optional
+            As in `fit`, of queries and gallery.
+
+        Returns
+        -------
+        np.ndarray [shape=(n_queries, n_gallery), dtype=float64]
+            Higher is nearer. Equal items have equal scores, so that their ties can be trusted.
+
+        Raises
+        ------
+        DataError
+            As `transform`, or other than one view on either side.
+        """
+        sides: list[Items] = []
+        for side, views, counts in (("queries", queries, lengths), ("gallery", gallery, gallery_lengths)):
+            if len(views) != 1:
+                raise DataError(f"{self.name}: {side}: got {named(views)}, expected one")
+            sides += self._checked(views, counts)
+        return np.ascontiguousarray(self._score(*sides), dtype=np.float64)
+
+    @classmethod
+    def scores_jointly(cls) -> bool:
+        """Say whether `score` is more than the cosine of what `transform` gives."""
+        return cls._score is not Aligner._score
+
+    def _checked(self, views: Mapping[str, np.ndarray], lengths: Mapping[str, np.ndarray] | None) -> Iterator[Items]:
+        """Check rows of fitted views, average them over time and standardise them as the training rows were."""
         if not self.widths_:
             raise DataError(f"{self.name}: not fitted; call fit before transform")
         for view in views:
@@ -273,12 +360,11 @@ class Aligner(_Declared, abc.ABC):
                 )
         if not self.sequential:
             arrays = {view: average(array, frames.get(view)) for view, array in arrays.items()}
-        return {
-            view: np.ascontiguousarray(
-                self._transform(view, _scaled(self.arrays_, view, array), frames.get(view)), dtype=np.float32
-            )
-            for view, array in arrays.items()
-        }
+        for view, array in arrays.items():
+            yield Items(view, scaled(self.arrays_, view, array), frames.get(view))
+
+    def _embedded(self, items: Items) -> np.ndarray:
+        return np.ascontiguousarray(self._transform(*items), dtype=np.float32)
 
     @abc.abstractmethod
     def _fit(self, views: Views, labels: Labels, lengths: Lengths, checkpoint: Path | None) -> None:
@@ -287,6 +373,16 @@ class Aligner(_Declared, abc.ABC):
     @abc.abstractmethod
     def _transform(self, view: str, array: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
         """Put the checked rows of one view into the shared space."""
+
+    def _fit_relation(
+        self, views: Views, relevance: sparse.csr_array, lengths: Lengths, checkpoint: Path | None
+    ) -> None:
+        """Learn from checked views of other rows and their relation; what is `relational` defines it."""
+        raise NotImplementedError(f"{self.name} is relational and does not define _fit_relation")
+
+    def _score(self, queries: Items, gallery: Items) -> np.ndarray:
+        """Score checked rows of two views; what scores pairs jointly defines it."""
+        return similarities(self._embedded(queries), self._embedded(gallery))
 
     def _check_labels(self, labels: np.ndarray | None, n_items: int) -> np.ndarray | None:
         if labels is None:
@@ -346,150 +442,3 @@ def name_of(cls: type[Aligner]) -> str:
     """Name a method: the module of a built-in one (``cca``), ``package.module:Class`` of any other."""
     package, _, last = cls.__module__.rpartition(".")
     return last if package == __package__ else f"{cls.__module__}:{cls.__qualname__}"
-
-
-def _declared(cls: type) -> dict[str, Any]:
-    """Return the annotations of the hyper-parameters, inherited ones first."""
-    # What learns nothing takes its views as they are.
-    none = {"seed"} if getattr(cls, "trained", True) else {"seed", "standardise"}
-    return {
-        key: annotation
-        for base in reversed(cls.__mro__)
-        for key, annotation in inspect.get_annotations(base).items()
-        if key not in none and "ClassVar" not in str(annotation).partition("[")[0]
-    }
-
-
-def _scaled(scales: Mapping[str, np.ndarray], view: str, array: np.ndarray) -> np.ndarray:
-    """Standardise the columns of a view, if they are to be."""
-    if f"columns/{view}/mean" not in scales:
-        return array
-    # Sequences in single precision: they are large, and only networks take them.
-    scaled: np.ndarray = np.subtract(array, scales[f"columns/{view}/mean"], dtype=np.float64)
-    scaled /= scales[f"columns/{view}/deviation"]
-    return scaled.astype(np.float32) if scaled.ndim == 3 else scaled
-
-
-@functools.cache
-def _schema(cls: type[Aligner]) -> type[pydantic.BaseModel]:
-    """Turn the hyper-parameters of a method into a pydantic model."""
-    hints = typing.get_type_hints(cls, include_extras=True)
-    fields: dict[str, Any] = {key: (hints[key], getattr(cls, key)) for key in _declared(cls)}
-    return pydantic.create_model(cls.__name__, __base__=Section, **fields)
-
-
-def _with_inherited(cls: type, order: list[str]) -> str:
-    """Return a class's docstring with the parameters that its bases describe, all in the constructor's order."""
-    known: dict[str, str] = {}
-    for base in reversed(cls.__mro__):
-        known |= _described(_sections(base.__dict__.get("__doc__") or "").get("Parameters", ""))
-    sections = _sections(cls.__doc__ or "")
-    entries = dict.fromkeys(known[key] for key in order if key in known)
-    listed = {"": sections.pop(""), "Parameters": "\n".join(entries)}
-    sections = {**listed, **{title: body for title, body in sections.items() if title != "Parameters"}}
-    parts = [f"{title}\n{'-' * len(title)}\n{body}" if title else body for title, body in sections.items()]
-    return "\n\n".join(parts) + "\n"
-
-
-def _sections(doc: str) -> dict[str, str]:
-    """Split a numpydoc docstring at its headings; what stands before the first has the heading ''."""
-    start, *rest = re.split(r"^(\w[\w ]*)\n-+$", inspect.cleandoc(doc), flags=re.MULTILINE)
-    return {"": start.strip(), **{title: body.strip() for title, body in zip(rest[::2], rest[1::2], strict=True)}}
-
-
-def _described(section: str) -> dict[str, str]:
-    """Split a section at its entries; one that describes several parameters stands under each."""
-    entries = re.split(r"\n(?=\S)", section) if section else []
-    return {key.strip(): entry for entry in entries for key in entry.partition(" : ")[0].split(",")}
-
-
-def check_views(
-    views: Mapping[str, np.ndarray], lengths: Mapping[str, np.ndarray] | None = None
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Check that views are finite arrays with paired rows.
-
-    Parameters
-    ----------
-    views : mapping of str to np.ndarray [shape=(n, d) or (n, T, d), dtype=any real]
-    lengths : mapping of str to np.ndarray [shape=(n,), dtype=int], optional
-        Real frames of the rows of (n, T, d) views.
-
-    Returns
-    -------
-    views : dict of str to np.ndarray
-        The same arrays, sorted by name, so that no result depends on the order in which views are given.
-    lengths : dict of str to np.ndarray [shape=(n,), dtype=int64]
-        Of the views that have them.
-
-    Raises
-    ------
-    DataError
-        Not numbers, another number of axes, no columns, unpaired rows, NaN or infinity, impossible lengths.
-    """
-    arrays = {view: np.asarray(views[view]) for view in sorted(views)}
-    rows = {view: len(array) for view, array in arrays.items() if array.ndim}
-    for view, array in arrays.items():
-        if array.dtype.kind not in "fiub":
-            raise DataError(f"view {view!r}: expected numbers, got {array.dtype}")
-        if array.ndim not in (2, 3) or 0 in array.shape[1:]:
-            raise DataError(f"view {view!r}: expected shape (n, d) or (n, T, d), got {array.shape}")
-    if len(set(rows.values())) > 1:
-        counts = ", ".join(f"{view!r} {count}" for view, count in rows.items())
-        raise DataError(f"rows of the views do not pair: {counts}; every item needs one row in each view")
-    for view, array in arrays.items():
-        finite = np.isfinite(array).all(axis=tuple(range(1, array.ndim)))
-        if not finite.all():
-            raise DataError(f"view {view!r}, row {int(np.argmin(finite))}: NaN or infinite value; remove or repair it")
-    frames = {}
-    for view, counts_ in (lengths or {}).items():
-        if view not in arrays or arrays[view].ndim != 3:
-            continue
-        values = np.asarray(counts_)
-        n_items, longest = arrays[view].shape[:2]
-        if values.shape != (n_items,) or values.dtype.kind not in "iu":
-            raise DataError(f"lengths of view {view!r}: expected {n_items} integers, got {values.dtype} {values.shape}")
-        wrong = (values < 1) | (values > longest)
-        if wrong.any():
-            row = int(np.argmax(wrong))
-            raise DataError(f"lengths of view {view!r}, row {row}: {values[row]} frames, expected 1 to {longest}")
-        frames[view] = values.astype(np.int64)
-    return arrays, frames
-
-
-def average(array: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
-    """Average a view over its real frames.
-
-    Parameters
-    ----------
-    array : np.ndarray [shape=(n, d) or (n, T, d), dtype=any real]
-    lengths : np.ndarray [shape=(n,), dtype=int64], optional
-        Real frames; frames after them are padding. All T by default.
-
-    Returns
-    -------
-    np.ndarray [shape=(n, d), dtype=float64 if averaged]
-    """
-    if array.ndim == 2:
-        return array
-    if lengths is None:
-        mean: np.ndarray = array.mean(axis=1, dtype=np.float64)
-        return mean
-    real = np.arange(array.shape[1]) < lengths[:, None]
-    total = np.einsum("ntd,nt->nd", array.astype(np.float64, copy=False), real.astype(np.float64))
-    return total / lengths[:, None]
-
-
-def check_components(name: str, n_components: int, views: Mapping[str, np.ndarray]) -> None:
-    """Raise `ConfigError` when more components are asked for than the views can have."""
-    n_items = len(next(iter(views.values())))
-    limit = min([n_items - 1, *(array.shape[1] for array in views.values())])
-    if n_components > limit:
-        widths = ", ".join(f"{view} {array.shape[1]}" for view, array in views.items())
-        raise ConfigError(
-            f"models.{name}.n_components: {n_components} is more than these data have: at most {limit} "
-            f"(widths: {widths}; {n_items} training rows, less one); lower n_components"
-        )
-
-
-def _named(views: Mapping[str, Any]) -> str:
-    return f"{len(views)} view{'s' * (len(views) != 1)}" + (f" ({', '.join(views)})" if views else "")

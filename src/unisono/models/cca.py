@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from unisono.errors import ConfigError
-from unisono.models.base import Labels, Lengths, Views, check_components
+from unisono.models.base import Labels, Lengths, Views
 from unisono.models.parts.closed import ClosedAligner, Solver
 from unisono.models.parts.linear import (
     Covariances,
@@ -20,6 +20,7 @@ from unisono.models.parts.linear import (
     fix_signs,
     unbiased,
 )
+from unisono.models.parts.views import check_components
 
 
 class CCA(LinearAligner, ClosedAligner):

@@ -11,9 +11,10 @@ from typing import Literal
 import numpy as np
 from scipy import linalg
 
-from unisono.models.base import Labels, Lengths, Views, Weight, check_components
+from unisono.models.base import Labels, Lengths, Views, Weight
 from unisono.models.parts.linear import LinearAligner, centre, cholesky, fix_signs, project
 from unisono.models.parts.tuning import FALLBACK, RIDGES, Embed, choose
+from unisono.models.parts.views import check_components
 
 
 class GCCA(LinearAligner):

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from unisono.errors import ConfigError
-from unisono.models.base import Labels, Lengths, Views, check_components
+from unisono.models.base import Labels, Lengths, Views
 from unisono.models.parts.linear import LinearAligner, covariances, fix_signs, leading
+from unisono.models.parts.views import check_components
 
 
 class MultiView(LinearAligner):

@@ -9,9 +9,10 @@ from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 
-from unisono.models.base import Labels, Views, Weight, check_components
+from unisono.models.base import Labels, Views, Weight
 from unisono.models.parts.linear import CanonicalAligner, Covariances, Map, cholesky
 from unisono.models.parts.tuning import FALLBACK, RIDGES, Embed, choose
+from unisono.models.parts.views import check_components
 
 #: From the factors of both covariances and k: correlations, weights of the first view and of the second.
 Solver = Callable[[np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray, np.ndarray]]

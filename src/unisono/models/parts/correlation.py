@@ -31,11 +31,11 @@ from unisono.models.base import (
     Several,
     Views,
     Weight,
-    check_components,
 )
 from unisono.models.parts import deep
 from unisono.models.parts.columns import standardisation
 from unisono.models.parts.linear import CanonicalAligner, canonical, cholesky
+from unisono.models.parts.views import check_components
 
 if TYPE_CHECKING:
     import torch
