@@ -2,7 +2,8 @@
 
 It fails when
 
-- a required row of ``tables/orderings.csv`` or ``tables/above_chance.csv`` does not hold, or is not there any more;
+- a required row of ``tables/orderings.csv``, ``tables/above_chance.csv`` or ``tables/above.csv`` does not hold, or is
+  not there any more;
 - a number of ``metrics.json`` is missing, is new, or differs by more than its tolerance.
 
 The tolerance of a number is the sum of what another machine's arithmetic may do to its method, and of what training
@@ -46,9 +47,9 @@ ARITHMETIC = 1e-4
 #: Digits of ``metrics.json``: two numbers that round differently are one apart in the last.
 STEP = {"rank": 0.01, "": 1e-4}
 
-TABLES = ("orderings.csv", "above_chance.csv")
+TABLES = ("orderings.csv", "above_chance.csv", "above.csv")
 #: The columns that say which row it is.
-NAMES = ("dataset", "ordering", "run", "direction")
+NAMES = ("dataset", "ordering", "run", "over", "direction")
 
 Path_ = tuple[str, ...]
 

@@ -25,7 +25,8 @@ def main() -> None:
 
     runs = read_results(load_experiments(), Report.load(), args.experiments)
     with pieces.opened(Compute.load().scratch, "plot_curves"):
-        curves.write_recall(runs, table=args.plots / "recall.csv", picture=args.figures / "recall")
+        for dataset, name in (("mtm", "recall"), ("image2song", "recall_image2song")):
+            curves.write_recall(runs, table=args.plots / f"{name}.csv", picture=args.figures / name, dataset=dataset)
         curves.write_precision(runs, plots=args.plots, figures=args.figures)
         sweeps.write(runs, tables_folder=args.tables, figures=args.figures)
         losses.write(runs, table=args.plots / "losses.csv", picture=args.figures / "losses")

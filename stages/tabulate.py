@@ -17,7 +17,7 @@ def main() -> None:
     parser.add_argument("--metrics", type=Path, required=True, help="JSON file for the headline numbers")
     args = parser.parse_args()
 
-    from unisono.report import above_chance, chunks, index, kinds, layouts, orderings, tables
+    from unisono.report import above, above_chance, chunks, index, kinds, layouts, orderings, tables
     from unisono.store.results import read_results
 
     looks = Report.load()
@@ -25,6 +25,7 @@ def main() -> None:
     layouts.write(runs, args.tables)
     orderings.write(runs, args.tables)
     above_chance.write(runs, looks.above_chance, args.tables)
+    above.write(runs, looks.above, args.tables)
     chunks.write(runs, args.tables)
     kinds.write(runs, args.tables)
     index.write(runs, args.tables)

@@ -10,7 +10,7 @@ from unisono.errors import ConfigError
 
 
 class Report(TopLevel):
-    """Looks: the HTML report's gallery, titles, who stands in which table and figure; what must be above chance."""
+    """Looks: the HTML report's gallery, titles, who stands in which table and figure; what must be above what."""
 
     gallery_items: int = Field(ge=0)
     gallery_mb: float = Field(ge=0)
@@ -19,6 +19,7 @@ class Report(TopLevel):
     tables: dict[str, list[str]] = Field(default_factory=dict)
     figures: dict[str, list[str]] = Field(default_factory=dict)
     above_chance: dict[str, list[str]] = Field(default_factory=dict)
+    above: dict[str, list[str]] = Field(default_factory=dict)
 
     def title(self, key: str, experiment: Experiment) -> str:
         """Name an experiment for a reader: by its own title, its method's, or the method's name."""

@@ -166,7 +166,10 @@ def summary(scores: Sequence[dict[str, float]], chances: Sequence[dict[str, Any]
         found[name] = float(values.mean())
         found[f"{name}_std"] = float(values.std(ddof=1)) if len(values) > 1 else 0.0
     found["pool"] = round(float(np.mean([each["pool"] for each in chances])))
-    known = [name for name in found if name != "pool" and all(name in each for each in chances)]
+    if "relevant" in chances[0]:
+        found["queries"] = round(float(np.mean([each["queries"] for each in chances])))
+        found["relevant"] = round(float(np.mean([each["relevant"] for each in chances])), 2)
+    known = [name for name in scores[0] if name in found and all(name in each for each in chances)]
     found["chance"] = {name: float(np.mean([each[name] for each in chances])) for name in known}
     if "oracle" in chances[0]:
         names = [name for name in found if all(name in each["oracle"] for each in chances)]

@@ -18,6 +18,7 @@ from unisono.evaluation.divisions import Part
 from unisono.evaluation.fitting import Outcome
 from unisono.evaluation.measuring import chance, classes_of, cutoffs, mean_curve, summary
 from unisono.evaluation.planning import ALL, Place, Plan
+from unisono.evaluation.rankings import COLUMNS
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,8 @@ class Result:
         Columns of ``embeddings.parquet``: id, label, fold, and one matrix per view (and space), of the first
         setting and seed. Empty where items are of one view each.
     rankings : dict of str to list
-        Of such items, columns of ``rankings.parquet``: direction, query, and found, score and right of the first
-        items, of the first setting, seed and part.
+        Of such items, columns of ``rankings.parquet`` (`unisono.evaluation.rankings.COLUMNS`), of the first setting,
+        seed and part.
     tables : dict of str to Table
         ``parts``, ``recall``, with labels ``precision_recall`` and, of a training in epochs, ``history``.
     models : dict of str to unisono.models.Aligner
@@ -155,15 +156,16 @@ def _rankings(plan: Plan, found: Mapping[Place, Outcome]) -> dict[str, Any]:
     dataset, part = plan.settings[0].dataset, plan.parts[0, plan.seeds[0]][0]
     outcome = found[Place(0, plan.seeds[0], 0, "")]
     of = relation.rows_of(dataset.present, part.test)
-    columns: dict[str, list[Any]] = {name: [] for name in ("direction", "query", "found", "score", "right")}
+    columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     for direction in _directions(dataset):
         query, target = direction.split("->")
-        kept = outcome.rankings[direction]
-        columns["direction"] += [direction] * len(of[query])
+        kept, n = outcome.rankings[direction], len(of[query])
+        columns["direction"] += [direction] * n
         columns["query"] += dataset.ids[of[query]].tolist()
         columns["found"] += dataset.ids[of[target]][kept["found"]].tolist()
-        columns["score"] += kept["score"].tolist()
-        columns["right"] += kept["right"].tolist()
+        columns["pool"] += [len(of[target])] * n
+        for name in ("score", "right", "precision", "rank"):
+            columns[name] += kept[name].tolist()
     return columns
 
 

@@ -22,7 +22,7 @@ OPTIONAL = {"precision_recall.csv", "history.csv", "embeddings.parquet", "rankin
 #: Columns of what queries find, where items are of one view each.
 RANKINGS = {
     "direction": pa.string(), "query": pa.string(), "found": pa.list_(pa.string()), "score": pa.list_(pa.float32()),
-    "right": pa.list_(pa.bool_()),
+    "right": pa.list_(pa.bool_()), "precision": pa.float64(), "rank": pa.float64(), "pool": pa.int64(),
 }  # fmt: skip
 
 

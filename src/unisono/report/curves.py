@@ -16,7 +16,7 @@ from typing import Any
 
 from unisono.errors import DataError
 from unisono.report import drawing, layouts, tables
-from unisono.store.results import Run
+from unisono.store.results import Run, directions, is_relation
 
 #: Points kept of a curve, at most.
 POINTS = 50
@@ -126,11 +126,15 @@ def write_recall(runs: Sequence[Run], *, table: Path, picture: Path, dataset: st
     """
     found = read_recall(runs, dataset=dataset)
     tables.write_csv(table, RECALL_COLUMNS, found)
-    sources = sorted({run.result["source"] for run in runs if run.experiment.dataset == dataset})
-    drawing.drawn(picture, _draw_recall, dataset, sources, found)
+    own = [run for run in runs if run.experiment.dataset == dataset]
+    sources = sorted({run.result["source"] for run in own})
+    several = any(is_relation(run.result["->".join(pair)]) for run in own for pair in directions(run.result))
+    drawing.drawn(picture, _draw_recall, dataset, sources, found, several)
 
 
-def _draw_recall(dataset: str, sources: Sequence[str], found: Sequence[dict[str, Any]], out: Path) -> None:
+def _draw_recall(
+    dataset: str, sources: Sequence[str], found: Sequence[dict[str, Any]], several: bool, out: Path
+) -> None:
     directions = list(dict.fromkeys(row["direction"] for row in found))
     styles = drawing.line_styles(row["method"] for row in found)
     n_columns = max(min(3, len(directions)), 1)
@@ -147,8 +151,9 @@ def _draw_recall(dataset: str, sources: Sequence[str], found: Sequence[dict[str,
                 curve = [row for row in rows if row["method"] == method]
                 ks, recall = [row["k"] for row in curve], [100 * row["recall"] for row in curve]
                 panel.plot(ks, recall, label=method, markevery=_marked(ks), markersize=4, linewidth=1.5, **style)
-            panel.plot(range(1, pool + 1), [100 * k / pool for k in range(1, pool + 1)], label="chance",
-                       **drawing.CHANCE)  # fmt: skip
+            if not several:
+                panel.plot(range(1, pool + 1), [100 * k / pool for k in range(1, pool + 1)], label="chance",
+                           **drawing.CHANCE)  # fmt: skip
             panel.set_title(f"{drawing.arrow(direction)} (pool {pool})")
             panel.set_xscale("log")
             panel.grid(alpha=0.3)
@@ -157,7 +162,8 @@ def _draw_recall(dataset: str, sources: Sequence[str], found: Sequence[dict[str,
         for panel in panels[-1]:
             panel.set_xlabel("k (the first k of the ranking)")
         figure.supylabel("R@k (%)", fontsize="medium")
-        figure.suptitle(f"Finding the pair of an item ({layouts.DATASETS[dataset]}, source {', '.join(sources)})")
+        what = "one of the items that belong to an item" if several else "the pair of an item"
+        figure.suptitle(f"Finding {what} ({layouts.DATASETS[dataset]}, source {', '.join(sources)})")
         figure.legend(*panels.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
 
 

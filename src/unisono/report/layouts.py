@@ -87,6 +87,10 @@ LAYOUTS = {
     ),
     "songs": Layout("Songs by their words and words by their sound: the pair of a song", blocks=True),
     "songs_categories": Layout("Songs by their words and words by their sound: a song of the same class", blocks=True),
+    "image2song": Layout("Songs for a picture and pictures for a song", blocks=True),
+    "image2song_masked": Layout(
+        "Songs for a picture and pictures for a song, the words that decide removed from the lyrics", blocks=True
+    ),
     "ablation": Layout(
         "What each part of DARLearning does: the method without it",
         ("method", "setting"),

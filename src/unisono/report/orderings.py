@@ -21,7 +21,7 @@ from typing import Any
 from unisono.io.files import replacing
 from unisono.io.text_tables import markdown
 from unisono.report import layouts, tables
-from unisono.store.results import Run, directions, measures
+from unisono.store.results import Run, directions, is_relation, measures
 
 COLUMNS = (
     "group", "ordering", "dataset", "source", "required", "verdict", "higher", "lower", "difference", "low", "high",
@@ -135,7 +135,7 @@ def judge(runs: Iterable[Run]) -> list[dict[str, Any]]:
     for dataset in dict.fromkeys(run.result["dataset"] for run in runs):
         own = [run for run in runs if run.result["dataset"] == dataset]
         source = own[0].result["source"]
-        if measure(own[0]) not in ("map", "recall_at_1"):
+        if measure(own[0]) not in ("map", "recall_at_1") or is_relation(_scores(own[0])):
             continue
         if measure(own[0]) != "map":
             found += [_row(ordering, dataset, source, *_pair(ordering, own)) for ordering in PAIR_ORDERINGS]
@@ -303,7 +303,13 @@ def _find(model: str, setting: str, runs: Iterable[Run], views: str) -> Run | No
 
 def measure(run: Run) -> str:
     """Name the measure on which a run is judged: MAP where items have classes, else R@1."""
-    return measures(next(value for key, value in run.result.items() if "->" in key))[0]
+    return measures(_scores(run))[0]
+
+
+def _scores(run: Run) -> Mapping[str, Any]:
+    """Take the scores of a run's first direction."""
+    found: Mapping[str, Any] = next(value for key, value in run.result.items() if "->" in key)
+    return found
 
 
 def _parts(run: Run, views: str = "") -> Parts:

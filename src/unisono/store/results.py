@@ -19,6 +19,8 @@ from unisono.errors import DataError
 
 #: Measures of data whose pairs alone count, in the order in which they are told.
 RANKS = ("recall_at_1", "recall_at_5", "recall_at_10", "median_rank", "mean_rank")
+#: The same where an item belongs to any number of others: ranks are those of the first that does.
+RELEVANT = ("map", "recall_at_1", "recall_at_5", "recall_at_10", "median_rank")
 #: The same where items are of kinds, too.
 PAIRS = ("mrr", "recall_at_1", "recall_at_5", "recall_at_10", "median_rank")
 
@@ -133,11 +135,19 @@ def directions(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(query, target) for query, target in pairs]
 
 
+def is_relation(scores: Mapping[str, Any]) -> bool:
+    """Say whether a direction is one of items of one view each, of which any number belong together."""
+    return "relevant" in scores
+
+
 def measures(scores: Mapping[str, Any]) -> list[str]:
     """Say which measures of a direction answer its task.
 
-    MAP where items have classes; ranks where pairs count alone, or where it is told what the kinds of items explain.
+    MAP where items have classes; ranks where pairs count alone, or where it is told what the kinds of items explain;
+    both where an item belongs to any number of others.
     """
+    if is_relation(scores):
+        return [name for name in RELEVANT if name in scores]
     if "oracle" in scores:
         return [name for name in PAIRS if name in scores]
     return ["map"] if "map" in scores else [name for name in RANKS if name in scores]

@@ -3,6 +3,7 @@
 **Conventions.** Ranked are the test items of the first fold, in the space of an experiment's first setting and seed, by
 cosine; the own pair of a query is among them. Queries are not picked by hand: the first items by id of every class in
 turn or, without classes, items evenly apart. Right is an item of the query's class or, without classes, its own pair.
+Where items are of one view each, those of a direction are its queries, and right is what belongs to them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from unisono.config.experiments import Experiment
 from unisono.config.report import Report
 from unisono.datasets.base import dataset_of
 from unisono.errors import UnisonoError, pass_machine
-from unisono.evaluation import embeddings
+from unisono.evaluation import embeddings, rankings
 from unisono.report import layouts
 from unisono.report.html import items
 from unisono.store import pieces
@@ -93,38 +95,54 @@ def collect(experiments: Mapping[str, Experiment], looks: Report, folder: Path, 
     return found
 
 
-def choose(space: embeddings.Space, n: int) -> list[str]:
+#: What is known of an experiment's test items.
+Ranked = embeddings.Space | rankings.Rankings
+
+
+def choose(space: Ranked, n: int) -> list[str]:
     """Choose queries.
 
     Parameters
     ----------
-    space : Space
+    space : Space or Rankings
     n : int
         At most.
 
     Returns
     -------
     list of str
-        Ids.
+        Ids; those of several directions in turn.
     """
+    if isinstance(space, rankings.Rankings):
+        share = -(-n // max(len(space.found), 1))
+        chosen = [
+            _evenly(sorted(query for query, own in found.items() if own.rank == own.rank), share)
+            for found in space.found.values()
+        ]
+        return [query for turn in zip_longest(*chosen) for query in turn if query is not None][:n]
     ids = sorted(map(str, space.ids))
     label_of = dict(zip(map(str, space.ids), map(str, space.labels), strict=True))
     classes = sorted(set(label_of.values()))
     if len(classes) == len(ids):
-        places = np.unique(np.linspace(0, len(ids) - 1, min(n, len(ids))).round().astype(int))
-        return [ids[place] for place in places]
+        return _evenly(ids, n)
     members = {label: [item for item in ids if label_of[item] == label] for label in classes}
     deepest = max(len(own) for own in members.values())
     in_turn = [own[depth] for depth in range(deepest) for own in members.values() if depth < len(own)]
     return in_turn[:n]
 
 
-def answer(space: embeddings.Space, direction: str, query: str) -> dict[str, Any] | None:
+def _evenly(ids: Sequence[str], n: int) -> list[str]:
+    """Take at most n items that lie evenly apart."""
+    places = np.unique(np.linspace(0, len(ids) - 1, min(n, len(ids))).round().astype(int))
+    return [ids[place] for place in places]
+
+
+def answer(space: Ranked, direction: str, query: str) -> dict[str, Any] | None:
     """Rank the items of a space for one query.
 
     Parameters
     ----------
-    space : Space
+    space : Space or Rankings
     direction : str
         ``"audio->visual"``.
     query : str
@@ -133,9 +151,16 @@ def answer(space: embeddings.Space, direction: str, query: str) -> dict[str, Any
     Returns
     -------
     dict or None
-        ``ap``: average precision; ``rank`` of the own pair, from 1, half the ties before it; ``top``: ids and cosines
-        of the first `TOP`. None where the query is not among the items.
+        ``ap``: average precision; ``rank`` of the own pair (or of the first that belongs to it), from 1, half the ties
+        before it; ``top``: of the first `TOP` ids, cosines (or scores) and, where items are of one view each, whether
+        they belong to the query. None where the query is not among the items.
     """
+    if isinstance(space, rankings.Rankings):
+        found = space.found[direction].get(query)
+        if found is None:
+            return None
+        top = zip(found.ids[:TOP], found.scores, map(int, found.right), strict=False)
+        return {"ap": round(found.precision, 4), "rank": found.rank, "top": [[i, round(s, 3), r] for i, s, r in top]}
     places = np.flatnonzero(space.ids == query)
     if not len(places):
         return None
@@ -145,27 +170,29 @@ def answer(space: embeddings.Space, direction: str, query: str) -> dict[str, Any
         side / np.maximum(np.linalg.norm(side, axis=1, keepdims=True), 1e-30) for side in (queries[row:][:1], targets)
     ]
     scores = (units[0] @ units[1].T)[0]
-    top = np.argsort(-scores, kind="stable")[:TOP]
+    best = np.argsort(-scores, kind="stable")[:TOP]
     own = scores[row]
     return {
         "ap": round(
             metrics.mean_average_precision(queries[row:][:1], targets, space.labels[row:][:1], space.labels), 4
         ),
         "rank": 1 + int((scores > own).sum()) + (int((scores == own).sum()) - 1) / 2,
-        "top": [[str(space.ids[at]), round(float(scores[at]), 3)] for at in top],
+        "top": [[str(space.ids[at]), round(float(scores[at]), 3)] for at in best],
     }
 
 
-def _spaces(
-    dataset: str, experiments: Mapping[str, Experiment], folder: Path
-) -> tuple[dict[str, embeddings.Space], list[str]]:
-    """Read the spaces of all experiments on a data set, and name those that cannot be read."""
-    found, absent = {}, []
+def _spaces(dataset: str, experiments: Mapping[str, Experiment], folder: Path) -> tuple[dict[str, Ranked], list[str]]:
+    """Read the spaces, or rankings, of all experiments on a data set, and name those that cannot be read."""
+    found: dict[str, Ranked] = {}
+    absent = []
     for key, experiment in experiments.items():
         if experiment.dataset != dataset:
             continue
         try:
-            found[key] = embeddings.read(key, experiments, folder, dataset=dataset, pairs=True)
+            if (folder / key / "rankings.parquet").is_file():
+                found[key] = rankings.read(key, experiments, folder)
+            else:
+                found[key] = embeddings.read(key, experiments, folder, dataset=dataset, pairs=True)
         except UnisonoError as error:
             pass_machine(error)
             absent.append(key)
@@ -175,7 +202,7 @@ def _spaces(
 _Answers = dict[str, dict[str, dict[str, dict[str, Any] | None]]]
 
 
-def _answers(spaces: Mapping[str, embeddings.Space], queries: Sequence[str]) -> _Answers:
+def _answers(spaces: Mapping[str, Ranked], queries: Sequence[str]) -> _Answers:
     """Rank for every query (outermost), method and direction."""
     found: _Answers = {query: {} for query in queries}
     for key, space in spaces.items():
@@ -185,18 +212,22 @@ def _answers(spaces: Mapping[str, embeddings.Space], queries: Sequence[str]) -> 
     return found
 
 
-def _answered(space: embeddings.Space, queries: Sequence[str]) -> bytes:
+def _answered(space: Ranked, queries: Sequence[str]) -> bytes:
     """Rank for every query and direction in one space; as JSON."""
     found = {
-        query: {direction: answer(space, direction, query) for direction in space.directions()} for query in queries
+        query: {direction: answer(space, direction, query) for direction in _directions(space)} for query in queries
     }
     return json.dumps(found).encode()
+
+
+def _directions(space: Ranked) -> list[str]:
+    return list(space.found) if isinstance(space, rankings.Rankings) else space.directions()
 
 
 def _needed(answers: Mapping[str, Mapping[str, dict[str, Any] | None]]) -> set[str]:
     """Collect the items that any method finds for a query."""
     found = [answer for by_direction in answers.values() for answer in by_direction.values() if answer]
-    return {item for answer in found for item, _ in answer["top"]}
+    return {item for answer in found for item, *_ in answer["top"]}
 
 
 def _media(
@@ -227,7 +258,7 @@ def _media(
 
 def _content(
     dataset: str,
-    spaces: Mapping[str, embeddings.Space],
+    spaces: Mapping[str, Ranked],
     queries: Sequence[str],
     answers: _Answers,
     shown: Mapping[str, items.Shown],
@@ -237,9 +268,18 @@ def _content(
     """Put everything together for the page's script; items are referred to by number."""
     first = next(iter(spaces.values()))
     labels = {
-        str(item): str(label) for space in spaces.values() for item, label in zip(space.ids, space.labels, strict=True)
+        str(item): str(label)
+        for space in spaces.values()
+        if isinstance(space, embeddings.Space)
+        for item, label in zip(space.ids, space.labels, strict=True)
     }
     paired = all(item == label for item, label in labels.items())
+    asked = {}
+    if isinstance(first, rankings.Rankings):
+        asked = {
+            direction: [at for at, query in enumerate(queries) if query in found]
+            for direction, found in first.found.items()
+        }
     used = dict.fromkeys(queries)
     for query in queries:
         used |= dict.fromkeys(sorted(_needed(answers[query])))
@@ -248,27 +288,35 @@ def _content(
     for item in used:
         look = shown.get(item, items.Shown())
         entries.append({
-            "id": item, "label": "" if paired else labels[item], "about": look.about, "group": look.group,
+            "id": item, "label": "" if paired else labels.get(item, ""), "about": look.about, "group": look.group,
             "parts": look.parts,
         })  # fmt: skip
     methods = []
     for key, space in spaces.items():
         by_direction: dict[str, list[Any]] = {}
-        for direction in space.directions():
+        for direction in _directions(space):
             by_direction[direction] = []
             for query in queries:
                 found = answers[query][key][direction]
                 by_direction[direction].append(
-                    found and [found["ap"], found["rank"], [[number[item], score] for item, score in found["top"]]]
+                    found and [found["ap"], found["rank"], [[number[item], *more] for item, *more in found["top"]]]
                 )
         methods.append({
             "key": key, "name": method_name(looks.title(key, experiments[key]), experiments[key]),
-            "pool": len(space.ids), "looks": _feature_sets(experiments[key]), "answers": by_direction,
+            "pools": _pools(space), "looks": _feature_sets(experiments[key]), "answers": by_direction,
         })  # fmt: skip
     return {
-        "title": layouts.DATASETS[dataset], "source": first.source, "fold": first.fold, "paired": paired,
+        "title": layouts.DATASETS[dataset], "source": first.source, "paired": paired, "asked": asked,
+        "part": f"fold {first.fold}" if isinstance(first, embeddings.Space) else "the first deal",
         "queries": [number[query] for query in queries], "items": entries, "methods": methods,
     }  # fmt: skip
+
+
+def _pools(space: Ranked) -> dict[str, int]:
+    """Say how many items are ranked, by direction."""
+    if isinstance(space, rankings.Rankings):
+        return space.pools
+    return {direction: len(space.ids) for direction in space.directions()}
 
 
 def method_name(title: str, experiment: Experiment) -> str:

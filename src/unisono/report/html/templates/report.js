@@ -307,6 +307,14 @@ function setUpGallery() {
     return shown.length ? element("div", { class: kind }, label, ...shown) : null;
   }).filter(Boolean);
 
+  // What a picture and a song have in common: words are the item's, where its data set says so.
+  const sharedWords = (query, item) => {
+    const common = (query.words ?? []).filter((word) => (item.words ?? []).includes(word));
+    return common.length ? `: ${common.join(", ")}` : "";
+  };
+  // Where items are of one view each, a direction has queries of its own.
+  const queriesOf = (set) => set.asked[state.direction] ?? set.queries.map((_, at) => at);
+
   function show() {
     const set = open(state.set), method = set.methods[state.method];
     const [from, to] = state.direction.split("->");
@@ -325,20 +333,28 @@ function setUpGallery() {
       return;
     }
     const [precision, rank, top] = answer;
-    const right = (item) => (set.paired ? item.id === query.id : item.label === query.label);
-    hits.replaceChildren(...top.map(([place, score], at) => {
-      const item = set.items[place], good = right(item);
+    const several = Boolean(set.asked[state.direction]);
+    const right = ([place, , belongs]) => {
+      const item = set.items[place];
+      if (several) return Boolean(belongs);
+      return set.paired ? item.id === query.id : item.label === query.label;
+    };
+    hits.replaceChildren(...top.map((hit, at) => {
+      const [place, score] = hit;
+      const item = set.items[place], good = right(hit);
       let mark = good ? "\u2713 right" : "\u2717 wrong";
-      if (item.id === query.id) mark += ", its own pair";
+      if (several) mark += sharedWords(query, item);
+      else if (item.id === query.id) mark += ", its own pair";
       else if (set.paired && item.group && item.group === query.group) mark += ", but of the same song";
       return element("li", { class: `hit ${good ? "right" : "wrong"}` },
         element("h4", {}, `${at + 1}. `, element("span", { class: "mark" }, mark), ` ${name(item)}`),
-        element("p", { class: "about" }, [item.about, `cosine ${score}`].filter(Boolean).join(", ")),
+        element("p", { class: "about" }, [item.about, `${several ? "score" : "cosine"} ${score}`].filter(Boolean).join(", ")),
         element("div", { class: "parts" }, ...partsOf(item, method, ordered(to))));
     }));
-    const n = top.filter(([place]) => right(set.items[place])).length;
+    const n = top.filter(right).length;
     status.textContent = `${method.name}, ${arrow(state.direction)}, ${query.id}: ${n} of the first ${top.length} right; `
-      + (set.paired ? "" : `average precision ${(100 * precision).toFixed(1)} %; `) + `own pair at rank ${rank} of ${method.pool}.`;
+      + (set.paired && !several ? "" : `average precision ${(100 * precision).toFixed(1)} %; `)
+      + `${several ? "the first that belongs to it" : "own pair"} at rank ${rank} of ${method.pools[state.direction]}.`;
   }
 
   function refresh() {
@@ -346,13 +362,14 @@ function setUpGallery() {
     state.method = Math.min(state.method, set.methods.length - 1);
     const directions = Object.keys(set.methods[state.method].answers);
     if (!directions.includes(state.direction)) state.direction = directions[0];
-    state.query = Math.max(0, Math.min(state.query, set.queries.length - 1));
+    const queries = queriesOf(set);
+    if (!queries.includes(state.query)) state.query = queries[0] ?? 0;
     fill(methodBox, set.methods.map((method, at) => [String(at), `${method.name} \u2013 ${method.key}`]), String(state.method));
     fill(directionBox, directions.map((direction) => [direction, arrow(direction)]), state.direction);
-    fill(queryBox, set.queries.map((place, at) => [String(at), name(set.items[place])]), String(state.query));
-    before.disabled = state.query === 0;
-    after.disabled = state.query === set.queries.length - 1;
-    remark.textContent = `Source ${set.source}; test items of fold ${set.fold}. ${set.remark}`;
+    fill(queryBox, queries.map((at) => [String(at), name(set.items[set.queries[at]])]), String(state.query));
+    before.disabled = state.query === queries[0];
+    after.disabled = state.query === queries.at(-1);
+    remark.textContent = `Source ${set.source}; test items of ${set.part}. ${set.remark}`;
     show();
   }
   fill(setBox, sources.map((source) => [source.dataset.gallery, source.dataset.title]), sources[0].dataset.gallery);
@@ -362,7 +379,8 @@ function setUpGallery() {
   directionBox.addEventListener("change", () => { state.direction = directionBox.value; refresh(); });
   queryBox.addEventListener("change", () => { state.query = Number(queryBox.value); refresh(); });
   const turn = (step, button, other) => {
-    state.query += step;
+    const queries = queriesOf(open(state.set));
+    state.query = queries[queries.indexOf(state.query) + step] ?? state.query;
     refresh();
     if (button.disabled) other.focus();
   };
