@@ -30,7 +30,8 @@ class Part(NamedTuple):
     item : str
         Id.
     place : str
-        View, or feature set where a view has several looks; ``title`` and ``group`` are said beside the id.
+        View, or feature set where a view has several looks; ``title`` and ``group`` are said beside the id, and of
+        ``words`` (a list) those that a query and a result have in common.
     kind : {"text", "frames", "soundtrack", "sound", "sheet", "picture", "features"}
     content : object
         A text; the bytes of a video file (``frames``, ``soundtrack``), of a sound file or of the picture of a staff

@@ -31,12 +31,15 @@ class Shown:
         Beside its id: a title.
     group : str
         Items of one group (windows of a song) share it.
+    words : list of str
+        What it is about, where items of several views have that in common.
     parts : dict of str to list of dict
         By view, or by feature set where a view has several looks (sheet music with and without its lyrics).
     """
 
     about: str = ""
     group: str = ""
+    words: list[str] = field(default_factory=list)
     parts: dict[str, list[dict[str, str]]] = field(default_factory=dict)
 
     def size(self) -> int:
@@ -70,6 +73,8 @@ def read(dataset: str, folder: Path, wanted: Iterable[str], *, sound_s: float) -
             shown.about = part.content
         elif part.place == "group":
             shown.group = part.content
+        elif part.place == "words":
+            shown.words = list(part.content)
         else:
             try:
                 shown.parts.setdefault(part.place, []).append(_kept(part, sound_s))
