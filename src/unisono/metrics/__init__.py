@@ -1,4 +1,4 @@
-"""Measures of retrieval on embeddings.
+"""Measures of retrieval on embeddings; `unisono.metrics.relevance` has those on scores and any relevance.
 
 **Conventions.** The similarity is the cosine: higher is nearer. NaN and infinity raise. A zero vector has cosine 0
 with everything. Ties never depend on the order of the gallery: average precision takes a tied group as one step, as
@@ -10,6 +10,7 @@ memory. Values are fractions, not per cents.
 
 from __future__ import annotations
 
+from unisono.metrics import relevance
 from unisono.metrics._similarity import similarities
 from unisono.metrics.chance import (
     chance_class_reciprocal_rank,
@@ -51,6 +52,7 @@ __all__ = [
     "recall_at_k",
     "recall_curve",
     "reciprocal_ranks",
+    "relevance",
     "similarities",
     "too_easy",
     "total_correlation",

@@ -7,6 +7,7 @@ import re
 import numpy as np
 
 from unisono.errors import DataError
+from unisono.metrics._places import first_places
 from unisono.metrics.precision import check_labels
 
 
@@ -44,11 +45,28 @@ def chance_map(query_labels: np.ndarray, gallery_labels: np.ndarray) -> float:
     sizes = sizes[sizes > 0]
     if not len(sizes):
         raise DataError("no query has a relevant item: query_labels and gallery_labels share no label")
+    return float(np.mean(chance_precisions(sizes, n_items)))
+
+
+def chance_precisions(n_relevant: np.ndarray, n_items: int) -> np.ndarray:
+    """Return the expected average precision of a random order by number of relevant items: see `chance_map`.
+
+    Parameters
+    ----------
+    n_relevant : np.ndarray [shape=(n,), dtype=int]
+        R, at least 1.
+    n_items : int
+        N.
+
+    Returns
+    -------
+    np.ndarray [shape=(n,), dtype=float64]
+    """
     if n_items == 1:
-        return 1.0
+        return np.ones(len(n_relevant))
     harmonic = float(np.sum(1 / np.arange(1, n_items + 1)))
-    expected = ((sizes - 1) / (n_items - 1) * (n_items - harmonic) + harmonic) / n_items
-    return float(np.mean(expected))
+    expected: np.ndarray = ((n_relevant - 1) / (n_items - 1) * (n_items - harmonic) + harmonic) / n_items
+    return expected
 
 
 def chance_recall(k: int, n_items: int) -> float:
@@ -178,9 +196,6 @@ def first_reciprocal(better: int, tied: int, relevant: int) -> float:
 
     .. math:: \sum_{j=1}^{t-m+1} \frac{1}{b+j} \binom{t-j}{m-1} \Big/ \binom tm
 
-    Each probability is the one before it times :math:`(t-j-m+1)/(t-j)`: a product of parts of one, which neither
-    overflows nor cancels.
-
     Parameters
     ----------
     better : int
@@ -195,9 +210,7 @@ def first_reciprocal(better: int, tied: int, relevant: int) -> float:
     float
     """
     places = np.arange(1, tied - relevant + 2)
-    following = (tied - places[:-1] - relevant + 1) / (tied - places[:-1])
-    parts = np.concatenate([[relevant / tied], following]).cumprod()
-    return float(np.sum(parts / (better + places)))
+    return float(np.sum(first_places(tied, relevant) / (better + places)))
 
 
 def too_easy(measure: str, chance: float) -> str:

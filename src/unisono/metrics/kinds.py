@@ -13,18 +13,15 @@ them, each query with the weight of one, lie at or below it.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from unisono.errors import DataError
+from unisono.metrics._places import cut_offs, middle
 from unisono.metrics.chance import harmonic_means
 from unisono.metrics.precision import check_labels, relevant_scores
-
-#: Places that are equal but for rounding of the weights that lead to them.
-_TOLERANCE = 1e-9
 
 
 class Expected(NamedTuple):
@@ -76,7 +73,7 @@ def within(queries: np.ndarray, gallery: np.ndarray, kinds: np.ndarray, *, ks: S
     >>> found.reciprocal.tolist(), found.hits.ravel().tolist(), found.ranks.tolist()
     ([0.75, 0.75, 1.0], [0.5, 0.5, 1.0], [1.5, 1.5, 1.0])
     """
-    cuts = _cuts(ks)
+    cuts = cut_offs(ks)
     n = len(queries)
     if len(gallery) != n:
         raise DataError(f"{n} queries and a gallery of {len(gallery)} do not pair: row i belongs to row i")
@@ -91,7 +88,7 @@ def within(queries: np.ndarray, gallery: np.ndarray, kinds: np.ndarray, *, ks: S
         twice = 2 * better + tied + 1
         means[query] = twice.mean() / 2
         np.add.at(halves, twice, 1 / len(relevant))
-    return Expected(reciprocal, hits, means, _median(halves))
+    return Expected(reciprocal, hits, means, middle(halves) / 2)
 
 
 def kind_oracle(kinds: np.ndarray, *, ks: Sequence[int] = (1, 5, 10)) -> Expected:
@@ -119,7 +116,7 @@ def kind_oracle(kinds: np.ndarray, *, ks: Sequence[int] = (1, 5, 10)) -> Expecte
     >>> found.reciprocal.tolist(), found.hits.ravel().tolist(), found.ranks.tolist(), found.median
     ([0.75, 0.75, 1.0], [0.5, 0.5, 1.0], [1.5, 1.5, 1.0], 1.0)
     """
-    cuts = _cuts(ks)
+    cuts = cut_offs(ks)
     codes, _ = check_labels(kinds, kinds, len(kinds), len(kinds))
     sizes = np.bincount(codes)
     m = sizes[codes]
@@ -128,21 +125,5 @@ def kind_oracle(kinds: np.ndarray, *, ks: Sequence[int] = (1, 5, 10)) -> Expecte
         # The queries of a kind, as many as its items, are spread evenly over its places.
         halves[2 : 2 * size + 1 : 2] += 1
     return Expected(
-        harmonic_means(np.zeros_like(m), m), np.minimum(cuts, m[:, None]) / m[:, None], (m + 1) / 2, _median(halves)
+        harmonic_means(np.zeros_like(m), m), np.minimum(cuts, m[:, None]) / m[:, None], (m + 1) / 2, middle(halves) / 2
     )
-
-
-def _cuts(ks: Sequence[int]) -> np.ndarray:
-    """Check cut-offs."""
-    cuts = np.array([operator.index(k) for k in ks], dtype=np.int64)
-    if (cuts < 1).any():
-        raise DataError(f"k: got {cuts.min()}, expected at least 1")
-    return cuts
-
-
-def _median(halves: np.ndarray) -> float:
-    """Median of ranks from their weights, at twice their value; between two where half the weight ends at the first."""
-    reached = np.cumsum(halves) / halves.sum()
-    low = int(np.argmax(reached >= 0.5 - _TOLERANCE))
-    high = int(np.argmax(reached > 0.5 + _TOLERANCE))
-    return (low + high) / 4

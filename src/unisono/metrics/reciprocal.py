@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from unisono.errors import DataError
+from unisono.metrics._places import best_relevant
 from unisono.metrics.chance import first_reciprocal, harmonic_means
 from unisono.metrics.precision import relevant_scores
 from unisono.metrics.ranks import better_and_tied
@@ -74,10 +75,7 @@ def class_reciprocal_ranks(
     """
     found = np.full(len(queries), np.nan)
     for query, scores, relevant in relevant_scores(queries, gallery, query_labels, gallery_labels):
-        best = relevant[-1]
-        better = len(scores) - int(np.searchsorted(scores, best, side="right"))
-        tied = len(scores) - better - int(np.searchsorted(scores, best, side="left"))
-        own = len(relevant) - int(np.searchsorted(relevant, best, side="left"))
+        better, tied, own = best_relevant(scores, relevant)
         found[query] = 1 / (better + 1) if own == tied else first_reciprocal(better, tied, own)
     return found
 
