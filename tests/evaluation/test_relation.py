@@ -149,7 +149,7 @@ def test_right_tags_are_found_first_and_queries_without_any_are_left_out(folder:
         assert found["map"] == found["recall_at_1"] == found["median_rank"] == 1
         assert found["chance"]["map"] < 1
     kept = result.rankings
-    test = [row for row in range(0, len(IDS), 3)]
+    test = list(range(0, len(IDS), 3))
     assert kept["query"] == [IDS[row] for row in test]
     assert kept["pool"][0] == 6
     last = kept["query"].index(IDS[-3])

@@ -193,8 +193,8 @@ def load_folder(folder: Path, *, views: Mapping[str, str] | None = None, divisio
     if not kept.any():
         raise DataError(f"{folder}: no item has all of the views {', '.join(rows)}; run `dvc repro` again")
     present = {} if tags is None else {view: np.isin(np.flatnonzero(kept), found) for view, found in rows.items()}
-    for kind in (arrays, lengths, by_deal, by_deal_lengths):
-        kind |= {view: _at(array, rows[view], kept) for view, array in kind.items()}
+    for kind, blank in ((arrays, 0), (lengths, 1), (by_deal, 0), (by_deal_lengths, 1)):
+        kind |= {view: _at(array, rows[view], kept, blank) for view, array in kind.items()}
 
     def optional(column: str) -> np.ndarray | None:
         return (
@@ -255,14 +255,14 @@ def _kept(in_folds: np.ndarray, rows: Mapping[str, np.ndarray], *, each: bool) -
     return in_folds & np.all(list(has.values()), axis=0), {view: count for view, count in missing.items() if count}
 
 
-def _at(array: np.ndarray, rows: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """Take the kept items of an array of some items, in the data set's order; zeros where it lacks one."""
+def _at(array: np.ndarray, rows: np.ndarray, kept: np.ndarray, blank: int) -> np.ndarray:
+    """Take the kept items of an array of some items, in the data set's order; blank where it lacks one."""
     position = np.full(len(kept), -1)
     position[rows] = np.arange(len(rows))
     at = position[kept]
     found: np.ndarray = array[at]
     if (at < 0).any():
-        found[at < 0] = 0
+        found[at < 0] = blank
     return found
 
 

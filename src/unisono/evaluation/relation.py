@@ -68,18 +68,35 @@ def measure(scores: np.ndarray, relevant: sparse.csr_matrix) -> tuple[dict[str, 
     curves : dict of str to np.ndarray [shape=(n_gallery,), dtype=float64]
         ``recall``: that one of the first 1, 2, ... items is relevant.
     """
-    found = metrics.relevance.measures(scores, relevant)
-    values = {"map": float(found.average_precisions.mean())}
-    curve = found.recall
-    values |= {f"recall_at_{k}": float(curve[min(k, len(curve)) - 1]) for k in CUTOFFS}
-    values["mrr"] = float(found.reciprocal_ranks.mean())
-    values |= {"median_rank": float(np.median(found.ranks)), "mean_rank": float(found.ranks.mean())}
-    return values, {"recall": curve}
+    found = metrics.relevance.measure(scores, relevant, ks=CUTOFFS)
+    return _means(found), {"recall": found.recall}
 
 
 def chance(relevant: sparse.csr_matrix) -> dict[str, Any]:
-    """Compute the expectation of every measure of `measure` for a random order, and the pool."""
-    return metrics.relevance.chance(relevant, ks=CUTOFFS)
+    """Compute the expectation of every measure of `measure` for a random order.
+
+    Parameters
+    ----------
+    relevant : csr_matrix [shape=(n_queries, n_gallery), dtype=bool]
+
+    Returns
+    -------
+    dict of str to float
+        Also ``pool``, the items that are ranked; ``queries``, those with a relevant item; ``relevant``, how many they
+        have on the average.
+    """
+    sizes = np.diff(relevant.indptr)
+    asked = sizes[sizes > 0]
+    facts = {"pool": relevant.shape[1], "queries": len(asked), "relevant": float(asked.mean())}
+    return facts | _means(metrics.relevance.chance(relevant, ks=CUTOFFS))
+
+
+def _means(found: metrics.relevance.Measures) -> dict[str, float]:
+    """Average over the queries with a relevant item."""
+    values = {"map": float(np.nanmean(found.average_precisions))}
+    values |= {f"recall_at_{k}": float(hits) for k, hits in zip(CUTOFFS, np.nanmean(found.hits, axis=0), strict=True)}
+    values["mrr"] = float(np.nanmean(found.reciprocal_ranks))
+    return values | {"median_rank": float(found.median), "mean_rank": float(np.nanmean(found.ranks))}
 
 
 def chance_of(dataset: Dataset, part: Part, direction: str) -> dict[str, Any]:
@@ -102,12 +119,17 @@ def rankings(scores: np.ndarray, relevant: sparse.csr_matrix) -> dict[str, np.nd
     -------
     dict of str to np.ndarray
         ``found`` (n_queries, K) int32, rows of the gallery, the best first and of equal ones the first by row;
-        ``score`` and ``right`` of the same shape.
+        ``score`` and ``right`` of the same shape; ``precision`` and ``rank`` (n_queries,), average precision and rank
+        of the first relevant item, NaN where there is none.
     """
+    whole = metrics.relevance.measure(scores, relevant)
     n_kept = min(KEPT, scores.shape[1])
     found = np.argsort(-scores, axis=1, kind="stable")[:, :n_kept].astype(np.int32)
     right = np.take_along_axis(relevant.toarray(), found, axis=1)
-    return {"found": found, "score": np.take_along_axis(scores, found, axis=1), "right": right}
+    return {
+        "found": found, "score": np.take_along_axis(scores, found, axis=1), "right": right,
+        "precision": whole.average_precisions, "rank": whole.ranks,
+    }  # fmt: skip
 
 
 def rows_of(present: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:

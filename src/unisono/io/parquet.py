@@ -205,6 +205,9 @@ def _to_arrow(values: Any, kind: pa.DataType, where: str) -> pa.Array:
             )
             if any(child.null_count for child in array.flatten()):
                 raise ValueError("a sound or picture without bytes or file name")
+        elif pa.types.is_list(kind) and pa.types.is_list(kind.value_type):
+            # Lists of lists that differ in length each.
+            array = pa.array(list(values), kind)
         elif pa.types.is_nested(kind) and _is_number(_innermost(kind)):
             array = _nested(values, kind)
         else:

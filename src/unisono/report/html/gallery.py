@@ -288,7 +288,8 @@ def _content(
     for item in used:
         look = shown.get(item, items.Shown())
         entries.append({
-            "id": item, "label": "" if paired else labels.get(item, ""), "about": look.about, "group": look.group, "words": look.words,
+            "id": item, "label": "" if paired else labels.get(item, ""), "about": look.about, "group": look.group,
+            "words": look.words,
             "parts": look.parts,
         })  # fmt: skip
     methods = []
