@@ -319,7 +319,7 @@ def _draw_tags(found: Sequence[Mapping[str, Any]], out: Path) -> None:
             values = {(row["method"], row["tag"]): row for row in found if row["direction"] == direction}
             tags = sorted(
                 dict.fromkeys(tag for _, tag in values),
-                key=lambda tag: -values[methods[-1], tag]["map"] if (methods[-1], tag) in values else 0.0,  # noqa: B023
+                key=lambda tag: -values[methods[-1], tag]["map"] if (methods[-1], tag) in values else 0.0,
             )
             for method in methods:
                 heights = [100 * values[method, tag]["map"] if (method, tag) in values else np.nan for tag in tags]
