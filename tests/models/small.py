@@ -36,6 +36,7 @@ SMALL: dict[str, dict[str, Any]] = {
     },
     "lstm_c_cca": {"n_components": 3, "layers": {"other": [6, 5, 4]}, "outputs": 6, "epochs": 2, "batch": 45},
     "s_dcca": {"n_components": 3, "layers": {"other": [16, 6]}, "epochs": 2, "min_steps": 0, "batch": 45},
+    "tag_attention": {"units": 4, "hidden": 6, "batch_size": 40, "extra": 5, "epochs": 2, "min_steps": 0},
     "tnn": {"layers": {"other": [8, 4]}, "epochs": 2, "min_steps": 0},
     "tnn_c_cca": {"n_components": 2, "layers": {"other": [8, 4]}, "epochs": 2, "min_steps": 0},
     "ucal": {"layers": {"other": [8, 4]}, "epochs": 2, "min_steps": 0},

@@ -21,7 +21,9 @@ from unisono.testing import check_aligner, example_views
 
 @pytest.mark.parametrize("name", models.available())
 def test_every_method_keeps_the_contract(name: str) -> None:
-    views = example_views(width=6) if name == "identity" else None
+    views = example_views(width=6) if name in {"identity", "overlap"} else None
+    if models.method(name).n_views == 2 and views:
+        views = dict(list(views.items())[:2])
     check_aligner(name, SMALL.get(name), views=views)
     described = inspect.getdoc(models.method(name)) or ""
     for parameter in [*models.check_params(name, {}), "seed"]:

@@ -11,7 +11,7 @@ memory. Values are fractions, not per cents.
 from __future__ import annotations
 
 from unisono.metrics import relevance
-from unisono.metrics._similarity import similarities
+from unisono.metrics._similarity import inner_products, similarities
 from unisono.metrics.chance import (
     chance_class_reciprocal_rank,
     chance_map,
@@ -41,6 +41,7 @@ __all__ = [
     "chance_reciprocal_rank",
     "class_reciprocal_rank",
     "class_reciprocal_ranks",
+    "inner_products",
     "kind_oracle",
     "mean_average_precision",
     "mean_rank",
