@@ -16,12 +16,14 @@ if sys.path[0] != _SOURCE:
     # For worker processes.
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [_SOURCE, os.environ.get("PYTHONPATH")]))
 
-from unisono import arithmetic  # noqa: E402
-from unisono.io import files  # noqa: E402
+from unisono import arithmetic, errors  # noqa: E402
+from unisono.io import files, memory  # noqa: E402
 from unisono.store import tracked  # noqa: E402
 
 # Here, since a stage imports numerical libraries by its first lines.
 arithmetic.pin()
+memory.guard()
+errors.end_at_once()
 # DVC writes its lock in place when the stage has ended, and may be killed at that.
 tracked.keep_lock()
 # And so may its stages, in the middle of a file.

@@ -160,3 +160,18 @@ def test_a_warning_is_one_line() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == "warning: much to say\n"
+
+
+@pytest.mark.parametrize(
+    ("raised", "status"),
+    [("MemoryError('no more')", 2), ("OSError(12, 'Cannot allocate memory')", 2), ("errors.DataError('wrong')", -6)],
+)
+def test_after_a_limit_of_the_machine_nothing_that_crashes_is_cleared_away(raised: str, status: int) -> None:
+    script = (
+        "import atexit, os\nfrom unisono import errors\natexit.register(os.abort)\nerrors.end_at_once()\n"
+        f"def main():\n    raise {raised}\nerrors.run(main)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == status
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.partition("Fatal")[0].count("\n") == 1

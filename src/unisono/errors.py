@@ -5,6 +5,7 @@ A message names the file, key or row, says what was got and what was expected, a
 
 from __future__ import annotations
 
+import atexit
 import errno
 import importlib.util
 import json
@@ -15,7 +16,7 @@ import time
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
@@ -36,6 +37,8 @@ EXTRAS = {
 }  # fmt: skip
 
 
+#: Whether this process met a limit of the machine.
+_short: list[BaseException] = []
 #: Longest line that is printed of an error, in letters.
 LONGEST = 1500
 
@@ -206,7 +209,9 @@ def run(main: Callable[[], None]) -> None:
     except UnisonoError as error:
         print(f"error: {_said(error)}", file=sys.stderr)
         status = 2
+        _short.extend([error] if machine_fault(error) else [])
     except MemoryError as error:
+        _short.append(error)
         print(f"error: not enough memory ({_said(error)}); free memory or lower compute.workers", file=sys.stderr)
         status = 2
     except KeyboardInterrupt:
@@ -221,6 +226,7 @@ def run(main: Callable[[], None]) -> None:
             raise
         print(f"error: {_said(error)}; free space, memory or processes, or check permissions", file=sys.stderr)
         status = 2
+        _short.append(error)
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -231,6 +237,22 @@ def run(main: Callable[[], None]) -> None:
         status = status or 141
     if status is not None:
         raise SystemExit(status)
+
+
+def end_at_once() -> None:
+    """Let this process end, after a limit of the machine was met (`run`), without its libraries' own clearing away.
+
+    What could not be begun for want of memory or threads makes some of them crash at their end, in C, which would
+    change the status. To be called before they are loaded: exit functions that are registered later run before.
+    """
+    atexit.register(_end)
+
+
+def _end() -> None:
+    if _short:
+        with suppress(OSError):
+            sys.stdout.flush()
+        os._exit(2)
 
 
 def _warn(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:

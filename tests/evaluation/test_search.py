@@ -405,6 +405,7 @@ def test_of_an_hour_the_beginning_is_read(tmp_path: Path) -> None:
         ("q.doc", b"x", "unknown kind of file '.doc'"),
         ("q.txt", b"\xff\xfe", "not a text in UTF-8"),
         ("q.txt", b"- -", "no syllable in it"),
+        ("q.lrc", b"[00:01.00]\n[ti:Mei-ne See-le]\n", "no syllable in it"),
         ("q.txt", b"xyz zyx", "none of its syllables and words stands in the data set's lyrics"),
     ],
 )

@@ -168,7 +168,10 @@ def test_the_sound_and_the_words_of_a_song_find_what_the_song_finds(project: Pat
     }
     file = tmp_path / "words.txt"
     file.write_text(words(5), encoding="utf-8")
-    asked = {"lyrics": [words(5), str(file)], "audio": ["data/raw/songs/song05.wav"]}
+    stamped = tmp_path / "words.LRC"
+    first, _, rest = words(5).partition(" ")
+    stamped.write_text(f"[ar:song07]\n[00:12.34]{first}\n[00:1x <00:13.0>{rest}\n", encoding="utf-8")
+    asked = {"lyrics": [words(5), str(file), str(stamped)], "audio": ["data/raw/songs/song05.wav"]}
     for view, queries in asked.items():
         for query in queries:
             found = search.search(query, "songs", key, top=N + 2)
@@ -211,6 +214,7 @@ def test_a_short_sound_is_repeated_and_a_long_one_cut_and_both_said(project: Pat
     [
         ("q.txt", b"", "an empty file"),
         ("q.txt", b"zzz qqq xyzzy", "none of its words was learnt by tfidf"),
+        ("q.lrc", b"[00:01.00]\n[ti:a song]\n", "none of its words was learnt by tfidf"),
         ("q.txt", b" \n\t ", "none of its words was learnt by tfidf"),
         ("q.txt", b"la " * 400_000, "more than the 1,048,576 bytes of text"),
         ("q.txt", b"\x81\x00\xff\xd8\x00" * 9, "in no encoding that can be told"),

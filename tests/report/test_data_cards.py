@@ -266,7 +266,7 @@ def test_card_of_songs_counts_by_deal_and_says_what_is_found(songs: Path, tmp_pa
     assert "| class | train | test | left out | all |" in text
     assert "| hymn | 2.5 | 1 | 0.5 | 4 |" in text
     assert "| all | 4 | 2 | 2 | 8 |" in text
-    assert r"| <b>aria</b> \| x | 1.5 |" in text
+    assert r"| &lt;b>aria&lt;/b> \| x | 1.5 |" in text
     assert "Means over 2 deals, of which each leaves out items" in text
     assert "| words | 20.00 | 23.50 | 23.50 | 27.00 |" in text
     assert "## What is found in it\n\nOn the source music21 there is no evidence that words are found by sound" in text

@@ -521,6 +521,28 @@ def test_an_oracle_is_none_of_a_division(songs: Fabricated) -> None:
     assert [row["remark"] for row in oracles] == ["", ""]
 
 
+def test_experiments_that_differ_in_their_division_alone_have_lines_of_their_own(
+    fabricated: Fabricated, tmp_path: Path
+) -> None:
+    for key, division, value in (("a", "", 0.35), ("b", "file", 0.55), ("c", "share=0.5", 0.75)):
+        experiment = Experiment(dataset="songs", model="cca", views={"lyrics": "tfidf"}, division=division)
+        scores = {"": {"audio->lyrics": [[value]], "lyrics->audio": [[value]]}}
+        fabricated.add(key, experiment, scores, tables=["songs"], measure="mrr", more=OF_KINDS)
+    assert [run.setting for run in fabricated.runs()] == [
+        "lyrics=tfidf", "lyrics=tfidf;division=file", "lyrics=tfidf;division=share=0.5",
+    ]  # fmt: skip
+    write(fabricated.experiments, tmp_path, fabricated.looks.report())
+    found = lines((tmp_path / "tables" / "table_songs.md").read_text(encoding="utf-8"))
+    values = {line[1]: line[2][:5] for line in found if line[1].startswith("CCA (") and "shuffled" not in line[1]}
+    assert values == {
+        "CCA (lyrics=tfidf)": "35.00", "CCA (lyrics=tfidf;division=file)": "55.00",
+        "CCA (lyrics=tfidf;division=share=0.5)": "75.00",
+    }  # fmt: skip
+    shown = result_tables.section("songs", tmp_path / "tables")
+    for value in ("35.00", "55.00", "75.00"):
+        assert shown.count(f">{value}<") == 2
+
+
 def test_hostile_titles_of_songs_stay_text_on_the_page(fabricated: Fabricated, tmp_path: Path) -> None:
     hostile = "<script>window.hacked = 1</script><img src=x onerror=hack()>"
     fabricated.add("x", Experiment(dataset="songs", model="cca"), {"": {"audio->lyrics": np.array([[0.2]])}},

@@ -9,6 +9,7 @@ from typing import NoReturn
 from unisono import __version__, arithmetic, errors
 from unisono.cli import apply, evaluate, fit, models, plan, search, sources, tracked
 from unisono.errors import ConfigError
+from unisono.io import memory
 
 COMMANDS = (evaluate, search, models, fit, sources, plan, apply, tracked)
 
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         Those of the command line by default.
     """
     arithmetic.pin()
+    memory.guard()
     errors.run(lambda: _run(arguments))
 
 

@@ -369,7 +369,7 @@ def to_markdown(comparison: Comparison) -> str:
     -------
     str
     """
-    rows = [[cell.replace("|", "\\|").replace("*", "\\*") for cell in row] for row in _cells(comparison)]
+    rows = _cells(comparison)
     table = markdown(rows, _alignment(rows))
     page = ["# Comparison of methods", "", f"{_head(comparison)}.", "", table, "", _legend().replace("*", "\\*") + "."]
     page += [line for remark in _easy(comparison) for line in ("", f"{remark}.")]

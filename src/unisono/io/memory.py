@@ -1,9 +1,14 @@
-"""How much memory one file from outside may ask for: looked at before its bytes are."""
+"""How much memory there is: looked at before the bytes of a file from outside, and before a library that needs much."""
 
 from __future__ import annotations
 
 import resource
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 
 from unisono.errors import DataError
 
@@ -13,6 +18,10 @@ SHARE = 0.5
 SMALL = 256 * 2**20
 #: So many bytes may one of a file become: zero padding becomes ten or twenty, what is made to do harm a thousand.
 RATIO = 500
+#: Packages with a BLAS (OpenBLAS) that asks for its buffer for ever when it is loaded and gets none.
+LOOPING = ("numpy", "scipy")
+#: What they must find, in bytes: the library, 32 MB of buffer, and what the C library reserves for these.
+ROOM = 128 * 2**20
 
 
 def spare() -> int:
@@ -28,6 +37,28 @@ def spare() -> int:
     except (FileNotFoundError, KeyError, ValueError):
         pass  # no Linux
     return max(free, 0)
+
+
+class _Guard(MetaPathFinder):
+    """Finds nothing; raises where a package of `LOOPING` would be loaded without `ROOM`."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname.partition(".")[0] in LOOPING and spare() < ROOM:
+            raise MemoryError(f"{ROOM >> 20} MB are needed to load {fullname}")
+        return None
+
+
+def guard() -> None:
+    """Let this process end rather than hang where its memory is limited and numpy or scipy find too little of it.
+
+    Called where a process starts. Nothing is changed where its address space has no limit: then memory is given, or
+    the system ends the process.
+    """
+    limited = resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+    if limited and not any(isinstance(finder, _Guard) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Guard())
 
 
 def check(n_bytes: int, stored: int, where: str) -> None:

@@ -11,6 +11,10 @@ from typing import Any
 from unisono.errors import printable
 from unisono.io.files import replacing
 
+#: What Markdown takes for more than a letter, wherever it stands; and only in certain places: the end of a link's text,
+#: an underscore that is not within a word, an entity.
+_MARKS = re.compile(r"[\\\\`*|~]|(?<=\])\(|(?<!\w)_|_(?!\w)")
+_ENTITY = re.compile(r"&(?=#?\w+;)")
 #: What a spreadsheet takes for a formula: all that begins so and is no number.
 _FORMULA = re.compile(r"[=+@\t\r-](?!\d*\.?\d+(e[+-]?\d+)?$)")
 
@@ -45,13 +49,52 @@ def plain(lines: Sequence[Sequence[str]], align: str) -> list[str]:
     ]
 
 
+class Markup(str):
+    """A cell that is Markdown itself: a link, say. All other cells are read as they are written."""
+
+    __slots__ = ()
+
+
+def slanted(text: str) -> Markup:
+    """Mark a text that is none of ours, or no method's."""
+    return Markup(f"*{literal(text)}*")
+
+
+def bold(text: str) -> Markup:
+    """Mark a text that stands out."""
+    return Markup(f"**{literal(text)}**")
+
+
+def literal(text: str) -> str:
+    r"""Write a text so that Markdown shows it as it is, in one line.
+
+    Parameters
+    ----------
+    text : str
+        What no terminal prints becomes U+FFFD.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> print(literal("a|b <b> *c* d_e"))
+    a\|b &lt;b> \*c\* d_e
+    """
+    text = "".join(
+        letter if letter.isprintable() or letter.isspace() else "\N{REPLACEMENT CHARACTER}" for letter in text
+    )
+    return _MARKS.sub(r"\\\g<0>", _ENTITY.sub("&amp;", _in_one_line(text))).replace("<", "&lt;")
+
+
 def markdown(lines: Sequence[Sequence[str]], align: str) -> str:
     """Lay cells out as a Markdown table.
 
     Parameters
     ----------
     lines, align
-        As for `plain`.
+        As for `plain`. Cells are shown as they are written, but for those that are `Markup`.
 
     Returns
     -------
@@ -66,7 +109,8 @@ def markdown(lines: Sequence[Sequence[str]], align: str) -> str:
     | 1 | a |
     """
     rule = [":--" if letter == "l" else "--:" for _, letter in zip(lines[0], align, strict=True)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in (lines[0], rule, *lines[1:]))
+    rows = [list(map(_cell, line)) for line in lines]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (rows[0], rule, *rows[1:]))
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -89,6 +133,18 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         writer.writerows([_safe(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+
+
+def _cell(text: str) -> str:
+    """Write a cell that neither ends its row nor its column."""
+    if isinstance(text, Markup):
+        return re.sub(r"(?<!\\)\|", r"\|", _in_one_line(text))
+    return literal(text)
+
+
+def _in_one_line(text: str) -> str:
+    """Replace what would end a line, and runs of spaces, but leave those that shall not be broken."""
+    return re.sub(r"[^\S\u00a0\u202f]+", " ", text).strip(" ")
 
 
 def _safe(text: str) -> str:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from unisono.errors import DataError
 from unisono.io import parquet
 from unisono.io.files import replacing
+from unisono.io.text_tables import markdown
 from unisono.report.tables import write_csv
 
 COLUMNS = (
@@ -179,19 +180,15 @@ def write(vegas: Path, mv10k: Path, tables: Path) -> None:
     """
     found = vegas_rows(vegas) + mv10k_rows(mv10k)
     write_csv(tables / "table_3_1.csv", COLUMNS, found)
-    lines = [
-        "# Table 3.1: Features of the audio-visual data sets",
-        "",
-        "| Data set | View | Extractor | Weights | Dimensions | L (min, mean, max) | Items | D |",
-        "| :-- | :-- | :-- | :-- | :-- | :-- | --: | :-- |",
-    ]
+    lines = [["Data set", "View", "Extractor", "Weights", "Dimensions", "L (min, mean, max)", "Items", "D"]]
     for row in found:
         length = f"{row['frames_min']}, {row['frames_mean']:g}, {row['frames_max']}"
         extractor = f"{row['extractor']} ({row['variant']})"
         cells = [row["dataset"], row["view"], extractor, row["weights"], row["dimensions"], length, row["items"]]
         cells += [f"{row['published_dimensions']}, {row['published_items']:,} items" if row["published_items"] else ""]
-        lines.append("| " + " | ".join(map(str, cells)) + " |")
+        lines.append([str(cell) for cell in cells])
     sources = ", ".join(dict.fromkeys(f"{row['dataset']}: {row['source']}" for row in found))
-    lines += ["", f"- Source: {sources}.", *(f"- {note}" for note in NOTES), ""]
+    text = ["# Table 3.1: Features of the audio-visual data sets", "", markdown(lines, "llllllrl")]
+    text += ["", f"- Source: {sources}.", *(f"- {note}" for note in NOTES), ""]
     with replacing(tables / "table_3_1.md") as temporary:
-        temporary.write_text("\n".join(lines), encoding="utf-8")
+        temporary.write_text("\n".join(text), encoding="utf-8")

@@ -21,6 +21,7 @@ from unisono.datasets.folds import PARTS
 from unisono.errors import DataError, pass_machine
 from unisono.io import parquet
 from unisono.io.files import replacing
+from unisono.io.text_tables import markdown
 from unisono.report import kinds as beyond_kinds
 from unisono.report import separability
 from unisono.report.panels import picture
@@ -91,8 +92,8 @@ def write(name: str, folder: Path, skipped: Sequence[Path], *, kinds: Path, out:
     if lengths is not None:
         unit, values = lengths
         numbers = (values.min(), values.mean(), np.median(values), values.max())
-        lines += ["## Lengths", "", "| | shortest | mean | median | longest |", "| :-- | --: | --: | --: | --: |"]
-        lines += [f"| {unit} | " + " | ".join(f"{number:.2f}" for number in numbers) + " |", ""]
+        table = [["", "shortest", "mean", "median", "longest"], [unit, *(f"{number:.2f}" for number in numbers)]]
+        lines += ["## Lengths", "", markdown(table, "lrrrr"), ""]
     separable = list(separability.lines(folder))
     if separable:
         lines += ["## What a linear classifier makes of the features", "", *separable, ""]
@@ -119,14 +120,13 @@ def _counts(labels: Sequence[str], parts: Sequence[int | str]) -> Iterator[str]:
     order = sorted(set(parts), key=lambda part: PARTS.index(part) if isinstance(part, str) else part)
     heads = [str(part) if isinstance(part, str) else "outside" if part < 0 else f"fold {part}" for part in order]
     counts = Counter(zip(labels, parts, strict=True))
-    yield "| class | " + " | ".join(heads) + " | all |"
-    yield "| :-- |" + " --: |" * (len(heads) + 1)
+    lines = [["class", *heads, "all"]]
     for label in sorted(set(labels)):
         row = [counts[label, value] for value in order]
-        yield f"| {_cell(label)} | " + " | ".join(map(str, row)) + f" | {sum(row)} |"
+        lines.append([label, *map(str, row), str(sum(row))])
     if len(set(labels)) > 1:
-        totals = [parts.count(value) for value in order]
-        yield "| all | " + " | ".join(map(str, totals)) + f" | {len(parts)} |"
+        lines.append(["all", *(str(parts.count(value)) for value in order), str(len(parts))])
+    yield markdown(lines, "l" + "r" * (len(heads) + 1))
     if OUTSIDE in order:
         yield ""
         yield "Items outside every fold are never trained or tested on; the whitening of features is fitted on them."
@@ -137,19 +137,14 @@ def _counts_by_deal(labels: Sequence[str], deals: Sequence[Sequence[str]]) -> It
     parts = [part for part in PARTS if any(part in each for each in deals)]
     counts = Counter((label, part) for label, each in zip(labels, deals, strict=True) for part in each)
     n_deals = len(deals[0])
-    yield "| class | " + " | ".join(parts) + " | left out | all |"
-    yield "| :-- |" + " --: |" * (len(parts) + 2)
+    lines = [["class", *parts, "left out", "all"]]
     for name in [*sorted(set(labels)), *(["all"] if len(set(labels)) > 1 else [])]:
         of = set(labels) if name == "all" and name not in labels else {name}
         row = [sum(counts[label, part] for label in of) / n_deals for part in (*parts, "")]
-        yield f"| {_cell(name)} | " + " | ".join(f"{number:g}" for number in (*row, sum(row))) + " |"
+        lines.append([name, *(f"{number:g}" for number in (*row, sum(row)))])
+    yield markdown(lines, "l" + "r" * (len(parts) + 2))
     yield ""
     yield f"Means over {n_deals} deals, of which each leaves out items that repeat a song or are too like a tested one."
-
-
-def _cell(text: str) -> str:
-    """Keep a text in one cell of a table."""
-    return " ".join(text.split()).replace("|", r"\|")
 
 
 def _divided(folder: Path) -> Iterator[str]:
@@ -194,9 +189,8 @@ def _counted(path: Path, rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
         raise DataError(f"{path}: expected whole numbers; run the stage that writes it") from None
     yield f"`{path.name}`: of {totals.pop('seen')} items of the source, {totals.pop('accepted')} were accepted."
     yield ""
-    yield "| reason | items |"
-    yield "| :-- | --: |"
-    yield from (f"| {name.replace('_', ' ')} | {total} |" for name, total in totals.items())
+    counted = ([name.replace("_", " "), str(total)] for name, total in totals.items())
+    yield markdown([["reason", "items"], *counted], "lr")
 
 
 def _read_csv(path: Path, *columns: str) -> list[dict[str, str]]:

@@ -12,6 +12,7 @@ from unisono.datasets import dealing
 from unisono.errors import DataError
 from unisono.io import parquet
 from unisono.io.files import replacing
+from unisono.io.text_tables import markdown
 from unisono.report.tables import write_csv
 
 COLUMNS = (
@@ -102,22 +103,18 @@ def write_features(folder: Path, tables: Path) -> None:
     """
     found = feature_rows(folder)
     write_csv(tables / "table_3_2.csv", COLUMNS, found)
-    lines = [
-        "# Table 3.2: Features of the musical ternary data set",
-        "",
-        "| View | Features | Extractor | Weights | Dimensions | Train | Validation | Test | Samples | D |",
-        "| :-- | :-- | :-- | :-- | :-- | --: | --: | --: | --: | :-- |",
-    ]
+    lines = [["View", "Features", "Extractor", "Weights", "Dimensions", "Train", "Validation", "Test", "Samples", "D"]]
     for row in found:
         extractor = f"{row['extractor']} ({row['variant']})" if row["variant"] else row["extractor"]
         cells = [row["view"], row["features"], extractor, row["weights"], row["dimensions"]]
         cells += [row["train"], row["validation"], row["test"], row["samples"]]
         cells += [f"{row['published_dimensions']}, {PUBLISHED_SAMPLES:,} samples" if row["published_samples"] else ""]
-        lines.append("| " + " | ".join(map(str, cells)) + " |")
+        lines.append([str(cell) for cell in cells])
     sources = ", ".join(sorted({str(row["source"]) for row in found}))
-    lines += ["", f"- Source: {sources}.", *(f"- {note}" for note in NOTES), ""]
+    text = ["# Table 3.2: Features of the musical ternary data set", "", markdown(lines, "lllllrrrrl")]
+    text += ["", f"- Source: {sources}.", *(f"- {note}" for note in NOTES), ""]
     with replacing(tables / "table_3_2.md") as temporary:
-        temporary.write_text("\n".join(lines), encoding="utf-8")
+        temporary.write_text("\n".join(text), encoding="utf-8")
 
 
 def _shape(kind: pa.DataType) -> str:

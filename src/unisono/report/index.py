@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from unisono.io.files import replacing
-from unisono.io.text_tables import markdown
+from unisono.io.text_tables import Markup, markdown
 from unisono.report import layouts
 from unisono.store.results import Run
 
@@ -46,7 +46,7 @@ def write(runs: Iterable[Run], folder: Path) -> None:
     entries.sort(key=lambda entry: entry[2])
     entries += [(name.capitalize(), title, name) for name, title in FURTHER.items()]
     lines = [["Table", "Title", "Data"]]
-    lines += [[f"[{name}]({stem}.md)", title, f"[CSV]({stem}.csv)"] for name, title, stem in entries]
+    lines += [[Markup(f"[{name}]({stem}.md)"), title, Markup(f"[CSV]({stem}.csv)")] for name, title, stem in entries]
     text = (
         "# Tables\n\nOf the dissertation, by its numbers, ours beside the published values; then our own. Written by "
         "`dvc repro`.\n\n" + markdown(lines, "lll") + "\n"

@@ -20,7 +20,7 @@ from unisono.errors import DataError
 from unisono.evaluation.within_kind import Pool, difference_interval
 from unisono.io import parquet
 from unisono.io.files import replacing
-from unisono.io.text_tables import markdown
+from unisono.io.text_tables import bold, markdown
 from unisono.report import layouts, tables
 from unisono.store.results import Run, directions
 
@@ -145,7 +145,7 @@ def to_markdown(found: Sequence[Mapping[str, Any]]) -> str:
             numbers = [f"{100 * row[column]:.2f}" for column in ("true", "shuffled", "difference")]
             span = f"{100 * row['low']:+.2f} to {100 * row['high']:+.2f}"
             way = row["direction"].replace("->", " → ")
-            lines.append([row["method"], way, tables.title_of(row["measure"]), *numbers, span, f"**{row['verdict']}**"])
+            lines.append([row["method"], way, tables.title_of(row["measure"]), *numbers, span, bold(row["verdict"])])
         pieces.append(markdown(lines, "lllrrrrl"))
     pieces.append("\n".join([
         "- In per cent, means over deals. *Shuffled within kinds*: each pair is exchanged for one of the same kind "

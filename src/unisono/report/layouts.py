@@ -15,7 +15,7 @@ from typing import Any
 from unisono import metrics
 from unisono.datasets.base import dataset_of, names
 from unisono.io.files import replacing
-from unisono.io.text_tables import markdown
+from unisono.io.text_tables import Markup, bold, markdown, slanted
 from unisono.report import notes, tables
 from unisono.store.results import Run, directions
 
@@ -199,7 +199,7 @@ def _grid(number: str, layout: Layout, found: Sequence[Row], reference: Sequence
     heads, their_heads = ([column_label(number, layout, column) for column in at] for at in (columns, their_columns))
     printed: list[list[str]] = []
     chances = [
-        [f"*chance, {DATASETS[group]}*" if many and group else "*chance*", *_chance(layout, ours, columns, group)]
+        [slanted(f"chance, {DATASETS[group]}" if many and group else "chance"), *_chance(layout, ours, columns, group)]
         for group in groups
     ]
     if layout.beside:
@@ -211,13 +211,15 @@ def _grid(number: str, layout: Layout, found: Sequence[Row], reference: Sequence
         printed += [[label(line), *our_cells(line)] for line in lines if any(our_cells(line))]
         printed += chances if ours else []
         printed += [
-            [f"*D: {label(line)}*", *their_cells(line, columns)] for line in lines if any(their_cells(line, columns))
+            [slanted(f"D: {label(line)}"), *their_cells(line, columns)]
+            for line in lines
+            if any(their_cells(line, columns))
         ]
         if layout.metrics == ("map",):
-            printed.append(["*D: chance*", *_published_chance(layout, theirs, columns)])
+            printed.append([slanted("D: chance"), *_published_chance(layout, theirs, columns)])
         hours = {row["setting"]: row["value"] for row in reference if row["metric"] == "train_hours"}
         if hours:
-            printed.append(["*D: hours of training*", *(hours.get(column[0], "") for column in columns)])
+            printed.append([slanted("D: hours of training"), *(hours.get(column[0], "") for column in columns)])
     return markdown(printed, "l" + "r" * (len(printed[0]) - 1))
 
 
@@ -240,13 +242,13 @@ def _blocks(number: str, found: Sequence[Row], reference: Sequence[Row]) -> str:
             block.append([_method(number, line[2], line[3]), *values])
         for pool in dict.fromkeys(row["pool"] for row in own):
             chance = {row["metric"]: format_value(row["metric"], row["chance"]) for row in own if row["pool"] == pool}
-            block.append([f"*chance in a pool of {pool}*", *(chance.get(name, "") for name in measures)])
+            block.append([slanted(f"chance in a pool of {pool}"), *(chance.get(name, "") for name in measures)])
         for line in in_order(
             layout.lines, [row for row in reference if (row["query"], row["target"]) == (query, target)]
         ):
             values = [_joined(layout, published.get((line, (name,)), {}), set(), line, (name,)) for name in measures]
-            block.append([f"*D: {_method(number, line[2], line[3])}*", *values])
-        printed += [[f"**{query} → {target}**" if at == 0 else "", *line] for at, line in enumerate(block)]
+            block.append([slanted(f"D: {_method(number, line[2], line[3])}"), *values])
+        printed += [[bold(f"{query} → {target}") if at == 0 else "", *line] for at, line in enumerate(block)]
     return markdown(printed, "ll" + "r" * len(measures))
 
 
@@ -304,13 +306,13 @@ def _best(layout: Layout, cells: Mapping[tuple[Key, Key], Mapping[str, Row]]) ->
 
 def _joined(layout: Layout, rows: Mapping[str, Row], best: set[tuple[Key, Key, str]], line: Key, column: Key) -> str:
     """Format one cell: its metrics, joined by a stroke."""
-    texts = []
+    texts: list[str] = []
     for metric in layout.metrics:
         if metric in rows:
             text = format_value(metric, rows[metric]["value"], rows[metric].get("std"))
             mark = tables.MARK if rows[metric].get(tables.REMARK) else ""
-            texts.append((f"**{text}**" if (line, column, metric) in best else text) + mark)
-    return " / ".join(texts)
+            texts.append((bold(text) if (line, column, metric) in best else text) + mark)
+    return Markup(" / ".join(texts))
 
 
 def format_value(metric: str, value: Any, std: Any = None) -> str:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from unisono.io.files import replacing
-from unisono.io.text_tables import markdown
+from unisono.io.text_tables import Markup, bold, markdown
 from unisono.report import layouts, tables
 from unisono.store.results import Run, directions, is_relation, measures
 
@@ -255,7 +255,7 @@ def to_markdown(found: Sequence[Mapping[str, Any]]) -> str:
                 _points(row["difference"]),
                 span(row["low"], row["high"]),
                 span(row["low_all"], row["high_all"]),
-                f"**{row['verdict']}**" + (" (required)" if row["required"] == "yes" else ""),
+                Markup(bold(row["verdict"]) + (" (required)" if row["required"] == "yes" else "")),
                 _two(row["published_higher"], row["published_lower"]),
                 _points(row["published_difference"]),
             ])  # fmt: skip

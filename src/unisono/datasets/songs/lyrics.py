@@ -13,6 +13,8 @@ from unisono.errors import DataError
 
 #: Endings of files with lyrics, the first that is there is read.
 SUFFIXES = (".txt", ".lrc")
+#: That of files with time stamps.
+STAMPED = ".lrc"
 #: Largest text, in bytes; the longest songs have 20,000.
 MAX_BYTES = 2**20
 

@@ -110,7 +110,7 @@ def _text_file(path: Path) -> str:
         if path.stat().st_size > lyrics.MAX_BYTES:
             raise DataError(f"lyrics of {path.stat().st_size:,} bytes, at most {lyrics.MAX_BYTES:,} are read")
         data = path.read_bytes()
-        return lyrics.plain(lyrics.decode(data), stamped=path.suffix.lower() == ".lrc")
+        return lyrics.plain(lyrics.decode(data), stamped=path.suffix.lower() == lyrics.STAMPED)
     except OSError as error:
         pass_machine(error)
         raise DataError(f"{path.name}: cannot be read: {error.strerror or error}; check permissions") from None

@@ -11,7 +11,7 @@ encoders of the built data set. What a file leaves open is settled so:
   LilyPond, as those of the data set were.
 - A picture is one line of sheet music at about 100 dpi.
 - Lyrics on MTM are words divided by blanks, and syllables by hyphens ("Mei-ne See-le"); the first 20 syllables count.
-  On songs all words count.
+  On songs all words count. The time stamps of a .lrc file are taken out.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ KINDS: Mapping[str, str] = {
     **dict.fromkeys((".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"), "picture"),
     **dict.fromkeys((".mid", ".midi"), "MIDI file"),
     **dict.fromkeys((".musicxml", ".mxl", ".xml"), "score"),
-    ".txt": "text",
+    **dict.fromkeys((".txt", ".lrc"), "text"),
 }
 #: Largest file that is read, in bytes; sounds are read in part and may be larger.
 MAX_BYTES = 512 * 2**20

@@ -90,11 +90,15 @@ def _asmcmr(place: Place, view: str) -> None:
 
 
 def _text(source: Path | str, view: str, place: Place) -> list[str]:
+    from unisono.datasets.songs import lyrics
+
     if isinstance(source, Path):
         try:
             text, name = source.read_text(encoding="utf-8"), str(source)
         except UnicodeDecodeError:
             raise DataError(f"{source}: not a text in UTF-8") from None
+        if source.suffix.lower() == lyrics.STAMPED:
+            text = lyrics.plain(text, stamped=True)
     else:
         text, name = source, "the line of lyrics"
     columns = reading.syllables_of(text)

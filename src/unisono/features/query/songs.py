@@ -62,7 +62,8 @@ def _text(source: Path | str, view: str, place: Place) -> list[str]:
             text = lyrics.decode(content)
         except DataError as error:
             raise DataError(f"{source}: {error}") from None
-    vectors = _embedded(lyrics.plain(text), name, place)
+    stamped = isinstance(source, Path) and source.suffix.lower() == lyrics.STAMPED
+    vectors = _embedded(lyrics.plain(text, stamped=stamped), name, place)
     if not vectors.any():
         raise DataError(
             f"{where}: none of its words was learnt by {name}, so that there is nothing to search by; take more words, "

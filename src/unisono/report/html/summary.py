@@ -14,7 +14,7 @@ from unisono.config.experiments import Experiment
 from unisono.config.report import Report
 from unisono.datasets.base import dataset_of
 from unisono.io.files import replacing
-from unisono.io.text_tables import markdown
+from unisono.io.text_tables import Markup, literal, markdown
 from unisono.report import index, layouts, tables
 from unisono.report.html import figures, overview, page
 
@@ -71,13 +71,8 @@ def _data(seen: overview.Overview, cards: Path) -> Iterator[list[str]]:
     for one in seen.data_sets:
         title = layouts.DATASETS[one.name]
         if (cards / f"{one.name}.md").is_file():
-            title = f"[{title}]({cards.name}/{one.name}.md)"
-        yield [title, _cell(one.source) or "not built", str(one.n_items), _cell(one.features()), one.comparable()[0]]
-
-
-def _cell(text: str) -> str:
-    """Write text from data as one cell."""
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+            title = Markup(f"[{literal(title)}]({cards.name}/{one.name}.md)")
+        yield [title, one.source or "not built", str(one.n_items), one.features(), one.comparable()[0]]
 
 
 def _best(seen: overview.Overview) -> Iterator[list[str]]:
@@ -118,7 +113,8 @@ def _tables(looks: Report, folder: Path) -> Iterator[list[str]]:
         name = layouts.name(number)
         stem = number if own else f"table_{number.replace('.', '_')}"
         if (folder / f"{stem}.md").is_file():
-            yield [f"[{name}]({folder.name}/{stem}.md)", title, f"[CSV]({folder.name}/{stem}.csv)"]
+            link = Markup(f"[{literal(name)}]({folder.name}/{stem}.md)")
+            yield [link, title, Markup(f"[CSV]({folder.name}/{stem}.csv)")]
         else:
             yield [name, title, "missing"]
 
@@ -128,10 +124,11 @@ def _figures(inputs: page.Inputs) -> Iterator[list[str]]:
     for stem, (name, title) in figures.titles().items():
         folders = [folder for folder in (inputs.plots, inputs.tables) if (folder / f"{stem}.csv").is_file()]
         # The losses are too long for Git.
-        link = f"[CSV]({folders[0].name}/{stem}.csv)" if folders and stem != "losses" else ""
+        link = Markup(f"[CSV]({folders[0].name}/{stem}.csv)") if folders and stem != "losses" else ""
         drawn = (inputs.figures / f"{stem}.png").is_file()
-        yield [f"`{inputs.figures.name}/{stem}.png`" if drawn else f"{name}: missing", f"{name}: {title}", link]
+        file = Markup(f"`{inputs.figures.name}/{stem}.png`") if drawn else f"{name}: missing"
+        yield [file, f"{name}: {title}", link]
     for name in layouts.DATASETS:
         stem = f"{name}_contact_sheet"
         if (inputs.figures / f"{stem}.png").is_file():
-            yield [f"`{inputs.figures.name}/{stem}.png`", dataset_of(name).caption, ""]
+            yield [Markup(f"`{inputs.figures.name}/{stem}.png`"), dataset_of(name).caption, ""]
