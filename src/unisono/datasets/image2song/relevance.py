@@ -125,7 +125,8 @@ def deal(table: pa.Table, section: Image2song) -> tuple[np.ndarray, dict[str, An
     parts : np.ndarray [shape=(n, deals), dtype=str]
         ``train``, ``test``, or empty: a picture without a tag of that deal.
     facts : dict
-        ``n_groups``; by deal ``n_tags`` and ``n_without_tag``.
+        ``n_groups``; by deal ``n_tags`` and ``n_without_tag``; ``divisions``, of which there is one (``group``), and
+        what each deal is ``without``.
 
     Raises
     ------
@@ -142,6 +143,7 @@ def deal(table: pa.Table, section: Image2song) -> tuple[np.ndarray, dict[str, An
         },
         "n_tags": [],
         "n_without_tag": [],
+        "divisions": {"group": list(range(split.deals))},
         "without": "the pictures without a tag of its training part",
     }
     for number in range(split.deals):
