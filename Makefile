@@ -6,6 +6,11 @@ FONT := /usr/share/sounds/sf2/FluidR3_GM.sf2
 PACKAGES := lilypond timidity fluid-soundfont-gm espeak-ng
 # Fonts for lyrics in Chinese, kana, Hangul, Hindi and Thai, 13 MB; without them such samples are listed, with no picture.
 FONTS := fonts-wqy-microhei fonts-droid-fallback fonts-lohit-deva fonts-tlwg-loma-otf
+# Drawings, their keywords and songs of the data set image2song, 28 MB.
+DRAWINGS := fonts-noto-color-emoji unicode-cldr-core fortunes
+EMOJI := /usr/share/fonts/truetype/noto/NotoColorEmoji.ttf
+KEYWORDS := /usr/share/unicode/cldr/common/annotations/en.xml
+POEMS := /usr/share/games/fortunes/songs-poems
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 # Stages run `python`: the one of the virtual environment.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -47,15 +52,18 @@ tools:
 	command -v espeak-ng >/dev/null || missing="$$missing espeak-ng"; \
 	test -e $(FONT) || missing="$$missing FluidR3_GM.sf2"; \
 	$(PYTHON) -c 'import ensurepip' 2>/dev/null || missing="$$missing python3-venv"; \
+	{ test -e $(EMOJI) && test -e $(KEYWORDS) && test -e $(POEMS); } || missing="$$missing NotoColorEmoji.ttf/CLDR/fortunes"; \
 	! command -v dpkg >/dev/null || dpkg -s $(FONTS) >/dev/null 2>&1 || missing="$$missing fonts"; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if ! command -v apt-get >/dev/null; then \
 		echo "missing:$$missing. Install LilyPond 2.24+, TiMidity++ 2.14+, espeak-ng 1.51+ and the sound font FluidR3_GM.sf2" \
-		     "(set mtm.audio.soundfont in params.yaml to its path), then run make again." >&2; exit 2; \
+		     "(set mtm.audio.soundfont in params.yaml to its path), Noto's colour emoji font, the annotations of Unicode's CLDR" \
+		     "and the file songs-poems of fortunes (Debian: $(DRAWINGS); set image2song.pictures.emoji and" \
+		     "image2song.songs.fortunes in params.yaml to their paths), then run make again." >&2; exit 2; \
 	fi; \
 	echo "installing system tools:$$missing"; \
 	$(SUDO) apt-get update -qq && \
-	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(PACKAGES) $(FONTS) \
+	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(PACKAGES) $(FONTS) $(DRAWINGS) \
 		$$($(PYTHON) -c 'import ensurepip' 2>/dev/null || echo python3-venv) >/dev/null
 
 $(VENV)/.installed: requirements.lock requirements.weights pyproject.toml

@@ -31,7 +31,7 @@ EXTRAS = {
     **dict.fromkeys(
         ("av", "charset_normalizer", "dvc", "gensim", "google_crc32c", "h5py", "librosa", "markdown_it", "matplotlib",
          "music21", "mutagen", "networkx", "PIL", "mido", "pretty_midi", "psutil", "py3langid", "pypdfium2", "requests",
-         "soundfile", "tensorflow", "urllib3"),
+         "simplemma", "soundfile", "stop_words", "tensorflow", "urllib3"),
         "pipeline",
     ),
 }  # fmt: skip

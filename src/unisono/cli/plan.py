@@ -29,6 +29,7 @@ def _plan(args: argparse.Namespace) -> None:
     import yaml
 
     from unisono import config
+    from unisono.config.choices import AND, read_from
     from unisono.datasets.base import names
     from unisono.evaluation import recipe
     from unisono.evaluation.params_file import check_params_file
@@ -56,7 +57,8 @@ def _plan(args: argparse.Namespace) -> None:
     factors = {}
     for name in names():
         count, factors[name] = costs.growth(name, sections[name], root)
-        print(f"{name}: source {sections[name].source}, {count if count is not None else 'unknown number of'} items")
+        source = AND.join(choice.source for choice in read_from(name, sections[name]))
+        print(f"{name}: source {source}, {count if count is not None else 'unknown number of'} items")
     took = [costs.seconds(stages[name], sections["experiments"], factors, root) for name in todo]
     size = [costs.megabytes(stages[name], factors, root) for name in todo]
     rows = [[name, _said(s, "s"), _said(mb, "MB")] for name, s, mb in zip(todo, took, size, strict=True)]

@@ -22,20 +22,21 @@ def add(commands: Any) -> None:
 
 
 def _sources(args: argparse.Namespace) -> None:
+    from unisono.config.choices import choices
     from unisono.datasets.base import dataset_of, names
 
     for dataset in [dataset_of(args.dataset, "--dataset").name] if args.dataset else names():
-        section = dataset_of(dataset).settings.load(args.params)
-        print(f"{dataset}.source")
-        for name, source in section.sources().items():
-            print(f"{'*' if section.source == name else ' '} {name:10s} {source.about}")
-            facts = {
-                "licence": source.licence,
-                "size": source.size,
-                "home": source.home,
-                "here": f"{dataset}.{section.block}.{name}.{source.lies_at}: {source.place}" if source.lies_at else "",
-                "at hand": source.at_hand(),
-                "watched": f"no: {source.unwatched}" if source.unwatched else "",
-            }
-            print("".join(f"      {key + ':':9s}{value}\n" for key, value in facts.items() if value), end="")
-        print()
+        for choice in choices(dataset, dataset_of(dataset).settings.load(args.params)):
+            print(choice.key + (f" (not used: {choice.unused})" if choice.unused else ""))
+            for name, source in choice.sources.items():
+                print(f"{'*' if choice.source == name else ' '} {name:10s} {source.about}")
+                facts = {
+                    "licence": source.licence,
+                    "size": source.size,
+                    "home": source.home,
+                    "here": f"{choice.block}.{name}.{source.lies_at}: {source.place}" if source.lies_at else "",
+                    "at hand": source.at_hand(),
+                    "watched": f"no: {source.unwatched}" if source.unwatched else "",
+                }
+                print("".join(f"      {key + ':':9s}{value}\n" for key, value in facts.items() if value), end="")
+            print()

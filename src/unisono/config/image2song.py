@@ -143,6 +143,7 @@ class Fortunes(DebianSource):
     size = "1 MB of Debian packages, 720 texts"
     home = "https://packages.debian.org/bookworm/fortunes"
     lies_at = "location"
+    stated = 545
     packages = (FORTUNES,)
 
     location: str

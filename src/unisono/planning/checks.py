@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from unisono.config.choices import read_from
 from unisono.errors import UnisonoError
 
 #: Longest silence of a server, in s.
@@ -66,8 +67,9 @@ def files(sections: Mapping[str, Any], datasets: Iterable[str]) -> Iterator[Chec
         Those that are built.
     """
     for dataset in datasets:
-        found = sections[dataset].chosen.at_hand()
-        yield Check(f"{dataset}.source {sections[dataset].source}", not found.startswith("no"), found)
+        for choice in read_from(dataset, sections[dataset]):
+            found = choice.chosen.at_hand()
+            yield Check(f"{choice.key} {choice.source}", not found.startswith("no"), found)
     for block, key in FILES if "mv10k" in datasets else ():
         where = str(getattr(getattr(sections["mv10k"], block), key))
         if where:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from unisono.config import Section
+from unisono.config.choices import read_from
 from unisono.config.sources import Source
 from unisono.datasets.base import names
 from unisono.errors import DataError, time_file
@@ -30,7 +31,8 @@ class Download(NamedTuple):
 
 def growth(name: str, section: Any, root: Path) -> tuple[int | None, float]:
     """Say how many items a data set will have, and how many times as many as now (1 where that is not known)."""
-    wanted = section.chosen.n_items()
+    counts = [choice.chosen.n_items() for choice in read_from(name, section)]
+    wanted = None if None in counts else sum(filter(None, counts))
     try:
         here = parquet.read(root / "data" / name / "samples", ["id"]).num_rows
     except DataError:
@@ -63,8 +65,11 @@ def downloads(sections: Mapping[str, Any], params: Iterable[str]) -> Iterator[Do
     wanted = tuple(f"{key}." for key in params)
     for name in names():
         section = sections[name]
+        found: list[tuple[str, str, float]] = []
+        for choice in read_from(name, section):
+            source = f"{choice.block}.{choice.source}"
+            found += [(source, place, choice.chosen.megabytes) for place in choice.chosen.places]
         source = f"{name}.{section.block}.{section.source}"
-        found = [(source, place, section.chosen.megabytes) for place in section.chosen.places]
         found += [(key, url, 0.0) for key, url in _published(section, name) if not key.startswith(source)]
         if section.chosen.has_features:
             found = [each for each in found if not each[0].startswith(f"{name}.features.")]

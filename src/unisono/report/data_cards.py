@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from unisono.config.choices import named
 from unisono.datasets import dealing, items
 from unisono.datasets.base import DataSet, dataset_of
 from unisono.datasets.folds import PARTS
@@ -28,10 +29,14 @@ from unisono.report.panels import picture
 
 #: Stands for the part of an item outside every fold.
 OUTSIDE = -1
+#: Columns by which items are counted, the first that is there; where items lie in one view alone, by that.
+CLASSES = ("label", "part")
 #: Items on a contact sheet, at most.
 PANELS = 10
 #: Letters of a line of a title on it.
 TITLE = 30
+#: What deals leave out, where their metadata do not say another.
+REPEATED = "items that repeat a song or are too like a tested one"
 #: So many reasons are listed, the most frequent ones.
 MAX_REASONS = 20
 
@@ -70,13 +75,15 @@ def write(name: str, folder: Path, skipped: Sequence[Path], *, kinds: Path, out:
     facts = parquet.metadata(samples)
     source = str(facts.get("source", "unknown"))
     dataset = dataset_of(name)
-    known = dataset.settings.kinds().get(source)
-    about, licence = (known.about, known.licence) if known else ("", "")
+    known = named(dataset.settings, source)
+    about = "; ".join(kind.about for kind in known.values())
+    licence = "; ".join(kind.licence for kind in known.values())
     licences = facts.get("licences", {source: facts.get("licence", licence)})
     present = items.columns_of(samples)
-    table = parquet.read(samples, [column for column in ("id", "label") if column in present])
+    by = next((column for column in CLASSES if column in present), None)
+    table = parquet.read(samples, ["id", *([by] if by else [])])
     ids = table.column("id").to_pylist()
-    labels = [str(label) for label in table.column("label").to_pylist()] if "label" in present else ["all"] * len(ids)
+    labels = [str(label) for label in table.column(by).to_pylist()] if by else ["all"] * len(ids)
     part_of = dealing.read(folder / "divisions")
     sheet = list(panels(dataset, folder))
     lines = [f"# {dataset.title}: {dataset.about}", "", f"Source: `{source}`. {about}".rstrip(" .") + ".", ""]
@@ -85,9 +92,18 @@ def write(name: str, folder: Path, skipped: Sequence[Path], *, kinds: Path, out:
     if division is None:
         counted = _counts(labels, [part_of.get(item, OUTSIDE) for item in ids])
     else:
-        left_out = [""] * (1 + max(division))
-        counted = _counts_by_deal(labels, [[part_of.get(item, left_out)[deal] for deal in division] for item in ids])
-    lines += ["## Items", "", *counted, *_divided(folder), *(f"- {fact}." for fact in facts.get("told", ())), ""]
+        nowhere = [""] * (1 + max(division))
+        dealt = [[part_of.get(item, nowhere)[deal] for deal in division] for item in ids]
+        without = str(parquet.metadata(folder / "divisions").get("without", REPEATED))
+        counted = _counts_by_deal(labels, dealt, without)
+    lines += [
+        "## Items",
+        "",
+        *counted,
+        *_divided(folder),
+        *(f"- {fact}." for fact in [*facts.get("told", ()), *_tagged(folder)]),
+        "",
+    ]
     lengths = dataset.lengths(folder)
     if lengths is not None:
         unit, values = lengths
@@ -132,7 +148,7 @@ def _counts(labels: Sequence[str], parts: Sequence[int | str]) -> Iterator[str]:
         yield "Items outside every fold are never trained or tested on; the whitening of features is fitted on them."
 
 
-def _counts_by_deal(labels: Sequence[str], deals: Sequence[Sequence[str]]) -> Iterator[str]:
+def _counts_by_deal(labels: Sequence[str], deals: Sequence[Sequence[str]], left_out: str) -> Iterator[str]:
     """Count items by class (or all) and part, as means over the deals."""
     parts = [part for part in PARTS if any(part in each for each in deals)]
     counts = Counter((label, part) for label, each in zip(labels, deals, strict=True) for part in each)
@@ -144,7 +160,7 @@ def _counts_by_deal(labels: Sequence[str], deals: Sequence[Sequence[str]]) -> It
         lines.append([name, *(f"{number:g}" for number in (*row, sum(row)))])
     yield markdown(lines, "l" + "r" * (len(parts) + 2))
     yield ""
-    yield f"Means over {n_deals} deals, of which each leaves out items that repeat a song or are too like a tested one."
+    yield f"Means over {n_deals} deals, of which each leaves out {left_out}."
 
 
 def _divided(folder: Path) -> Iterator[str]:
@@ -162,6 +178,11 @@ def _divided(folder: Path) -> Iterator[str]:
             f"There are more folds than the {facts['divided_groups']} groups of items that share something: what a "
             "tested item shows was then partly seen in training."
         )
+
+
+def _tagged(folder: Path) -> list[str]:
+    """Tell what makes items fit, where tags do."""
+    return list(parquet.metadata(folder / "tags").get("told", ())) if (folder / "tags").is_dir() else []
 
 
 def _left_out(skipped: Sequence[Path]) -> Iterator[str]:

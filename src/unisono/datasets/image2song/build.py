@@ -17,7 +17,7 @@ from unisono.config.image2song import Image2song
 from unisono.datasets import words
 from unisono.datasets.image2song import sources
 from unisono.datasets.image2song.item import IMAGE, LYRICS, TYPES, Found, Left, Picture, Song
-from unisono.datasets.image2song.lemmas import Lemmas
+from unisono.datasets.image2song.lemmas import Lemmas, stop_words
 from unisono.errors import DataError
 from unisono.io import files, parquet
 from unisono.io.text_tables import write_csv
@@ -183,6 +183,8 @@ def _rows(
     names = [section.source, section.source if section.unused("songs") else section.songs.source]
     own = [section.chosen.licence, section.chosen.licence if section.unused("songs") else section.songs.chosen.licence]
     groups = _groups(pictures, songs, section.songs.opening_lemmas)
+    stops = stop_words(section.language)
+    sung = {} if any(picture.words for picture in pictures) else {song.pair: song.lemmas for song in songs}
     items: list[Picture | Song] = [*pictures, *songs]
     rows = []
     for item, group in zip(items, groups, strict=True):
@@ -192,8 +194,11 @@ def _rows(
         row["licence"] = item.licence or own[song]
         if isinstance(item, Picture):
             suffix = ".jpg" if item.content.startswith(b"\xff\xd8") else ".png"
+            # Of pairs without any keywords the words of its song are those of a picture.
+            own_words = sung.get(item.pair, ()) if sung else lemmas.distinct(item.words)
+            kept = [word for word in dict.fromkeys(own_words) if word.lower() not in stops]
             row |= {
-                "words": list(lemmas.distinct(item.words)),
+                "words": kept,
                 "text": "",
                 "image": (item.content, f"{item.id}{suffix}"),
             }
@@ -241,6 +246,7 @@ def _facts(
         },
         "n_left_out": kinds,
         "read": {**found.facts, "simplemma": importlib.metadata.version("simplemma")},
+        "n_stop_words": len(stop_words(section.language)),
         "free_text": bool(found.facts.get("free_text", False)),
         "licences": dict(found.licences),
         "told": [*found.told, *_told(by_part, kinds)],

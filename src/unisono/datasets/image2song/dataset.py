@@ -64,7 +64,7 @@ class Image2song(DataSet):
             except DataError:
                 continue
             if keywords:
-                yield Part(item, "keywords", "text", ", ".join(keywords))
+                yield Part(item, "keywords", "text", ", ".join(keywords[:SHOWN_UNFREE]))
         for item, (sound,) in items.readable(folder / "audio", ["audio"], wanted):
             yield Part(item, "lyrics", "sound", sound["bytes"].as_py())
 

@@ -13,7 +13,6 @@ import pyarrow as pa
 from unisono.config.image2song import Image2song
 from unisono.datasets import dealing
 from unisono.datasets.image2song import relevance
-from unisono.datasets.image2song.lemmas import stop_words
 from unisono.errors import DataError
 from unisono.io import files, parquet
 
@@ -51,27 +50,26 @@ def label(section: Image2song, *, samples: Path, divisions: Path, out: Path, sum
     table = parquet.read(samples, ["id", *relevance.COLUMNS])
     ids = [str(value) for value in table["id"].to_pylist()]
     parts = _parts(divisions, ids)
-    items, stops = relevance.Items(table), stop_words(section.language)
+    items = relevance.Items(table)
     named: list[list[list[str]]] = [[], []]
     columns: list[list[list[list[int]]]] = [[], []]
     by_deal = []
     for part in parts.T:
         for kind, find in enumerate((items.tags, items.keywords)):
-            names, tags = find(part == "train", section, stops)
+            names, tags = find(part == "train", section.relevance)
             named[kind].append(names)
             columns[kind].append(tags)
         if not named[0][-1]:
             raise DataError(f"{divisions}: a deal has no tag; deal again (`dvc repro`), or change image2song.relevance")
         by_deal.append(_counted(columns[0][-1], named[0][-1], items, part))
     everything = np.full(len(ids), "train")
-    whole_names, whole_tags = items.tags(everything == "train", section, stops)
+    whole_names, whole_tags = items.tags(everything == "train", section.relevance)
     facts = {
         "dataset": "image2song",
         "source": str(parquet.metadata(samples).get("source", "unknown")),
         "rule": relevance.PAIR if items.paired else relevance.KEYWORD,
         "deals": by_deal,
         "over_all": _counted(whole_tags, whole_names, items, everything),
-        "stop_words": len(stops),
     }
     facts["told"] = list(_told(facts, section))
     kept = {name: facts[name] for name in ("dataset", "source", "rule", "told")}

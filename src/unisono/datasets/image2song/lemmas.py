@@ -103,7 +103,7 @@ def stop_words(language: str) -> frozenset[str]:
         from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
         return frozenset(ENGLISH_STOP_WORDS)
-    from stop_words import StopWordError, get_stop_words
+    from stop_words import StopWordError, get_stop_words  # type: ignore[import-untyped]
 
     try:
         return frozenset(map(str.lower, get_stop_words(language)))

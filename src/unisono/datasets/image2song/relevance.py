@@ -1,10 +1,10 @@
 """Which words make a picture and a song fit, and dealing both to training and test parts.
 
 **Conventions.** *Keyword rule*: a tag is a word that is a keyword of at least ``min_pictures`` pictures and a lemma in
-at least ``min_songs`` and at most ``max_song_fraction`` of the songs, of the training part of the deal alone, and no
-stop word; items fit where they share a tag. *Pair rule*: the tag is the song. A deal tests on a share of the groups of
-pictures and on a share of the groups of songs, so that both are new; a picture without a tag takes no part in it ("").
-Where items pair, pictures go where their songs go.
+at least ``min_songs`` and at most ``max_song_fraction`` of the songs, of the training part of the deal alone; keywords
+hold no stop words. Items fit where they share a tag. *Pair rule*: the tag is the song. A deal tests on a share of the
+groups of pictures and on a share of the groups of songs, so that both are new; a picture without a tag takes no part
+in it (""). Where items pair, pictures go where their songs go.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import pyarrow as pa
 
 from unisono.config.image2song import Image2song, Relevance
 from unisono.datasets.image2song.item import IMAGE
-from unisono.datasets.image2song.lemmas import stop_words
 from unisono.errors import DataError
 
 KEYWORD, PAIR = "keyword", "pair"
@@ -26,9 +25,7 @@ KEYWORD, PAIR = "keyword", "pair"
 COLUMNS = ("part", "group", "words", "pair")
 
 
-def vocabulary(
-    keywords: Iterable[Collection[str]], lyrics: Sequence[Collection[str]], limits: Relevance, stops: Collection[str]
-) -> list[str]:
+def vocabulary(keywords: Iterable[Collection[str]], lyrics: Sequence[Collection[str]], limits: Relevance) -> list[str]:
     """Find the tags of some pictures and songs.
 
     Parameters
@@ -39,8 +36,6 @@ def vocabulary(
         Lemmas of every song.
     limits : Relevance
         Section ``image2song.relevance``.
-    stops : collection of str
-        Stop words, in lower case.
 
     Returns
     -------
@@ -50,8 +45,7 @@ def vocabulary(
     Examples
     --------
     >>> limits = Relevance(min_pictures=2, min_songs=1, max_song_fraction=0.5)
-    >>> pictures = [{"cat", "of"}, {"cat", "dog", "of"}, {"dog"}]
-    >>> vocabulary(pictures, [["cat", "of"], ["dog"], ["dog"]], limits, {"of"})
+    >>> vocabulary([{"cat"}, {"cat", "dog"}, {"dog"}], [["cat", "of"], ["dog"], ["dog"]], limits)
     ['cat']
     """
     pictures = Counter(word for words in keywords for word in set(words))
@@ -60,7 +54,7 @@ def vocabulary(
     return sorted(
         word
         for word, count in pictures.items()
-        if count >= limits.min_pictures and limits.min_songs <= songs[word] <= most and word.lower() not in stops
+        if count >= limits.min_pictures and limits.min_songs <= songs[word] <= most
     )
 
 
@@ -88,16 +82,13 @@ class Items:
         self.words = [frozenset(words) for words in table["words"].to_pylist()]
         self.paired = bool(len(self.pairs)) and bool((self.pairs != "").all())
 
-    def tags(
-        self, trained: np.ndarray, section: Image2song, stops: Collection[str]
-    ) -> tuple[list[str], list[list[int]]]:
+    def tags(self, trained: np.ndarray, limits: Relevance) -> tuple[list[str], list[list[int]]]:
         """Find the tags of a deal, and those that each item has.
 
         Parameters
         ----------
         trained : np.ndarray [shape=(n,), dtype=bool]
-        section : Image2song
-        stops : collection of str
+        limits : Relevance
 
         Returns
         -------
@@ -106,27 +97,18 @@ class Items:
         tags : list of list of int [len=n]
             Numbers, sorted.
         """
-        if self.paired:
-            names = sorted(set(self.pairs.tolist()))
-            place = {name: number for number, name in enumerate(names)}
-            return names, [[place[pair]] for pair in self.pairs.tolist()]
-        return self.keywords(trained, section, stops)
-
-    def keywords(
-        self, trained: np.ndarray, section: Image2song, stops: Collection[str]
-    ) -> tuple[list[str], list[list[int]]]:
-        """Find the words that are tags by the keyword rule, also where items pair; as `tags`.
-
-        Of paired pictures without keywords the words of their songs stand for them.
-        """
-        words = self.words
-        if self.paired and not any(words[row] for row in np.flatnonzero(self.pictures)):
-            sung = {self.pairs[row]: words[row] for row in np.flatnonzero(~self.pictures)}
-            words = [sung.get(pair, frozenset()) for pair in self.pairs]
-        pictures, songs = (np.flatnonzero(trained & part).tolist() for part in (self.pictures, ~self.pictures))
-        names = vocabulary([words[row] for row in pictures], [words[row] for row in songs], section.relevance, stops)
+        if not self.paired:
+            return self.keywords(trained, limits)
+        names = sorted(set(self.pairs.tolist()))
         place = {name: number for number, name in enumerate(names)}
-        return names, [sorted(place[word] for word in each if word in place) for each in words]
+        return names, [[place[pair]] for pair in self.pairs.tolist()]
+
+    def keywords(self, trained: np.ndarray, limits: Relevance) -> tuple[list[str], list[list[int]]]:
+        """Find the words that are tags by the keyword rule, also where items pair; as `tags`."""
+        pictures, songs = (np.flatnonzero(trained & part).tolist() for part in (self.pictures, ~self.pictures))
+        names = vocabulary([self.words[row] for row in pictures], [self.words[row] for row in songs], limits)
+        place = {name: number for number, name in enumerate(names)}
+        return names, [sorted(place[word] for word in words if word in place) for words in self.words]
 
 
 def deal(table: pa.Table, section: Image2song) -> tuple[np.ndarray, dict[str, Any]]:
@@ -143,7 +125,8 @@ def deal(table: pa.Table, section: Image2song) -> tuple[np.ndarray, dict[str, An
     parts : np.ndarray [shape=(n, deals), dtype=str]
         ``train``, ``test``, or empty: a picture without a tag of that deal.
     facts : dict
-        ``n_groups``; by deal ``n_tags`` and ``n_without_tag``.
+        ``n_groups``; by deal ``n_tags`` and ``n_without_tag``; ``divisions``, of which there is one (``group``), and
+        what each deal is ``without``.
 
     Raises
     ------
@@ -152,7 +135,6 @@ def deal(table: pa.Table, section: Image2song) -> tuple[np.ndarray, dict[str, An
         that is tested on fits.
     """
     items, split = Items(table), section.split
-    stops = stop_words(section.language)
     parts = np.full((len(items.groups), split.deals), "train", dtype="<U5")
     facts: dict[str, Any] = {
         "n_groups": {
@@ -161,10 +143,12 @@ def deal(table: pa.Table, section: Image2song) -> tuple[np.ndarray, dict[str, An
         },
         "n_tags": [],
         "n_without_tag": [],
+        "divisions": {"group": list(range(split.deals))},
+        "without": "the pictures without a tag of its training part",
     }
     for number in range(split.deals):
         tested = _tested(items, section, number)
-        names, tags = items.tags(~tested, section, stops)
+        names, tags = items.tags(~tested, section.relevance)
         if not names:
             limits = section.relevance
             n_pictures, n_songs = (int((~tested & part).sum()) for part in (items.pictures, ~items.pictures))

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from unisono.config.choices import named
 from unisono.config.experiments import Experiment
 from unisono.config.report import Report
-from unisono.config.sources import Source
 from unisono.datasets.base import dataset_of
 from unisono.errors import DataError, UnisonoError, pass_machine
 from unisono.io import parquet
@@ -67,15 +67,15 @@ class DataSet:
         if not self.source:
             return "no", "it is not built"
         reasons = []
-        kind = dataset_of(self.name).settings.kinds().get(self.source, Source)
-        if kind.stands_in:
+        kinds = list(named(dataset_of(self.name).settings, self.source).values())
+        if any(kind.stands_in for kind in kinds):
             reasons.append(f"the source {self.source} stands in for the dissertation's data")
         untrained = [view for view, weights in self.weights.items() if "untrained" in weights]
         if untrained:
             reasons.append(f"features of untrained networks ({', '.join(untrained)})")
         if reasons:
             return "no", " and ".join(reasons)
-        if kind.original:
+        if kinds and all(kind.original for kind in kinds):
             return "yes", f"the source {self.source} is the dissertation's own; its splits are not published"
         return "perhaps", f"the source {self.source} is yours: only if it holds the dissertation's data"
 
