@@ -35,6 +35,9 @@ def collect(plots: Path, tables_folder: Path) -> dict[str, Chart]:
     """
     found: dict[str, Chart | None] = {
         "recall": _if_read(plots / "recall.csv", curves.RECALL_COLUMNS, _recall),
+        "recall_image2song": _if_read(
+            plots / "recall_image2song.csv", curves.RECALL_COLUMNS, lambda rows: _recall(rows, paired=False)
+        ),
         "losses": _if_read(plots / "losses.csv", losses.COLUMNS, _losses),
     }
     for number in curves.FIGURES:
@@ -61,7 +64,7 @@ def _if_read(path: Path, columns: Sequence[str], build: Any) -> Chart | None:
         return None
 
 
-def _recall(rows: Sequence[Mapping[str, str]]) -> Chart:
+def _recall(rows: Sequence[Mapping[str, str]], *, paired: bool = True) -> Chart:
     panels = []
     for direction, own in _groups(rows, "direction").items():
         pool = max(int(row["k"]) for row in own)
@@ -69,8 +72,9 @@ def _recall(rows: Sequence[Mapping[str, str]]) -> Chart:
             _series(method, [(float(row["k"]), 100 * float(row["recall"])) for row in curve])
             for method, curve in _groups(own, "method").items()
         ]
-        steps = np.unique(np.geomspace(1, pool, min(20, pool)).round())
-        series.append(_series("chance", [(k, 100 * k / pool) for k in steps]) | {"chance": True})
+        if paired:
+            steps = np.unique(np.geomspace(1, pool, min(20, pool)).round())
+            series.append(_series("chance", [(k, 100 * k / pool) for k in steps]) | {"chance": True})
         panels.append({"title": f"{drawing.arrow(direction)} (pool {pool})", "series": series})
     return {"x": "k", "y": "R@k (%)", "log": True, "zero": True, "panels": panels}
 
