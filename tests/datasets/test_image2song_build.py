@@ -100,7 +100,7 @@ def test_counts_of_the_default(default: Built) -> None:
     assert facts["n_left_out"] == {"no glyph": 367, "repeated": 5, "too short": 170}
     assert facts["free_text"] is False
     tags = json.loads((default.folder.parent / "tags.json").read_text(encoding="utf-8"))
-    assert [deal["n_tags"] for deal in tags["deals"]] == [75, 77, 75]
+    assert [deal["n_tags"] for deal in tags["deals"]] == [72, 76, 73]
     assert (tags["over_all"]["n_tags"], tags["over_all"]["pool"]["pictures"]) == (110, 940)
     assert {deal["pool"]["songs"] for deal in tags["deals"]} == {164}
 

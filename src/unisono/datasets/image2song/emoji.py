@@ -29,7 +29,8 @@ WIDEST = 1.75
 MAX_CHARACTERS = 32
 #: Words of an English name that say who is shown, or the hour of a clock.
 _WHO = re.compile(
-    r"\b(?:m[ae]n|wom[ae]n|persons?|people|boys?|girls?|(?:medium-?)?(?:light|dark)? ?skin tone|adults?|mx|mrs|"
+    r"\b(?:m[ae]n|wom[ae]n|persons?|people|boys?|girls?|adults?|mx|mrs|"
+    r"(?:light|dark|medium(?:-light|-dark)?)(?= skin tone)|"
     r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)(?= o.clock|-thirty))\b"
 )
 
@@ -129,8 +130,8 @@ def series_of(name: str) -> str:
 
     Examples
     --------
-    >>> series_of("woman running"), series_of("person running"), series_of("three o’clock"), series_of("man")
-    ('running', 'running', 'o’clock', 'man')
+    >>> series_of("woman running"), series_of("three o’clock"), series_of("dark skin tone"), series_of("man")
+    ('running', 'o’clock', 'skin tone', 'man')
     """
     plain_name = name.lower()
     return " ".join(re.sub(r"[:,&]", " ", _WHO.sub("", plain_name)).split()) or plain_name

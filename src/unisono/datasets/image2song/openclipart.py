@@ -53,7 +53,8 @@ def read(source: OpenClipart) -> Found:
     pictures, left = [], []
     seen: set[Path] = set()
     n_folders = 0
-    for name in sorted(_names(png)):
+    # Links after what they mean, whose name is the better one.
+    for name in sorted(_names(png), key=lambda name: ((png / name).is_symlink(), name)):
         if any(f"{name}/".startswith(f"{folder}/") for folder in source.left_out):
             n_folders += 1
             continue
