@@ -57,6 +57,10 @@ def digits(views: Sequence[str], *, sequences: bool = False) -> tuple[Arrays, Ar
     return {k: a[:N_TRAIN] for k, a in arrays.items()}, {k: a[N_TRAIN : N_TRAIN + N_TEST] for k, a in arrays.items()}
 
 
+#: Methods of one view of frames and one of vectors.
+ONE_OF_FRAMES = ("joint_dcca", "tag_attention")
+
+
 def fit(name: str) -> Arrays:
     """Train a method with the hyper-parameters of params.yaml, and embed what it has not seen."""
     import numpy as np
@@ -67,8 +71,8 @@ def fit(name: str) -> Arrays:
     views = ("audio", "visual", "lyrics")[: models.method(name).n_views or 2]
     if name in ("baseline", "baseline_gan", "darlearning"):
         views = ("lyrics", "audio", "visual")
-    train, test = digits(views, sequences=name in ("lstm_c_cca", "joint_dcca"))
-    if name == "joint_dcca":
+    train, test = digits(views, sequences=name in ("lstm_c_cca", *ONE_OF_FRAMES))
+    if name in ONE_OF_FRAMES:
         train, test = ({**arrays, views[1]: arrays[views[1]].mean(axis=1)} for arrays in (train, test))
     labels = train.pop("labels")
     model = models.create(name, seed=0, **load_models(ROOT / "params.yaml").get(name, {}))
@@ -195,7 +199,7 @@ def items() -> dict[str, tuple[Callable[[], Arrays], str]]:
     methods = {
         name: (functools.partial(fit, name), f"unisono.models.{name}")
         for name in models.available()
-        if name not in ("identity", "random")
+        if name not in ("identity", "overlap", "popularity", "random")
     }
     return {**EXTRACTORS, **methods}
 

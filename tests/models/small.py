@@ -46,6 +46,7 @@ SMALL: dict[str, dict[str, Any]] = {
 #: What a method needs on top of these, and of ten epochs at a learning rate of .01, to learn clearly within seconds
 #: (test_chance.py).
 LEARNING: dict[str, dict[str, Any]] = {
+    "tag_attention": {"units": 16, "hidden": 32},
     "agah": {"layers": {"other": [64]}, "features": 64, "dropout": 0.2, "epochs": 20},
     # Choosing them takes minutes; test_defaults.py has them chosen.
     "cca": {"ridge": 0.1},

@@ -15,13 +15,14 @@ import pytest
 
 from tests.models.small import LEARNING, SMALL
 from unisono import metrics, models
+from unisono.metrics import relevance
 
 N_TRAIN, N_TEST, N_CLASSES, WIDTH, SHARED = 400, 40, 4, 48, 5
 #: Seeds of shuffled trainings, and of those with which a method that was beyond the bound is judged anew.
 ROUNDS = (range(8), range(8, 16), range(16, 24))
 
 #: Methods of one view of frames and one of vectors.
-ONE_OF_FRAMES = ("joint_dcca",)
+ONE_OF_FRAMES = ("joint_dcca", "tag_attention")
 
 
 @functools.cache
@@ -57,8 +58,9 @@ def scored(name: str, seed: int, *, shuffled: bool) -> float:
         train = {view: array[generator.permutation(N_TRAIN)] for view, array in train.items()}
         train_labels = generator.permutation(train_labels)
     model = models.create(name, seed=seed, **settings(name)).fit(train, train_labels)
-    query, target = model.transform({view: array[N_TRAIN:] for view, array in list(views.items())[:2]}).values()
-    return metrics.mean_average_precision(query, target, labels[N_TRAIN:], labels[N_TRAIN:])
+    query, target = ({view: array[N_TRAIN:]} for view, array in list(views.items())[:2])
+    tested = labels[N_TRAIN:]
+    return relevance.mean_average_precision(model.score(query, target), tested[:, None] == tested)
 
 
 def settings(name: str) -> dict[str, Any]:

@@ -30,7 +30,7 @@ DISTRIBUTIONS = {
     "pretty_midi": "pretty-midi",
     "yt_dlp": "yt-dlp",
 }
-CLOSED = ("c_cca", "c_kcca", "cca", "gcca", "kcca", "multi_view", "random")
+CLOSED = ("c_cca", "c_kcca", "cca", "gcca", "kcca", "multi_view", "popularity", "random")
 
 
 def test_methods_in_closed_form_are_compared_and_networks_named(light: Run, features: Path, tmp_path: Path) -> None:
@@ -38,8 +38,8 @@ def test_methods_in_closed_form_are_compared_and_networks_named(light: Run, feat
     assert done.returncode == 0, done.stderr
     skipped = dict(re.findall(r"^not run: (\w+): (.*)$", done.stdout, flags=re.MULTILINE))
     networks = {name for name, reason in skipped.items() if reason.startswith("needs unisono[deep]")}
-    assert set(skipped) - networks <= {"identity", "c_kcca", "kcca"}
-    assert networks == set(models.available()) - set(CLOSED) - {"identity"}
+    assert set(skipped) - networks <= {"identity", "overlap", "c_kcca", "kcca"}
+    assert networks == set(models.available()) - set(CLOSED) - {"identity", "overlap"}
     assert (tmp_path / "out" / "cca" / "metrics.json").is_file()
     assert not (tmp_path / "out" / "dcca").exists()
 

@@ -16,8 +16,8 @@ def add(commands: Any) -> None:
     listing.add_argument(
         "--check",
         metavar="METHOD",
-        help="fit a method (package.module or package.module:Class) a dozen times on little data, and say which rule "
-        "of the contract it breaks",
+        help="fit a method (package.module or package.module:Class) up to twenty times on little data, and say which "
+        "rule of the contract it breaks",
     )
     listing.add_argument(
         "--param", action="append", nargs="+", default=[], metavar="NAME=VALUE", help="hyper-parameters for --check"
