@@ -45,7 +45,6 @@ class Words(Section):
     negative: int = Field(ge=1, le=1000)
     epochs: int = Field(ge=1, le=10_000)
     length: int = Field(ge=1, le=10_000)
-    mask: bool
     seed: int = Field(ge=0, lt=2**32)
 
 
