@@ -72,21 +72,6 @@ class Model:
                 found[place] = self.vectors[known].mean(axis=0, dtype=np.float64)
         return found
 
-    def vectors_of(self, wanted: Sequence[str]) -> dict[str, np.ndarray]:
-        """Give the vectors of words, means of those of their parts where need be; of a word without one none.
-
-        Parameters
-        ----------
-        wanted : sequence of str
-            In lower case.
-
-        Returns
-        -------
-        dict of str to np.ndarray [shape=(50,), dtype=float32]
-        """
-        rows = self._rows(wanted)
-        return {word: np.asarray(self.vectors[own]).mean(axis=0) for word, own in rows.items() if own}
-
     def _rows(self, wanted: Iterable[str]) -> dict[str, list[int]]:
         """Find the row of each word, or those of its parts; none where it has no vector."""
         parts = {word: _parts(word) for word in wanted}
