@@ -36,6 +36,7 @@ from fuzzing.fields import (
     zip_fields,
 )
 from fuzzing.media import film_made, graph_made, midi_made, picture_made, sound_made
+from fuzzing.pictures_inputs import clips_made, keywords_made, pictures_listed
 from fuzzing.records import example_made, tfrecord_lengths, tfrecord_made
 from fuzzing.songs import (
     arrays_made,
@@ -110,6 +111,10 @@ AWARE: dict[str, list[Mutator]] = {
     "tagged ogg": [ogg_tags_made, edited(comment_fields, ogg_repair), edited(ogg_fields)],
     "tagged m4a": [m4a_tags_made, m4a_tags_made, edited(box_fields)],
     "arrays": [arrays_made, arrays_made, edited(zip_fields)],
+    "keywords": [keywords_made, keywords_made, *TEXT],
+    "picture list": [pictures_listed, pictures_listed, csv_made, *TEXT],
+    "picture with a clip": [clips_made, clips_made, edited(picture_fields, picture_repair)],
+    "poems": [song_lyrics_made, *TEXT],
     "whole score": [harmony_made, harmony_made, text_numbers, text_words],
     "safetensors header": [safetensors_header],
     "wheel": [wheel_made, wheel_made, zip_made, edited(zip_fields)],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fuzzing import inputs, songs_readers, ways
+from fuzzing import inputs, pictures_readers, songs_readers, ways
 from fuzzing.reading import Reader, call, content
 
 _ARROW, _MUSIC = ("pyarrow.parquet", "pyarrow.compute"), ("mido", "pretty_midi")
@@ -294,10 +294,11 @@ READERS: dict[str, Reader] = {
     ),
 }
 
-READERS |= songs_readers.READERS
+READERS |= songs_readers.READERS | pictures_readers.READERS
 
 #: Functions of such names that read only what the pipeline itself wrote, or no file.
 OURS: dict[str, str] = {
+    "config.choices.read_from": "sections of params.yaml",
     "datasets.dealing.read": "the stage's own folds",
     "datasets.dealing.read_outside": "the stage's own folds",
     "datasets.items.heard": "by the readers of sounds and videos",

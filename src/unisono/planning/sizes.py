@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from unisono.config import mtm, mv10k, songs, vegas
+from unisono.config import image2song, mtm, mv10k, songs, vegas
 from unisono.config.sources import Source
 from unisono.datasets.folds import PARTS
 from unisono.datasets.mtm import musicxml
@@ -57,6 +57,7 @@ def problems(sections: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield from _vegas(sections["vegas"])
     yield from _mv10k(sections["mv10k"])
     yield from _songs(sections["songs"])
+    yield from _image2song(sections["image2song"])
 
 
 def _vegas(section: vegas.Vegas) -> Iterator[tuple[str, str]]:
@@ -146,6 +147,24 @@ def _songs(section: songs.Songs) -> Iterator[tuple[str, str]]:
         )
 
 
+def _image2song(section: image2song.Image2song) -> Iterator[tuple[str, str]]:
+    counts, divided = _counts(section.chosen), _divided(section.chosen)
+    if divided or counts is None:
+        return
+    n_songs = len(counts)
+    n_tested = round(section.split.test_songs * n_songs)
+    if n_songs < 2:
+        yield "image2song.source", f"{n_songs} songs with pictures; two are needed, one to train and one to test on"
+    elif not 1 <= n_tested < n_songs:
+        least = next(s / 100 for s in range(1, 100) if 1 <= round(s / 100 * n_songs) < n_songs)
+        most = next(s / 100 for s in range(99, 0, -1) if 1 <= round(s / 100 * n_songs) < n_songs)
+        yield (
+            "image2song.split.test_songs",
+            f"{section.split.test_songs:g} of {n_songs} songs are {n_tested} to test on; {least:g} to {most:g}, so "
+            "that one is there for each part",
+        )
+
+
 @functools.singledispatch
 def _counts(source: Source) -> dict[str, int] | None:
     """Count the items of a source by class or song, by the empty text where they have none; None: not known."""
@@ -210,6 +229,16 @@ def _listed(source: songs.Manifest) -> dict[str, int] | None:
             return dict(Counter(str(row.get("id")) for row in csv.DictReader(file))) or None
     except (OSError, ValueError, csv.Error):
         return None
+
+
+@_counts.register
+def _pictures(source: image2song.Manifest) -> dict[str, int] | None:
+    try:
+        with Path(source.place).open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, ValueError, csv.Error):
+        return None
+    return dict(Counter(str(row.get("song") or row.get("lyric")) for row in rows)) or None
 
 
 @_counts.register(songs.ReadyMade)
