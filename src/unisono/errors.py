@@ -30,8 +30,8 @@ EXTRAS = {
     "yt_dlp": "youtube",
     **dict.fromkeys(
         ("av", "charset_normalizer", "dvc", "gensim", "google_crc32c", "h5py", "librosa", "markdown_it", "matplotlib",
-         "music21", "mutagen", "networkx", "PIL", "mido", "pretty_midi", "psutil", "py3langid", "pypdfium2", "requests",
-         "simplemma", "soundfile", "stop_words", "tensorflow", "urllib3"),
+         "music21", "mutagen", "networkx", "onnxruntime", "PIL", "mido", "pretty_midi", "psutil", "py3langid",
+         "pypdfium2", "requests", "simplemma", "soundfile", "stop_words", "tensorflow", "urllib3"),
         "pipeline",
     ),
 }  # fmt: skip

@@ -13,22 +13,19 @@ class EfficientNet(Section):
     """EfficientNet-Lite0, as a package carries it trained."""
 
     image_size: int = Field(ge=32, le=1024)
-    batch_size: int = Field(ge=1)
 
 
 class Pixels(Section):
-    """Colours of the picture made small, and their principal components."""
+    """Colours of the picture made small."""
 
     image_size: int = Field(ge=4, le=128)
-    components: int = Field(ge=1, le=2000)
 
 
 class Tags(Section):
     """From a picture's features to the words that fit it."""
 
     set: Literal["efficientnet_lite0", "pixels"]
-    regions: Literal["max", "none"]
-    components: int = Field(ge=1, le=2000)
+    regions: Literal["joined", "max", "none"]
     ridge: float = Field(gt=0)
     folds: int = Field(ge=2, le=20)
     top_tags: int = Field(ge=1)

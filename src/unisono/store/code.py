@@ -30,6 +30,7 @@ KINDS = {
     "extractors": "unisono.features.clips",
     "texts": "unisono.features.texts",
     "song_extractors": "unisono.features.songs",
+    "picture_extractors": "unisono.features.pictures",
     "datasets": "unisono.datasets",
 }
 
@@ -45,6 +46,7 @@ BY_NAME: Mapping[str, str | None] = {
     "unisono.features.clips": "extractors",
     "unisono.features.texts": "texts",
     "unisono.features.songs": "song_extractors",
+    "unisono.features.pictures": "picture_extractors",
     # Readers of queries, which no stage runs.
     "unisono.features.query": None,
 }
