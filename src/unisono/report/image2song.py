@@ -162,13 +162,13 @@ def attentions(
     chosen = evenly({query: own for query, own in found.items() if own.right and own.right[0]}, N_PICTURES)
     pairs = [(query, found[query].ids[0]) for query in chosen]
     model = models.load(trained(key, folder) / "")
-    if not hasattr(model, "attention"):
+    if not hasattr(model, "attend"):
         raise DataError(f"report.figures.attention: {key} has no attention; name an experiment of tag_attention")
     entry = experiments[key]
     loaded = load_folder(data, views=feature_sets(entry.dataset, entry.views))
     row_of = {str(item): row for row, item in enumerate(loaded.ids)}
     pictures, songs = ([row_of[pair[side]] for pair in pairs] for side in (0, 1))
-    weights = model.attention(
+    weights = model.attend(
         loaded.views["image"][pictures], loaded.views["lyrics"][songs], loaded.lengths["lyrics"][songs]
     ) if pairs else []  # fmt: skip
     words = _words(data, [song for _, song in pairs])
@@ -184,11 +184,11 @@ def attentions(
 
 def _tags(data: Path) -> tuple[dict[str, list[int]], list[str]]:
     """Read the tags of every item and their names, of the first deal."""
-    table = parquet.read(data / "tags", ["id", "tags"])
-    vocabulary = parquet.metadata(data / "tags").get("vocabulary")
+    table = parquet.read(data / "tags", ["id", "keywords"])
+    vocabulary = parquet.metadata(data / "tags").get("keyword_vocabulary")
     if not isinstance(vocabulary, list) or not vocabulary:
         raise DataError(f"{data}/tags: holds no vocabulary; run `dvc repro` again")
-    ids, found = (parquet.to_list(table[name], f"{data}/tags: {name}") for name in ("id", "tags"))
+    ids, found = (parquet.to_list(table[name], f"{data}/tags: {name}") for name in ("id", "keywords"))
     return {item: deals[0] for item, deals in zip(ids, found, strict=True)}, [str(word) for word in vocabulary[0]]
 
 
@@ -216,7 +216,7 @@ def _looks(data: Path, wanted: Any) -> dict[str, dict[str, Any]]:
     """Collect titles, first words and pictures of items."""
     found: dict[str, dict[str, Any]] = {}
     for part in dataset_of(data.name).show(data, wanted):
-        if part.kind in ("text", "picture"):
+        if part.kind in ("text", "picture") and (part.place != "lyrics" or part.kind == "text"):
             found.setdefault(part.item, {})[part.place] = part.content
     return found
 
@@ -240,7 +240,9 @@ def _show(panel: Any, item: str, looks: Mapping[str, Mapping[str, Any]]) -> None
     if "image" in own:
         panel.imshow(own["image"])
     else:
-        _say(panel, "\n".join(filter(None, (str(own.get("title", item)), str(own.get("lyrics", ""))))))
+        title, lyrics = str(own.get("title", item)), str(own.get("lyrics", ""))
+        # Where nobody gave a title it is the first line.
+        _say(panel, lyrics if lyrics.startswith(title[:12]) else f"{title}\n{lyrics}")
 
 
 def _draw_sheet(

@@ -43,6 +43,7 @@ class Image2song(DataSet):
         import numpy as np
 
         from unisono.datasets import items, words
+        from unisono.datasets.image2song import labelling
         from unisono.io import parquet
         from unisono.media import pictures
 
@@ -51,10 +52,13 @@ class Image2song(DataSet):
             free = bool(parquet.metadata(folder / "samples").get("free_text"))
         except DataError:
             free = False
+        tags = labelling.of_items(folder / "tags", wanted)
         columns = ["part", "title", "words", "text", "image"]
         for item, values in items.readable(folder / "samples", columns, wanted):
             part, title, keywords, text, image = (value.as_py() for value in values)
             yield Part(item, "title", "text", str(title))
+            if item in tags:
+                yield Part(item, "words", "text", tags[item])
             if part == "lyrics":
                 yield Part(item, "lyrics", "text", words.first(text, SHOWN if free else SHOWN_UNFREE))
                 continue

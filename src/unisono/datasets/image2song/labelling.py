@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,31 @@ def label(section: Image2song, *, samples: Path, divisions: Path, out: Path, sum
     with files.replacing(summary) as temporary:
         temporary.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return facts
+
+
+def of_items(folder: Path, wanted: Iterable[str]) -> dict[str, list[str]]:
+    """Name the keywords that items have in the first deal.
+
+    Parameters
+    ----------
+    folder : Path
+        ``data/image2song/tags``; where it is missing or damaged nothing is named.
+    wanted : iterable of str
+        Ids.
+
+    Returns
+    -------
+    dict of str to list of str
+    """
+    try:
+        vocabulary = parquet.metadata(folder).get("keyword_vocabulary") or [[]]
+        table = parquet.read(folder, ["id", "keywords"])
+        ids, found = (parquet.to_list(table[name], f"{folder}: {name}") for name in ("id", "keywords"))
+    except DataError:
+        return {}
+    chosen = set(wanted)
+    rows = ((item, deals[0]) for item, deals in zip(ids, found, strict=True) if item in chosen)
+    return {item: [str(vocabulary[0][tag]) for tag in own if 0 <= tag < len(vocabulary[0])] for item, own in rows}
 
 
 def _parts(divisions: Path, ids: Sequence[str]) -> np.ndarray:
