@@ -193,11 +193,13 @@ def _tags(data: Path) -> tuple[dict[str, list[int]], list[str]]:
 
 
 def _words(data: Path, wanted: Sequence[str]) -> dict[str, list[str]]:
-    """Read the lemmas of songs that have a vector, as the extractor took them."""
+    """Read the lemmas of songs that the first deal has a vector of: those that its sets hold."""
     from unisono.datasets import items
+    from unisono.features.image2song import words
 
+    known = set(words.load(data / "models" / "words" / "deal0" / "model.safetensors").words)
     found = dict(items.readable(data / "samples", ["words"], list(wanted)))
-    return {item: [str(word) for word in values[0].as_py()] for item, values in found.items()}
+    return {item: [word for word in map(str, values[0].as_py()) if word in known] for item, values in found.items()}
 
 
 def _strongest(data: Path, wanted: Sequence[str], vocabulary: Sequence[str]) -> dict[str, list[str]]:

@@ -209,7 +209,7 @@ def in_order_of_measures(found: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def is_control(row: Mapping[str, Any]) -> bool:
-    """Say whether a row is no candidate for the best: it shows what else explains, is told it, or is divided otherwise."""
+    """Say whether a row is no candidate for the best: it shows what else explains, is told, or is divided otherwise."""
     method = str(row["method"])
     return method == ORACLE or method.endswith((SHUFFLED, TOLD)) or "division:" in str(row.get(REMARK, ""))
 
