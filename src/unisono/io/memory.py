@@ -58,7 +58,9 @@ class _Guard(MetaPathFinder):
             return None
         self.busy = True
         try:
-            if fullname.partition(".")[0] in LOOPING and spare() < ROOM:
+            package = fullname.partition(".")[0]
+            # With its buffer taken it is loaded.
+            if package in LOOPING and (os.getpid(), package) not in _taken and spare() < ROOM:
                 raise MemoryError(f"{ROOM >> 20} MB are needed to load {fullname}")
             # A worker that raised while it starts would print a traceback: it takes its buffers with its first task.
             if not _is_worker():
