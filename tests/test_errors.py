@@ -31,7 +31,7 @@ BROAD = {
     "tf.errors.OpError",
 }
 #: Where it is looked at.
-LOOKS = ("pass_machine", "machine_fault", "cannot_write")
+LOOKS = ("pass_machine", "pass_shortage", "machine_fault", "cannot_write")
 #: Handlers that blame nothing and keep nothing: a probe, an estimate, an error that is passed on, or made anew.
 HARMLESS = {
     "arithmetic.py": 3,

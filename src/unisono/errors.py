@@ -12,6 +12,7 @@ import json
 import os
 import re
 import sys
+import threading
 import time
 import warnings
 import zlib
@@ -200,6 +201,7 @@ def run(main: Callable[[], None]) -> None:
     status: int | str | None = None
     read = True
     warnings.showwarning = _warn
+    threading.excepthook = _thread_failed
     start_s = time.perf_counter()
     try:
         with naming_extras():
@@ -253,6 +255,12 @@ def _end() -> None:
         with suppress(OSError):
             sys.stdout.flush()
         os._exit(2)
+
+
+def _thread_failed(failed: threading.ExceptHookArgs) -> None:
+    """Say nothing of a library's thread that met a limit of the machine: who waits for it says it."""
+    if failed.exc_value is None or not machine_fault(failed.exc_value):
+        threading.__excepthook__(failed)
 
 
 def _warn(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import time
@@ -15,7 +16,7 @@ import pytest
 from tests.datasets.songs import params, tone
 from unisono.config.compute import Compute
 from unisono.config.songs import Audio
-from unisono.errors import DataError
+from unisono.errors import DataError, MachineError
 from unisono.io import memory, parquet
 from unisono.media import audio as sound
 from unisono.media import excerpt, midi, mp4, rendering
@@ -282,6 +283,23 @@ def test_a_packet_that_claims_gigabytes(
     n = int.from_bytes(data[at : at + 4], "big")
     (tmp_path / "a.m4a").write_bytes(data[: at + 4] + (7 * 10**8).to_bytes(4, "big") * n + data[at + 4 + 4 * n :])
     monkeypatch.setattr(memory, "spare", lambda: spare)
+    with pytest.raises(error):
+        excerpt.read(tmp_path / "a.m4a", start_s=0, clip_s=1, rate=22_050)
+
+
+@pytest.mark.parametrize(("spare", "error"), [(2**27, MachineError), (2**33, DataError)])
+def test_ffmpeg_that_asks_to_be_asked_again(
+    spare: int, error: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says so of damaged packets, and where there is no memory."""
+    import av
+
+    def again(*_: object, **__: object) -> None:
+        raise av.error.BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(memory, "spare", lambda: spare)
+    monkeypatch.setattr(av, "open", again)
+    (tmp_path / "a.m4a").write_bytes(b"anything")
     with pytest.raises(error):
         excerpt.read(tmp_path / "a.m4a", start_s=0, clip_s=1, rate=22_050)
 

@@ -107,7 +107,7 @@ def run_experiments(
             done = len(ended.fits) - ended.n_kept
             made = f"{done} of {len(ended.fits)} fits made" if done else f"its {len(ended.fits)} fits were kept"
             print(f"experiment {n_done} of {len(wanted)}: {key}, {made}", flush=True)
-        if keys is None and not failed:
+        if keys is None and not failed and not unexpected:
             for path in out.iterdir():
                 if path.name not in entries:
                     shutil.rmtree(path)

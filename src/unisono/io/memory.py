@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
+from multiprocessing import process
 from pathlib import Path
 from types import ModuleType
 
@@ -18,10 +20,14 @@ SHARE = 0.5
 SMALL = 256 * 2**20
 #: So many bytes may one of a file become: zero padding becomes ten or twenty, what is made to do harm a thousand.
 RATIO = 500
-#: Packages with a BLAS (OpenBLAS) that asks for its buffer for ever when it is loaded and gets none.
-LOOPING = ("numpy", "scipy")
-#: What they must find, in bytes: the library, 32 MB of buffer, and what the C library reserves for these.
-ROOM = 128 * 2**20
+#: Packages with a BLAS (OpenBLAS) that asks for a buffer for ever where it gets none, when it is loaded and when it is
+#: first called; and where each has the Cholesky decomposition, which needs the buffer at any size.
+LOOPING = {
+    "numpy": ("numpy.linalg._umath_linalg", "cholesky_lo"),
+    "scipy": ("scipy.linalg._flapack", "dpotrf"),
+}
+#: What they must find, in bytes: the library and its buffers, of 32 MB, or one buffer; with what the C library adds.
+ROOM, BUFFER = 128 * 2**20, 48 * 2**20
 
 
 def spare() -> int:
@@ -40,14 +46,65 @@ def spare() -> int:
 
 
 class _Guard(MetaPathFinder):
-    """Finds nothing; raises where a package of `LOOPING` would be loaded without `ROOM`."""
+    """Finds nothing; raises where a package of `LOOPING` would be loaded without `ROOM`, and takes buffers early."""
+
+    #: What is imported meanwhile (an encoding, say) is not looked at.
+    busy = False
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname.partition(".")[0] in LOOPING and spare() < ROOM:
-            raise MemoryError(f"{ROOM >> 20} MB are needed to load {fullname}")
+        if self.busy:
+            return None
+        self.busy = True
+        try:
+            package = fullname.partition(".")[0]
+            # With its buffer taken it is loaded.
+            if package in LOOPING and (os.getpid(), package) not in _taken and spare() < ROOM:
+                raise MemoryError(f"{ROOM >> 20} MB are needed to load {fullname}")
+            # A worker that raised while it starts would print a traceback: it takes its buffers with its first task.
+            if not _is_worker():
+                take_buffers()
+        finally:
+            self.busy = False
         return None
+
+
+def _is_worker() -> bool:
+    """Say whether this process was started by another for its work, or is being started."""
+    starting = getattr(process.current_process(), "_inheriting", False)
+    return starting or process.parent_process() is not None
+
+
+#: Packages of `LOOPING` whose buffer each process has taken, by its number: a fork gives it back.
+_taken: set[tuple[int, str]] = set()
+
+
+def take_buffers() -> None:
+    """Let numpy and scipy, where they are loaded, take the buffers of their BLAS while there is memory.
+
+    They keep them: what runs short later raises. Nothing is done in a process without `guard`.
+
+    Raises
+    ------
+    MemoryError
+        There is no room for them.
+    """
+    if not any(isinstance(finder, _Guard) for finder in sys.meta_path):
+        return
+    for package, (module, name) in LOOPING.items():
+        if (os.getpid(), package) in _taken or not all(map(_loaded, ("numpy", module.rpartition(".")[0], module))):
+            continue
+        if spare() < BUFFER:
+            raise MemoryError(f"{BUFFER >> 20} MB are needed for the linear algebra of {package}")
+        _taken.add((os.getpid(), package))
+        getattr(sys.modules[module], name)(sys.modules["numpy"].eye(2))
+
+
+def _loaded(module: str) -> bool:
+    """Say whether a module is loaded, and not only about to be."""
+    found = sys.modules.get(module)
+    return found is not None and not getattr(found.__spec__, "_initializing", False)
 
 
 def guard() -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from unisono.errors import DataError, pass_machine
 from unisono.media import audio
 from unisono.media.midi import check_length
-from unisono.media.streams import FORMATS, claims
+from unisono.media.streams import FORMATS, pass_shortage
 
 #: Endings of files that are taken for sound.
 SUFFIXES = (
@@ -115,8 +115,7 @@ def _by_ffmpeg(path: Path, start_s: float, clip_s: float, objection: str) -> tup
                 if sum(map(len, parts)) >= clip_s * rate:
                     break
     except (av.FFmpegError, OSError, ValueError) as error:
-        if not claims(error):
-            pass_machine(error)
+        pass_shortage(error)
         raise DataError(f"not a sound file, or damaged ({objection}); get it again") from None
     if not parts:
         raise DataError(f"no sound in it from {start_s:g} s on; it is shorter, or damaged")

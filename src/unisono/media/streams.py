@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import math
 import time
@@ -16,7 +17,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from unisono.errors import DataError, pass_machine
+from unisono.errors import DataError, MachineError, pass_machine
 from unisono.io import memory
 
 #: Demuxers of FFmpeg that may read a file: formats that hold their streams themselves.
@@ -154,11 +155,24 @@ def _stamp(packet: Any) -> int | None:
     return stamp
 
 
-def claims(error: BaseException) -> bool:
-    """Say whether FFmpeg lacks memory only because a damaged packet claims gigabytes: there is plenty."""
+def pass_shortage(error: BaseException) -> None:
+    """Raise an error of FFmpeg again that is the machine's, not the file's: as `unisono.errors.pass_machine`.
+
+    Of a damaged packet that claims gigabytes FFmpeg says that memory is lacking, and where memory is lacking that it
+    should be asked again, as it also says of damaged packets: how much memory there is decides.
+
+    Raises
+    ------
+    BaseException
+        `error`, or `MachineError` in its place.
+    """
     import av
 
-    return isinstance(error, av.error.MemoryError) and memory.spare() > PLENTY
+    spare = memory.spare()
+    if not (isinstance(error, av.error.MemoryError) and spare > PLENTY):
+        pass_machine(error)
+    if getattr(error, "errno", None) == errno.EAGAIN and spare < memory.SMALL:
+        raise MachineError(f"not enough memory to read a video or sound ({spare >> 20} MB are left); free memory")
 
 
 @contextmanager
@@ -196,7 +210,6 @@ def opened(source: bytes | Path, kind: str, limits: Limits) -> Iterator[Stream]:
                 raise DataError(f"it has no {kind} track that can be decoded")
             yield Stream(container, stream, other, limits)
     except (av.FFmpegError, OSError, ValueError) as error:
-        if not claims(error):
-            pass_machine(error)
+        pass_shortage(error)
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise DataError(f"not a video file, or damaged ({reason}); get it again") from None

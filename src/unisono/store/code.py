@@ -40,6 +40,8 @@ BY_NAME: Mapping[str, str | None] = {
     # What a user finds in the package, loaded when asked for.
     "unisono": None,
     "unisono.datasets": None,
+    # What workers would load anyway, earlier.
+    "unisono.store.preloading": None,
     # What each data set is.
     "unisono.datasets.base": "datasets",
     "unisono.models": "models",

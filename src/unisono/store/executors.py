@@ -34,6 +34,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from unisono.config.compute import Compute
 from unisono.errors import MachineError, ProgramError, UnisonoError, machine_fault
+from unisono.io import memory
 
 #: Read by OpenMP, the BLAS libraries, TensorFlow and numba when they are first imported.
 THREAD_VARIABLES = (
@@ -47,6 +48,9 @@ THREAD_VARIABLES = (
 
 #: Workers that are forked from a server process, where there is one; on Windows they are spawned.
 FORKED = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+
+#: Seconds without an end of a task after which the executor is looked at.
+CHECK_S = 5.0
 
 #: Holds what a worker sets up until it ends.
 _worker = ExitStack()
@@ -62,6 +66,9 @@ class Executor(abc.ABC):
     @abc.abstractmethod
     def cancel(self) -> None:
         """End all workers at once; what they were doing is lost."""
+
+    def check(self) -> None:  # noqa: B027, most can always be reached
+        """Raise `MachineError` if workers can be reached no more, so that nothing at work would ever end."""
 
     def lost(self, error: BaseException) -> bool:
         """Say whether an error means that a worker died, so that its task may be tried again."""
@@ -115,11 +122,17 @@ class Processes(Executor):
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Send a call to a worker."""
         try:
-            return self._pool.submit(function, *arguments)
+            return self._pool.submit(_run, pickle.dumps((function, arguments)))
         except (EOFError, ConnectionError) as error:
             # Until the system has cleared it away: the next attempt then starts another.
             time.sleep(1)
             raise BrokenExecutor("the server that workers are forked from was killed") from error
+
+    def check(self) -> None:
+        """Look at the pool's own thread, which dies where it cannot start another, and tells nobody."""
+        thread = getattr(self._pool, "_executor_manager_thread", None)
+        if thread is not None and not thread.is_alive():
+            raise MachineError("can't start new thread for a pool of workers; free memory or processes and run again")
 
     def cancel(self) -> None:
         """Kill the workers."""
@@ -238,7 +251,10 @@ class Scheduler(Generic[T]):
                         running[executor.submit(function, *arguments)] = task
                     except BrokenExecutor:
                         self._lost.append(task)
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                ended = wait(running, timeout=CHECK_S, return_when=FIRST_COMPLETED).done
+                if not ended:
+                    executor.check()
+                for future in ended:
                     task = running.pop(future)
                     error = _error(future)
                     if error is not None and executor.lost(error) and not task.finished():
@@ -277,6 +293,14 @@ def portable(error: Exception, where: str) -> Exception:
     if not isinstance(copy, UnisonoError):
         copy.add_note(where)
     return copy
+
+
+def _run(call: bytes) -> Any:
+    """Run a call; what its modules lack when they are loaded is an error of its own, not the end of the worker."""
+    # Our own bytes.
+    function, arguments = pickle.loads(call)  # noqa: S301
+    memory.take_buffers()
+    return function(*arguments)
 
 
 def _prepare(n_threads: int) -> None:

@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from unisono.config.compute import Compute
 from unisono.errors import ProgramError, cannot_write
+from unisono.store import preloading
 from unisono.store.executors import FORKED, Killed, Scheduler, fixed_threads, portable
 
 #: Seconds that a pool must save before it is started for work that could as well be done here.
@@ -86,7 +87,8 @@ def start_workers(modules: Sequence[str], compute: Compute) -> None:
         from multiprocessing import forkserver
 
         with fixed_threads(compute.threads_per_worker):
-            multiprocessing.get_context("forkserver").set_forkserver_preload(list(modules))
+            preloading.name_modules(modules)
+            multiprocessing.get_context("forkserver").set_forkserver_preload([preloading.__name__])
             forkserver.ensure_running()
 
 

@@ -86,7 +86,7 @@ def _read_mp3(path: Path, n: int) -> tuple[np.ndarray, float]:
     """
     import av
 
-    from unisono.media.streams import claims
+    from unisono.media.streams import pass_shortage
 
     parts: list[np.ndarray] = []
     length_s, read = Fraction(0), 0
@@ -100,8 +100,7 @@ def _read_mp3(path: Path, n: int) -> tuple[np.ndarray, float]:
                     read += frame.samples
         samples = np.concatenate(parts)[:n] if parts else np.zeros((0, 1), np.float32)
     except (av.FFmpegError, ValueError, IndexError) as error:
-        if not claims(error):
-            pass_machine(error)
+        pass_shortage(error)
         raise DataError(f"not a readable sound file, or damaged ({error})") from None
     return samples, float(length_s)
 

@@ -1,0 +1,33 @@
+"""What the server that workers are forked from imports: the modules that `VARIABLE` names, as far as they can be.
+
+Where memory is short one of them may fail. The server then serves without it, and says nothing: a worker that needs
+the module fails in its task, whose error is reported.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+
+from unisono.io import memory
+
+#: Names of modules, divided by blanks.
+VARIABLE = "UNISONO_PRELOAD"
+
+
+def name_modules(modules: Sequence[str]) -> None:
+    """Name the modules for a server that is started later."""
+    os.environ[VARIABLE] = " ".join(modules)
+
+
+def _load() -> None:
+    memory.guard()
+    for module in os.environ.pop(VARIABLE, "").split():
+        with suppress(Exception):
+            importlib.import_module(module)
+
+
+if VARIABLE in os.environ:
+    _load()
