@@ -80,10 +80,10 @@ class TagAttention(RelationalAligner):
     dropout: Dropout = 0.3
     batch_size: Count = 48
     extra: Natural = 16
-    positive_weight: Positive = 5.0
+    positive_weight: Positive = 1.0
     learning_rate: Positive = 3e-3
     epochs: Count = 20
-    min_steps: Natural = 200
+    min_steps: Natural = 400
 
     def _fit_relation(
         self, views: Views, relevance: sparse.csr_array, lengths: Lengths, checkpoint: Path | None
