@@ -27,7 +27,7 @@ import torch
 from _measure import arguments
 
 from unisono import models
-from unisono.models.parts import correlation, deep
+from unisono.models.parts import correlation, deep, objective
 from unisono.models.parts.columns import standardisation
 
 PUBLISHED = {"audio": [128, 128, 64, 64], "other": [512, 512, 256, 256]}
@@ -97,7 +97,7 @@ def objectives_ms(widths: tuple[int, int], batch: int, runs: int) -> dict[str, f
     losses: dict[str, Callable[[], Any]] = {}
     for name in METHODS:
         model: Any = models.create(name)
-        losses[name] = lambda model=model: -correlation.correlation(X, Y, model._pairs(codes), ridge=0.1)
+        losses[name] = lambda model=model: -objective.correlation(X, Y, model._pairs(codes), ridge=0.1)
     losses["plain"] = lambda: plain_loss(X, Y, 0.1)
     times: dict[str, list[float]] = {name: [] for name in losses}
     for _ in range(runs):

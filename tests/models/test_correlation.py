@@ -13,16 +13,16 @@ from scipy import linalg
 
 from unisono import models
 from unisono.errors import ConfigError, TrainingError
-from unisono.models.parts import correlation, deep
+from unisono.models.parts import deep, objective
 
 PAIRINGS = {
-    "one_to_one": correlation.one_to_one,
-    "all": lambda codes: correlation.paired(codes, pairs="all", beta=0.0),
-    "half": lambda codes: correlation.paired(codes, pairs="half", beta=0.0),
-    "blend": lambda codes: correlation.paired(codes, pairs="all", beta=0.2),
-    "clusters": lambda codes: correlation.clusters(codes, sigma=0.2, extend="none"),
-    "extend1": lambda codes: correlation.clusters(codes, sigma=0.4, extend="half"),
-    "extend2": lambda codes: correlation.clusters(codes, sigma=0.4, extend="all"),
+    "one_to_one": objective.one_to_one,
+    "all": lambda codes: objective.paired(codes, pairs="all", beta=0.0),
+    "half": lambda codes: objective.paired(codes, pairs="half", beta=0.0),
+    "blend": lambda codes: objective.paired(codes, pairs="all", beta=0.2),
+    "clusters": lambda codes: objective.clusters(codes, sigma=0.2, extend="none"),
+    "extend1": lambda codes: objective.clusters(codes, sigma=0.4, extend="half"),
+    "extend2": lambda codes: objective.clusters(codes, sigma=0.4, extend="all"),
 }
 every_pairing = pytest.mark.parametrize("pairing", PAIRINGS)
 every_norm = pytest.mark.parametrize("norm", ["trace", "frobenius"])
@@ -94,7 +94,7 @@ def test_covariances_equal_those_of_the_list_of_pairs(pairing: str) -> None:
     mean_x, mean_y = weights @ x, weights @ y
     x, y = x - mean_x, y - mean_y
     expected = mean_x, mean_y, *((a * weights[:, None]).T @ b for a, b in ((x, x), (y, y), (x, y)))
-    for found, wanted in zip(correlation.moments(X, Y, PAIRINGS[pairing](codes)), expected, strict=True):
+    for found, wanted in zip(objective.moments(X, Y, PAIRINGS[pairing](codes)), expected, strict=True):
         np.testing.assert_allclose(found.numpy(), wanted, rtol=1e-8, atol=1e-12)
 
 
@@ -106,43 +106,43 @@ def test_norms_are_of_the_canonical_correlations_over_the_pairs(pairing: str, ri
     correlations = canonical_correlations(X.numpy()[first], Y.numpy()[second], weights, ridge)
     assert correlations.max() <= 1
     pairs = PAIRINGS[pairing](codes)
-    trace = correlation.correlation(X, Y, pairs, ridge=ridge)
-    frobenius = correlation.correlation(X, Y, pairs, ridge=ridge, norm="frobenius")
+    trace = objective.correlation(X, Y, pairs, ridge=ridge)
+    frobenius = objective.correlation(X, Y, pairs, ridge=ridge, norm="frobenius")
     assert float(trace) == pytest.approx(correlations.sum(), rel=1e-8)
     assert float(frobenius) == pytest.approx(np.sqrt((correlations**2).sum()), rel=1e-8)
 
 
 @every_norm
 @every_pairing
-def test_gradient_equals_finite_differences(pairing: str, norm: correlation.Norm) -> None:
+def test_gradient_equals_finite_differences(pairing: str, norm: objective.Norm) -> None:
     X, Y, codes = outputs()
     pairs = PAIRINGS[pairing](codes)
 
-    def objective(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        return correlation.correlation(x, y, pairs, ridge=0.1, norm=norm)
+    def value(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return objective.correlation(x, y, pairs, ridge=0.1, norm=norm)
 
-    assert torch.autograd.gradcheck(objective, (X.requires_grad_(), Y.requires_grad_()))
+    assert torch.autograd.gradcheck(value, (X.requires_grad_(), Y.requires_grad_()))
 
 
 @every_norm
-def test_gradient_where_classes_leave_correlations_at_zero(norm: correlation.Norm) -> None:
+def test_gradient_where_classes_leave_correlations_at_zero(norm: objective.Norm) -> None:
     """Two classes leave one canonical correlation above zero, of three."""
     X, Y, _ = outputs()
-    pairs = correlation.paired(torch.arange(20) % 2, pairs="all", beta=0.0)
+    pairs = objective.paired(torch.arange(20) % 2, pairs="all", beta=0.0)
 
-    def objective(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        return correlation.correlation(x, y, pairs, ridge=0.1, norm=norm)
+    def value(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return objective.correlation(x, y, pairs, ridge=0.1, norm=norm)
 
-    assert torch.autograd.gradcheck(objective, (X.requires_grad_(), Y.requires_grad_()))
+    assert torch.autograd.gradcheck(value, (X.requires_grad_(), Y.requires_grad_()))
 
 
 @every_norm
-def test_equal_correlations_have_a_finite_gradient(norm: correlation.Norm) -> None:
+def test_equal_correlations_have_a_finite_gradient(norm: objective.Norm) -> None:
     """Orthogonal columns, twice: all canonical correlations are 1 / (1 + ridge)."""
     X = torch.linalg.qr(torch.tensor(np.random.default_rng(0).standard_normal((12, 4))))[0]
     X = torch.linalg.qr(X - X.mean(dim=0))[0].requires_grad_()
     Y = X.detach().clone().requires_grad_()
-    value = correlation.correlation(X, Y, correlation.one_to_one(torch.zeros(12)), ridge=0.25, norm=norm)
+    value = objective.correlation(X, Y, objective.one_to_one(torch.zeros(12)), ridge=0.25, norm=norm)
     assert value.item() == pytest.approx({"trace": 4, "frobenius": 2}[norm] / 1.25)
     value.backward()
     for outputs_ in (X, Y):
@@ -152,18 +152,18 @@ def test_equal_correlations_have_a_finite_gradient(norm: correlation.Norm) -> No
 
 def test_float32_outputs_are_scored_in_float64() -> None:
     X, Y, codes = outputs()
-    pairs = correlation.one_to_one(codes)
-    value = correlation.correlation(X.float(), Y.float(), pairs, ridge=0.1)
+    pairs = objective.one_to_one(codes)
+    value = objective.correlation(X.float(), Y.float(), pairs, ridge=0.1)
     assert value.dtype == torch.float64
-    assert float(value) == pytest.approx(float(correlation.correlation(X, Y, pairs, ridge=0.1)), rel=1e-6)
+    assert float(value) == pytest.approx(float(objective.correlation(X, Y, pairs, ridge=0.1)), rel=1e-6)
 
 
 def test_classes_of_one_row_each_are_one_to_one() -> None:
     X, Y, _ = outputs()
     codes = torch.arange(20)
-    expected = correlation.moments(X, Y, correlation.one_to_one(codes))
+    expected = objective.moments(X, Y, objective.one_to_one(codes))
     for name in ("all", "half", "blend", "clusters", "extend1", "extend2"):
-        for found, wanted in zip(correlation.moments(X, Y, PAIRINGS[name](codes)), expected, strict=True):
+        for found, wanted in zip(objective.moments(X, Y, PAIRINGS[name](codes)), expected, strict=True):
             np.testing.assert_allclose(found.numpy(), wanted.numpy(), atol=1e-12)
 
 

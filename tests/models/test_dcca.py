@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from unisono import metrics, models
-from unisono.models.parts import correlation
+from unisono.models.parts import correlation, objective
 
 
 def nonlinear_views(n: int) -> dict[str, np.ndarray]:
@@ -41,7 +41,7 @@ def test_closing_cca_has_the_correlations_of_the_outputs() -> None:
     X, Y = (torch.tensor(embedded[view]) for view in ("audio", "visual"))
     # Covariances of the embeddings are not the identity: the ridge is on the outputs' scale.
     assert isinstance(model, correlation.DeepCorrelation)
-    cross = correlation.moments(X, Y, correlation.one_to_one(torch.zeros(100)))[-1].numpy()
+    cross = objective.moments(X, Y, objective.one_to_one(torch.zeros(100)))[-1].numpy()
     np.testing.assert_allclose(cross, np.diag(model.correlations_), atol=1e-5)
 
 

@@ -19,7 +19,7 @@ from tests.models.small import SMALL, resume_after_kill
 from unisono import metrics, models
 from unisono.cli import main
 from unisono.errors import ConfigError, DataError, TrainingError
-from unisono.models.parts import correlation
+from unisono.models.parts import objective
 from unisono.models.parts.convolutions import ITEMS, POOLS, _statistics, convolutional, first_block
 from unisono.testing import check_aligner
 
@@ -135,7 +135,7 @@ def test_single_precision_leaves_the_gradient_of_the_objective_as_it_is() -> Non
         own = network.to(dtype)
         own.zero_grad()
         X, Y = own(torch.tensor(views["audio"], dtype=dtype)), torch.tensor(views["lyrics"])
-        correlation.correlation(X, Y, correlation.one_to_one(Y[:, 0]), ridge=0.1).backward()
+        objective.correlation(X, Y, objective.one_to_one(Y[:, 0]), ridge=0.1).backward()
         found.append({name: weight.grad.clone().double() for name, weight in own.named_parameters()})
     for name, exact in found[0].items():
         if name != "head.bias":
@@ -155,11 +155,11 @@ def test_places_that_tie_share_their_gradient() -> None:
 
 
 @pytest.mark.parametrize("norm", ["trace", "frobenius"])
-def test_the_objective_and_its_gradient_are_those_of_numpys_singular_values(norm: correlation.Norm) -> None:
+def test_the_objective_and_its_gradient_are_those_of_numpys_singular_values(norm: objective.Norm) -> None:
     generator = np.random.default_rng(0)
     X = torch.tensor(generator.standard_normal((60, 4)), requires_grad=True)
     Y = torch.tensor(X.detach().numpy()[:, ::-1] + generator.standard_normal((60, 4)), requires_grad=True)
-    pairs = correlation.one_to_one(torch.zeros(60))
+    pairs = objective.one_to_one(torch.zeros(60))
 
     def naive(X: torch.Tensor, Y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         X, Y = X - X.mean(dim=0), Y - Y.mean(dim=0)
@@ -174,7 +174,7 @@ def test_the_objective_and_its_gradient_are_those_of_numpys_singular_values(norm
 
     T, expected = naive(X, Y)
     singular = np.linalg.svd(T.detach().numpy(), compute_uv=False)
-    found = correlation.correlation(X, Y, pairs, ridge=0.1, norm=norm)
+    found = objective.correlation(X, Y, pairs, ridge=0.1, norm=norm)
     by_numpy = singular.sum() if norm == "trace" else np.sqrt((singular**2).sum())
     assert found.item() == pytest.approx(by_numpy, abs=1e-10)
     for one, other in zip(torch.autograd.grad(found, (X, Y)), torch.autograd.grad(expected, (X, Y)), strict=True):

@@ -85,6 +85,8 @@ def test_without_experiments_the_published_curves_remain(tmp_path: Path) -> None
 
 # ---- Songs: components, training songs ----
 
+CLASSES = ("collection", "language", "composer", "mode")
+
 
 @pytest.fixture
 def songs(fabricated: Fabricated) -> Fabricated:
@@ -97,9 +99,12 @@ def songs(fabricated: Fabricated) -> Fabricated:
             for s, value in values.items()
         }
         fabricated.add(
-            key, entry, scores, title=title, tables=[number], measure="mrr", chance=0.08,
+            key, entry, scores, title=title, measure="mrr", chance=0.08,
+            tables=[number, *(["figsongs_categories_components"] if number == "figsongs_components" else [])],
             more={"mrr_within": 0.09, "mrr_within_std": 0.01, "recall_at_1": 0.5, "recall_at_1_std": 0.1,
-                  "chance": {"mrr": 0.08, "recall_at_1": 0.02}, "oracle": {"mrr": 0.3, "recall_at_1": 0.1}},
+                  **{f"class_mrr_{name}{end}": 0.8 for name in CLASSES for end in ("", "_std")},
+                  "chance": {"mrr": 0.08, "recall_at_1": 0.02} | {f"class_mrr_{name}": 0.7 for name in CLASSES},
+                  "oracle": {"mrr": 0.3, "recall_at_1": 0.1}},
         )  # fmt: skip
 
     add(
@@ -131,7 +136,33 @@ def test_songs_by_components_and_by_training_songs(songs: Fabricated, tmp_path: 
     assert (tmp_path / "figure_songs_components.png").stat().st_size > 10_000
 
 
-@pytest.mark.parametrize("number", ["songs_components", "songs_training", "5.8", "5.9"])
+def test_classes_by_components_are_panels_of_their_own(fabricated: Fabricated, tmp_path: Path) -> None:
+    at = {f"class_mrr_{name}": 0.6 + place / 10 for place, name in enumerate(CLASSES)}
+    entry = Experiment(dataset="songs", model="cca", variants=[Variant(setting=f"k={k}") for k in (10, 40)])
+    ways = {way: np.array([[0.2]]) for way in ("audio->lyrics", "lyrics->audio")}
+    more = at | {f"{name}_std": 0.01 for name in at} | {"chance": {"mrr": 0.1, **dict.fromkeys(at, 0.5)}, "oracle": {}}
+    fabricated.add(
+        "x", entry, {"k=10": ways, "k=40": ways}, measure="mrr", more=more,
+        tables=["figsongs_components", "figsongs_categories_components"],
+    )  # fmt: skip
+    runs = fabricated.runs()
+    sweeps.write(runs, tables_folder=tmp_path, figures=tmp_path)
+    found = sweeps.rows("songs_categories_components", runs)
+    panels = sweeps.FIGURES["songs_categories_components"][1]
+    assert len(panels) == len(found) / 2 == 8
+    for panel in panels:
+        ((_, curve),) = sweeps.curves(panel, found).items()
+        assert [place for place, _ in curve] == [10, 40]
+        assert [float(row["value"]) for _, row in curve] == pytest.approx([at[panel.metric]] * 2)
+        assert panel.title.startswith(f"{panel.metric.removeprefix('class_mrr_')}, ")
+    assert sweeps.label_of(panels) == "MRR of the class (%)"
+    assert sweeps.label_of(sweeps.FIGURES["songs_components"][1]) == "MRR (%)"
+    # The same experiments by pair stand in a figure of their own.
+    assert {row["metric"] for row in sweeps.rows("songs_components", runs)} == {"mrr"}
+    assert len(read(tmp_path / "figure_songs_categories_components.csv")) == 16
+
+
+@pytest.mark.parametrize("number", ["songs_components", "songs_categories_components", "songs_training", "5.8", "5.9"])
 def test_nothing_of_a_figure_is_cut(
     songs: Fabricated, swept: Fabricated, number: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

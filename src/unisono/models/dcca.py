@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from unisono.models.base import Dropout
-from unisono.models.parts.correlation import Pairs, PerceptronCorrelation, one_to_one
+from unisono.models.parts.correlation import PerceptronCorrelation
+from unisono.models.parts.objective import Pairs, one_to_one
 
 if TYPE_CHECKING:
     import torch

@@ -14,7 +14,8 @@ from unisono.models.base import Count, Dropout, Labels, Lengths, Views, average
 from unisono.models.parts import deep
 from unisono.models.parts.columns import standardisation
 from unisono.models.parts.convolutions import POOLS, convolutional
-from unisono.models.parts.correlation import Pairs, PerceptronCorrelation, one_to_one
+from unisono.models.parts.correlation import PerceptronCorrelation
+from unisono.models.parts.objective import Pairs, one_to_one
 
 if TYPE_CHECKING:
     import torch

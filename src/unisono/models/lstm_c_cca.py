@@ -11,7 +11,8 @@ from pydantic import Field
 from unisono.models.base import Count, Dropout, Share
 from unisono.models.parts import deep
 from unisono.models.parts.columns import standardisation
-from unisono.models.parts.correlation import DeepCorrelation, Pairs, paired
+from unisono.models.parts.correlation import DeepCorrelation
+from unisono.models.parts.objective import Pairs, paired
 
 if TYPE_CHECKING:
     import torch

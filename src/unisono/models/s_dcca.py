@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from unisono.models.base import Share
-from unisono.models.parts.correlation import Pairs, PerceptronCorrelation, clusters
+from unisono.models.parts.correlation import PerceptronCorrelation
+from unisono.models.parts.objective import Pairs, clusters
 
 if TYPE_CHECKING:
     import torch

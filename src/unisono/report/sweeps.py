@@ -55,6 +55,17 @@ def _both(table: str, axis: str, directions: tuple[str, str], metric: str = "map
     return tuple(Panel(table, axis, direction, drawing.arrow(direction), metric) for direction in directions)
 
 
+def _by_category(table: str, axis: str, directions: tuple[str, str], classes: Sequence[str]) -> tuple[Panel, ...]:
+    return tuple(
+        Panel(table, axis, direction, f"{name}, {drawing.arrow(direction)}", f"{tables.CLASS_MRR}{name}")
+        for direction in directions
+        for name in classes
+    )
+
+
+#: Panels of a figure side by side, at most.
+ABREAST = 4
+
 FIGURES: Mapping[str, tuple[str, tuple[Panel, ...]]] = {
     "5.8": (
         "MAP of TNN-C-CCA against its margin and its number of batches",
@@ -67,6 +78,15 @@ FIGURES: Mapping[str, tuple[str, tuple[Panel, ...]]] = {
     "songs_components": (
         "MRR of a song's own words, and of some words' own song, against the number of components",
         _both("figsongs_components", "k", ("audio->lyrics", "lyrics->audio"), "mrr"),
+    ),
+    "songs_categories_components": (
+        "MRR of a song of the same class against the number of components",
+        _by_category(
+            "figsongs_categories_components",
+            "k",
+            ("audio->lyrics", "lyrics->audio"),
+            ("collection", "language", "composer", "mode"),
+        ),
     ),
     "songs_training": (
         "MRR of a song's own words, and of some words' own song, against the songs to train on",
@@ -103,13 +123,20 @@ def write(runs: Sequence[Run], *, tables_folder: Path, figures: Path) -> None:
 
 def rows(number: str, runs: Sequence[Run]) -> list[dict[str, Any]]:
     """Collect the numbers of one figure: those of its tables whose setting says where they lie on the axis."""
-    panels = {panel.table: panel for panel in FIGURES[number][1]}
+    panels = FIGURES[number][1]
+    shown = {(panel.table, panel.axis, panel.metric) for panel in panels}
     return [
         row
-        for table, panel in panels.items()
+        for table, axis in dict.fromkeys((panel.table, panel.axis) for panel in panels)
         for row in tables.rows(table, runs)
-        if _place(row["setting"], panel.axis) is not None and row["metric"] == panel.metric
+        if _place(row["setting"], axis) is not None and (table, axis, row["metric"]) in shown
     ]
+
+
+def label_of(panels: Sequence[Panel]) -> str:
+    """Name what a figure's panels show: their measure, or what their measures have in common."""
+    found = {tables.title_of(panel.metric) for panel in panels}
+    return f"{found.pop() if len(found) == 1 else 'MRR of the class'} (%)"
 
 
 def _place(setting: str, axis: str) -> float | None:
@@ -125,17 +152,22 @@ def _draw(title: str, panels: Sequence[Panel], found: Sequence[Mapping[str, Any]
     shown = dict.fromkeys(f"{layouts.DATASETS[row['dataset']]}, source {row['source']}" for row in found)
     theirs = {panel.table for panel in panels} & {row["table"] for row in tables.published()}
     subtitle = "; ".join([*shown, *(["D: the dissertation's own VEGAS"] if theirs else [])])
-    with drawing.canvas(out, width=4.4 * len(panels), height=4.6) as figure:
+    n_columns = min(len(panels), ABREAST)
+    n_rows = -(-len(panels) // n_columns)
+    with drawing.canvas(out, width=4.4 * n_columns, height=1.2 + 3.4 * n_rows) as figure:
         figure.suptitle(f"{title}\n{subtitle}")
-        axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+        grid = figure.subplots(n_rows, n_columns, sharey=True, squeeze=False)
+        axes = [ax for row in grid for ax in row]
         handles: dict[str, Any] = {}
         for panel, ax in zip(panels, axes, strict=True):
-            _draw_panel(panel, [row for row in found if row["table"] == panel.table], ax)
+            own = [row for row in found if (row["table"], row["metric"]) == (panel.table, panel.metric)]
+            _draw_panel(panel, own, ax)
             handles |= {label: handle for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
-        axes[0].set_ylabel(f"{tables.title_of(panels[0].metric)} (%)")
+        for row in grid:
+            row[0].set_ylabel(label_of(panels))
         widest = max(map(len, handles), default=0)
-        n_columns = 4 if widest < 30 else 2
-        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=n_columns, frameon=False)
+        abreast = 4 if widest < 30 else n_columns
+        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=abreast, frameon=False)
 
 
 def _draw_panel(panel: Panel, found: Sequence[Mapping[str, Any]], ax: Axes) -> None:

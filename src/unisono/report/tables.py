@@ -46,7 +46,7 @@ MEASURES = {
 #: Reciprocal ranks of the first item of a class, by the category of the class.
 CLASS_MRR = "class_mrr_"
 #: Tables of those.
-BY_CATEGORY = frozenset({"songs_categories"})
+BY_CATEGORY = frozenset({"songs_categories", "figsongs_categories_components"})
 #: Controls: what a method's name gains, and a line of its own.
 SHUFFLED = ", pairs shuffled within kinds"
 ORACLE = "Oracle of the kinds"

@@ -16,7 +16,6 @@ Le, Mikolov, "Distributed representations of sentences and documents", ICML 2014
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,15 +26,13 @@ import numpy as np
 
 from unisono.config import validate
 from unisono.config.text_extractors import Doc2Vec as Settings
-from unisono.errors import ConfigError, DataError
+from unisono.errors import DataError
 from unisono.features.skipgram import least_count
+from unisono.features.texts import saved
 from unisono.features.texts.words import words
-from unisono.io import tensors
-from unisono.io.files import replacing
 
 TRAINED = True
 
-_REMEDY = "run the stage embed_lyrics"
 #: Step of the first and the last pass.
 _ALPHA, _LEAST_ALPHA = 0.025, 0.0001
 
@@ -101,17 +98,14 @@ class Model:
 
     def save(self, path: Path) -> None:
         """Write the model; see `unisono.features.texts`."""
-        from safetensors.numpy import save
-
-        header = {
-            "extractor": "doc2vec",
-            "settings": self.settings.model_dump(mode="json"),
-            "counts": list(self.counts.items()),
-            "adapted": self.adapted,
-        }
-        arrays = {"hidden": self.hidden, "context": self.context}
-        with replacing(path) as temporary:
-            temporary.write_bytes(save(arrays, metadata={"unisono": json.dumps(header)}))
+        facts = {"counts": list(self.counts.items()), "adapted": self.adapted}
+        saved.write(
+            path,
+            "doc2vec",
+            settings=self.settings,
+            facts=facts,
+            arrays={"hidden": self.hidden, "context": self.context},
+        )
 
     def describe(self) -> dict[str, Any]:
         """Name the extractor; see `unisono.features.texts`."""
@@ -175,21 +169,22 @@ def load(path: Path) -> Model:
     DataError
         The file is missing, damaged, or another kind.
     """
-    header, arrays = tensors.read(path, "unisono", what="a doc2vec model", remedy=_REMEDY)
-    try:
-        settings = validate(Settings, header["settings"], where="settings")
-        counts = {str(word): int(count) for word, count in header["counts"]}
-        model = Model(settings, counts, arrays["hidden"], arrays["context"], str(header["adapted"]))
-        shape = (len(header["counts"]), settings.dimensions)
-        rows = len(counts) if settings.algorithm == "dm" else 0
-        fits = model.hidden.shape == shape and model.context.shape == (rows, settings.dimensions)
-        dtypes = {array.dtype for array in (model.hidden, model.context)}
-        if header["extractor"] != "doc2vec" or not fits or dtypes != {np.dtype(np.float32)}:
-            raise ValueError(f"arrays of shape {model.hidden.shape} and {model.context.shape}")
-        if not counts or len(counts) < shape[0] or not all(0 < count < 2**53 for count in counts.values()):
-            raise ValueError("words twice, or none, or counts that are none")
-    except (KeyError, ValueError, TypeError, ConfigError, OverflowError) as error:
-        raise DataError(f"{path}: not a doc2vec model, or damaged ({error}); {_REMEDY}") from None
+    return saved.read(path, "doc2vec", _made)
+
+
+def _made(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Model:
+    """Put a model together from a file; raises `ValueError` where that cannot be."""
+    settings = validate(Settings, header["settings"], where="settings")
+    counts = {str(word): int(count) for word, count in header["counts"]}
+    model = Model(settings, counts, arrays["hidden"], arrays["context"], str(header["adapted"]))
+    shape = (len(header["counts"]), settings.dimensions)
+    rows = len(counts) if settings.algorithm == "dm" else 0
+    fits = model.hidden.shape == shape and model.context.shape == (rows, settings.dimensions)
+    dtypes = {array.dtype for array in (model.hidden, model.context)}
+    if not fits or dtypes != {np.dtype(np.float32)}:
+        raise ValueError(f"arrays of shape {model.hidden.shape} and {model.context.shape}")
+    if not counts or len(counts) < shape[0] or not all(0 < count < 2**53 for count in counts.values()):
+        raise ValueError("words twice, or none, or counts that are none")
     return model
 
 

@@ -6,8 +6,7 @@ leading right singular vectors of the training texts' matrix (latent semantic an
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,15 +16,13 @@ import numpy as np
 
 from unisono.config import validate
 from unisono.config.text_extractors import Tfidf as Settings
-from unisono.errors import ConfigError, DataError
+from unisono.errors import DataError
 from unisono.features.skipgram import least_count
+from unisono.features.texts import saved
 from unisono.features.texts.words import words
-from unisono.io import tensors
-from unisono.io.files import replacing
 
 TRAINED = True
 
-_REMEDY = "run the stage embed_lyrics"
 #: Directions in which texts differ by less than this part of the first one are rounding.
 _LEAST = 1e-6
 
@@ -70,17 +67,9 @@ class Model:
 
     def save(self, path: Path) -> None:
         """Write the model; see `unisono.features.texts`."""
-        from safetensors.numpy import save
-
-        header = {
-            "extractor": "tfidf",
-            "settings": self.settings.model_dump(mode="json"),
-            "vocabulary": list(self.vocabulary),
-            "adapted": self.adapted,
-        }
+        facts = {"vocabulary": list(self.vocabulary), "adapted": self.adapted}
         arrays = {"weights": self.weights, "directions": self.directions}
-        with replacing(path) as temporary:
-            temporary.write_bytes(save(arrays, metadata={"unisono": json.dumps(header)}))
+        saved.write(path, "tfidf", settings=self.settings, facts=facts, arrays=arrays)
 
     def describe(self) -> dict[str, Any]:
         """Name the extractor; see `unisono.features.texts`."""
@@ -150,19 +139,20 @@ def load(path: Path) -> Model:
     DataError
         The file is missing, damaged, or another kind.
     """
-    header, arrays = tensors.read(path, "unisono", what="a tfidf model", remedy=_REMEDY)
-    try:
-        settings = validate(Settings, header["settings"], where="settings")
-        vocabulary = [str(word) for word in header["vocabulary"]]
-        model = Model(settings, vocabulary, arrays["weights"], arrays["directions"], str(header["adapted"]))
-        n = len(set(vocabulary))
-        fits = model.weights.shape == (n,) and model.directions.ndim == 2 and model.directions.shape[1] == n > 0
-        if header["extractor"] != "tfidf" or n < len(vocabulary) or not fits or not model.dimensions:
-            raise ValueError(f"{n} words, arrays of shape {model.weights.shape} and {model.directions.shape}")
-        if model.weights.dtype != np.float64 or model.directions.dtype != np.float32:
-            raise ValueError(f"arrays of {model.weights.dtype} and {model.directions.dtype}")
-    except (KeyError, ValueError, TypeError, ConfigError) as error:
-        raise DataError(f"{path}: not a tfidf model, or damaged ({error}); {_REMEDY}") from None
+    return saved.read(path, "tfidf", _made)
+
+
+def _made(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Model:
+    """Put a model together from a file; raises `ValueError` where that cannot be."""
+    settings = validate(Settings, header["settings"], where="settings")
+    vocabulary = [str(word) for word in header["vocabulary"]]
+    model = Model(settings, vocabulary, arrays["weights"], arrays["directions"], str(header["adapted"]))
+    n = len(set(vocabulary))
+    fits = model.weights.shape == (n,) and model.directions.ndim == 2 and model.directions.shape[1] == n > 0
+    if n < len(vocabulary) or not fits or not model.dimensions:
+        raise ValueError(f"{n} words, arrays of shape {model.weights.shape} and {model.directions.shape}")
+    if model.weights.dtype != np.float64 or model.directions.dtype != np.float32:
+        raise ValueError(f"arrays of {model.weights.dtype} and {model.directions.dtype}")
     return model
 
 

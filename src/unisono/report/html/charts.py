@@ -117,7 +117,7 @@ def _losses(rows: Sequence[Mapping[str, str]]) -> Chart:
 def _sweep(rows: Sequence[Mapping[str, str]], panels: Sequence[sweeps.Panel]) -> Chart:
     drawn = []
     for panel in panels:
-        own = [row for row in rows if row["table"] == panel.table]
+        own = [row for row in rows if (row["table"], row["metric"]) == (panel.table, panel.metric)]
         theirs = [row for row in tables.published() if row["table"] == panel.table]
         series = []
         for prefix, found in (("", own), ("D: ", theirs)):
@@ -130,7 +130,7 @@ def _sweep(rows: Sequence[Mapping[str, str]], panels: Sequence[sweeps.Panel]) ->
             level = 100 * sum(levels) / len(levels)
             series.append(_series("chance", [(min(places), level), (max(places), level)]) | {"chance": True})
         drawn.append({"title": panel.title, "series": series})
-    return {"x": "", "y": f"{tables.title_of(panels[0].metric)} (%)", "zero": True, "panels": drawn}
+    return {"x": "", "y": sweeps.label_of(panels), "zero": True, "panels": drawn}
 
 
 def _groups(rows: Iterable[Mapping[str, str]], *names: str) -> dict[Any, list[Mapping[str, str]]]:
