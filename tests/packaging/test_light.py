@@ -28,6 +28,7 @@ DISTRIBUTIONS = {
     "markdown_it": "markdown-it-py",
     "google_crc32c": "google-crc32c",
     "pretty_midi": "pretty-midi",
+    "stop_words": "stop-words",
     "yt_dlp": "yt-dlp",
 }
 CLOSED = ("c_cca", "c_kcca", "cca", "gcca", "kcca", "multi_view", "random")

@@ -257,3 +257,26 @@ def test_the_share_that_is_advised_can_be_dealt(n: int) -> None:
         split = section.split.model_copy(update={"test": share, "deals": 1})
         groups.deal(table, split)
         assert list(sizes._songs(section.model_copy(update={"split": split}))) == []
+
+
+@pytest.mark.parametrize(
+    ("n", "test", "expected"),
+    [
+        (1, 0.3, {"image2song.source": "1 songs with pictures; two are needed, one to train and one to test on"}),
+        (4, 0.05, {"image2song.split.test_songs": "0.05 of 4 songs are 0 to test on; 0.13 to 0.87, so that one is"}),
+        (4, 0.3, {}),
+    ],
+)
+def test_pictures_of_too_few_songs(n: int, test: float, expected: dict[str, str]) -> None:
+    Path("data/raw/image2song").mkdir(parents=True)
+    rows = "".join(f"p{i}.png,words,s{i % n}\n" for i in range(8))
+    Path("data/raw/image2song/pictures.csv").write_text(f"image,lyric,song\n{rows}", encoding="utf-8")
+
+    def change(raw: dict[str, Any]) -> None:
+        raw["image2song"]["source"] = "manifest"
+        raw["image2song"]["split"]["test_songs"] = test
+
+    found = problems(change)
+    assert found.keys() == expected.keys()
+    for key, text in expected.items():
+        assert found[key].startswith(text)

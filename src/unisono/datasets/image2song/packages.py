@@ -26,7 +26,8 @@ def version(package: str, status: Path = STATUS) -> str:
     """
     try:
         text = status.read_text(encoding="utf-8", errors="replace")
-    except OSError:
+    except OSError as error:
+        pass_machine(error)
         return "unknown"
     for entry in text.split("\n\n"):
         if entry.startswith(f"Package: {package}\n") and "\nStatus: install ok installed\n" in entry:
