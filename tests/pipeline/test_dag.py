@@ -59,6 +59,8 @@ STAGES = resolved()
 NOT_RUN = {
     *(("models", stage) for stage in ("plot_example", "plot_spaces", "write_data_card", "write_report", "tabulate")),
     *(("datasets", stage) for stage in ("extract_songs", "embed_lyrics")),
+    *(("texts", stage) for stage in ("train_tags", "embed_words")),
+    ("picture_extractors", "train_tags"),
 }
 
 FINGERPRINTS = code.fingerprints(ROOT / "stages")

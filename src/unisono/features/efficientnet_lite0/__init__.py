@@ -29,7 +29,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -184,6 +184,19 @@ def squares(n: int) -> list[tuple[slice, slice]]:
     return [(rows, columns) for rows in (first, last) for columns in (first, last)] + [(middle, middle)]
 
 
+@lru_cache
+def shares(n: int) -> np.ndarray:
+    """Give what each place of a map of n x n counts in each part: (6, n²) of float64, rows sum to 1."""
+    found = np.zeros((PARTS, n, n))
+    found[0] = 1
+    for part, (rows, columns) in enumerate(squares(n), start=1):
+        found[part, rows, columns] = 1
+    found = found.reshape(PARTS, -1)
+    shared: np.ndarray = found / found.sum(axis=1, keepdims=True)
+    shared.flags.writeable = False
+    return shared
+
+
 class Seen(NamedTuple):
     """What the network makes of pictures.
 
@@ -218,8 +231,7 @@ class Extractor:
     def __init__(self, weights: Mapping[str, np.ndarray], *, side: int = 224) -> None:
         require("onnxruntime")
         self.side, self._weights = side, weights
-        self._matrix = weights["_fc.weight"].astype(np.float64).T
-        self._bias = weights["_fc.bias"].astype(np.float64)
+        self._matrix = np.ascontiguousarray(weights["_fc.weight"].T)
 
     @cached_property
     def _session(self) -> Any:
@@ -275,9 +287,11 @@ class Extractor:
         DataError
             `pictures` has another shape or type.
         """
-        maps = self.maps(pictures)
-        means = [maps.mean(axis=(2, 3), dtype=np.float64)]
-        for rows, columns in squares(maps.shape[2]):
-            means.append(maps[:, :, rows, columns].mean(axis=(2, 3), dtype=np.float64))
-        logits = means[0] @ self._matrix + self._bias
-        return Seen(np.stack(means, axis=1).astype(np.float32), logits.astype(np.float32))
+        parts = np.empty((len(pictures), PARTS, DIMENSIONS), dtype=np.float32)
+        logits = np.empty((len(pictures), CLASSES), dtype=np.float32)
+        for place, picture in enumerate(pictures):
+            found = self.maps(picture[None])[0].reshape(DIMENSIONS, -1)
+            # As one product: means over few numbers each are slow.
+            parts[place] = shares(-(-self.side // STRIDE)) @ found.T.astype(np.float64)
+            logits[place] = parts[place, 0] @ self._matrix + self._weights["_fc.bias"]
+        return Seen(parts, logits)
