@@ -59,6 +59,8 @@ STAGES = resolved()
 NOT_RUN = {
     *(("models", stage) for stage in ("plot_example", "plot_spaces", "write_data_card", "write_report", "tabulate")),
     *(("datasets", stage) for stage in ("extract_songs", "embed_lyrics")),
+    *(("texts", stage) for stage in ("train_tags", "embed_words", "plot_image2song")),
+    ("picture_extractors", "train_tags"),
 }
 
 FINGERPRINTS = code.fingerprints(ROOT / "stages")
@@ -161,7 +163,10 @@ def test_artifacts_name_every_trained_model_of_the_result_tables() -> None:
     tables = PARAMS["report"]["tables"]
     expected = {
         Path("results/experiments", key, "model")
-        for key in [*tables["5.2"], *tables["6.2"], "songs_pretrain_cca", "songs_pretrain_dcca", "songs_joint"]
+        for key in [
+            *(*tables["5.2"], *tables["6.2"], "songs_pretrain_cca", "songs_pretrain_dcca", "songs_joint"),
+            *("image2song_attention", "image2song_expected"),
+        ]
         if "variants" not in (entry := PARAMS["experiments"][key]) and entry["model"] != "random"
     }
     assert expected == {path for path in named if path.parts[0] == "results"}
