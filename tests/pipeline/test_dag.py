@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from unisono.datasets.base import names
+from unisono.report import layouts
 from unisono.store import code
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -122,6 +123,11 @@ def test_every_stage_says_what_it_does(name: str) -> None:
     text = stage.get("do", stage).get("desc", "")
     assert text.endswith("."), name
     assert len(text) > 20, name
+
+
+def test_every_result_table_is_declared() -> None:
+    names = {f"results/tables/table_{number.replace('.', '_')}" for number in layouts.LAYOUTS}
+    assert {f"{name}.{end}" for name in names for end in ("csv", "md")} <= set(paths(STAGES["tabulate"]["outs"]))
 
 
 def test_compute_invalidates_nothing() -> None:
