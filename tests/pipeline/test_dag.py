@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from unisono.datasets.base import names
+from unisono.report import layouts
 from unisono.store import code
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,7 +60,7 @@ STAGES = resolved()
 NOT_RUN = {
     *(("models", stage) for stage in ("plot_example", "plot_spaces", "write_data_card", "write_report", "tabulate")),
     *(("datasets", stage) for stage in ("extract_songs", "embed_lyrics")),
-    *(("texts", stage) for stage in ("train_tags", "embed_words")),
+    *(("texts", stage) for stage in ("train_tags", "embed_words", "plot_image2song")),
     ("picture_extractors", "train_tags"),
 }
 
@@ -124,6 +125,11 @@ def test_every_stage_says_what_it_does(name: str) -> None:
     assert len(text) > 20, name
 
 
+def test_every_result_table_is_declared() -> None:
+    names = {f"results/tables/table_{number.replace('.', '_')}" for number in layouts.LAYOUTS}
+    assert {f"{name}.{end}" for name in names for end in ("csv", "md")} <= set(paths(STAGES["tabulate"]["outs"]))
+
+
 def test_compute_invalidates_nothing() -> None:
     assert not [key for stage in STAGES.values() for key in stage.get("params", []) if key.startswith("compute")]
 
@@ -163,7 +169,10 @@ def test_artifacts_name_every_trained_model_of_the_result_tables() -> None:
     tables = PARAMS["report"]["tables"]
     expected = {
         Path("results/experiments", key, "model")
-        for key in [*tables["5.2"], *tables["6.2"], "songs_pretrain_cca", "songs_pretrain_dcca", "songs_joint"]
+        for key in [
+            *(*tables["5.2"], *tables["6.2"], "songs_pretrain_cca", "songs_pretrain_dcca", "songs_joint"),
+            *("image2song_attention", "image2song_expected"),
+        ]
         if "variants" not in (entry := PARAMS["experiments"][key]) and entry["model"] != "random"
     }
     assert expected == {path for path in named if path.parts[0] == "results"}

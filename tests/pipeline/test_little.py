@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.pipeline.tiny import Clone, make_tiny, write_songs
+from tests.pipeline.tiny import Clone, make_tiny, write_pictures, write_songs
 from unisono.io import parquet
 from unisono.media import mp4
 
@@ -47,6 +47,7 @@ def test_little_data_are_refused_once_then_adapted_and_marked(tmp_path: Path) ->
     copy = Clone(tmp_path)
     write_songs(tmp_path / "data/raw/mtm", 13)
     write_clips(tmp_path / "data/raw/vegas")
+    write_pictures(tmp_path / "data/raw/image2song")
     copy.edit(own)
     refused = copy.run("dvc", "repro")
     assert refused.returncode != 0

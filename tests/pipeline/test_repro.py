@@ -53,7 +53,7 @@ def test_a_folder_as_remote_holds_what_was_made(clone: Clone, tmp_path: Path) ->
 
 
 #: What follows from the experiments' results.
-REPORT = {"tabulate", "plot_curves", "plot_spaces", "plot_example", "write_report"}
+REPORT = {"tabulate", "plot_curves", "plot_spaces", "plot_example", "plot_image2song", "write_report"}
 
 
 def fits_made(clone: Clone) -> dict[str, str]:
@@ -130,6 +130,16 @@ def test_an_edit_of_a_shared_part_trains_the_methods_that_use_it(clone: Clone) -
 
 
 @pytest.mark.slow
+def test_what_fits_what_anew_reads_and_extracts_no_picture(clone: Clone) -> None:
+    clone.edit(lambda params: params["image2song"]["relevance"].update(max_song_fraction=0.6))
+    ran = set(clone.repro())
+    assert {"deal@image2song", "label_image2song"} <= ran
+    learned = {"train_tags", "embed_words", "run_experiments", "write_data_card@image2song"}
+    assert ran <= {"fingerprint", "deal@image2song", "label_image2song", *learned, *REPORT}
+    assert not {key for key, text in fits_made(clone).items() if "made" in text and "image2song" not in key}
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("edit", ["folds", "split"])
 def test_dealing_anew_decodes_renders_and_extracts_nothing(clone: Clone, edit: str) -> None:
     if edit == "folds":
@@ -195,7 +205,7 @@ def test_an_experiment_of_dvc_runs_its_own_code_and_takes_kept_fits(clone: Clone
     clone.run("git", "config", "user.name", "a")
     clone.run("git", "add", "-A")
     # What Git does not hold a copy of the project lacks; `dvc add` is the other way.
-    clone.run("git", "add", "--force", "data/raw/mtm", "data/raw/songs")
+    clone.run("git", "add", "--force", "data/raw/mtm", "data/raw/songs", "data/raw/image2song")
     assert clone.run("git", "commit", "--quiet", "--allow-empty", "-m", how).returncode == 0
     # The workspace's code fails; what is queued is the committed code, which does not.
     started = clone.run("dvc", "exp", "run", how, "--name", f"own{how}", "-S", "models.random.n_components=4")

@@ -1,4 +1,4 @@
-"""The whole pipeline on tiny songs, clips and videos, in a copy of the working tree: for tests and `benchmarks`."""
+"""The whole pipeline on tiny songs, clips, videos, pictures, in a copy of the working tree: for tests, benchmarks."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from tests.datasets import image2song
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -41,6 +43,14 @@ def write_songs(folder: Path, count: int) -> None:
             for _ in range(45)
         )
         (folder / f"song{number:02d}.musicxml").write_text(SONG.format(notes=notes), encoding="utf-8")
+
+
+def write_pictures(folder: Path) -> None:
+    """Write keywords of 32 emoji, four of each thing, and 24 songs that sing of two things each."""
+    things = image2song.THINGS
+    keywords = {chr(0x1F400 + at): f"{things[at % 8]} {at}|{things[at % 8]}" for at in range(32)}
+    image2song.cldr(folder, keywords)
+    image2song.fortunes(folder / "poems", 24)
 
 
 class Clone:
@@ -114,6 +124,7 @@ class Clone:
 EXPERIMENTS = (
     *("mtm_random", "mtm_cca", "mtm_gcca", "mv10k_cca", "songs_cca_statistics", "songs_joint"),
     *("vegas_c_cca", "vegas_c_dcca", "vegas_tnn_c_cca", "vegas_acmr", "vegas_agah"),
+    *("image2song_popularity", "image2song_conse", "image2song_mean", "image2song_attention", "image2song_expected"),
 )
 
 
@@ -151,6 +162,16 @@ def make_tiny(params: dict[str, Any]) -> None:
     for key in ("songs_cca_statistics", "songs_joint"):
         params["experiments"][key]["views"]["lyrics"] = "tfidf"
     params["experiments"]["songs_joint"]["params"] = {"epochs": 1, "min_steps": 1, "layers": {"other": [8, 2]}}
+    pictures = params["image2song"]
+    # What `write_pictures` writes.
+    pictures["pictures"]["emoji"]["annotations"] = "data/raw/image2song"
+    pictures["songs"]["fortunes"]["location"] = "data/raw/image2song/poems"
+    pictures["relevance"].update(min_pictures=1, min_songs=1, max_song_fraction=0.5)
+    pictures["split"]["deals"] = 2
+    pictures["features"]["efficientnet_lite0"]["image_size"] = 64
+    pictures["features"]["tags"].update(folds=2, top_tags=3)
+    pictures["features"]["words"].update(epochs=1, dimensions=4, length=16)
+    params["models"]["tag_attention"].update(units=2, hidden=2, epochs=1, min_steps=2)
     params["report"]["gallery_items"] = 1
     for model in ("cca", "gcca", "c_cca", "tnn_c_cca", "c_dcca", "joint_dcca"):
         params["models"][model]["n_components"] = 2
@@ -170,6 +191,7 @@ def finished(folder: Path) -> Clone:
     copy = Clone(folder)
     for name in ("mtm", "songs"):
         write_songs(folder / "data/raw" / name, 9)
+    write_pictures(folder / "data/raw/image2song")
     copy.edit(make_tiny)
     assert "build_songs" in copy.repro()
     return copy

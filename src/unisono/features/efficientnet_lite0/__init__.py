@@ -191,8 +191,8 @@ def shares(n: int) -> np.ndarray:
     found[0] = 1
     for part, (rows, columns) in enumerate(squares(n), start=1):
         found[part, rows, columns] = 1
-    found = found.reshape(PARTS, -1)
-    shared: np.ndarray = found / found.sum(axis=1, keepdims=True)
+    flat = found.reshape(PARTS, -1)
+    shared: np.ndarray = flat / flat.sum(axis=1, keepdims=True)
     shared.flags.writeable = False
     return shared
 
