@@ -19,7 +19,7 @@ def main() -> None:
     parser.add_argument("--figures", type=Path, required=True, help="folder for the pictures, as PNG and SVG")
     args = parser.parse_args()
 
-    from unisono.report import curves, losses, sweeps
+    from unisono.report import curves, losses, splits, sweeps
     from unisono.store import pieces
     from unisono.store.results import read_results
 
@@ -29,6 +29,7 @@ def main() -> None:
             curves.write_recall(runs, table=args.plots / f"{name}.csv", picture=args.figures / name, dataset=dataset)
         curves.write_precision(runs, plots=args.plots, figures=args.figures)
         sweeps.write(runs, tables_folder=args.tables, figures=args.figures)
+        splits.write(runs, tables_folder=args.tables, figures=args.figures)
         losses.write(runs, table=args.plots / "losses.csv", picture=args.figures / "losses")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from unisono.errors import DataError
-from unisono.report import curves, layouts, sweeps
+from unisono.report import curves, layouts, splits, sweeps
 from unisono.report.html import media
 from unisono.report.html.charts import file_name
 from unisono.report.html.markup import Markup, missing, tag
@@ -32,6 +32,7 @@ def titles() -> dict[str, tuple[str, str]]:
         "5.6": "Features, the space of C-CCA and that of TNN-C-CCA in two dimensions",
         "5.7": "One query and its first five results under several methods",
         **{number: title for number, (title, _) in sweeps.FIGURES.items()},
+        splits.NUMBER: splits.TITLE,
     }
     found = {
         file_name(number): (layouts.name(number).replace("Table", "Figure"), numbered[number])
