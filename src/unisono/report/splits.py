@@ -15,6 +15,8 @@ from unisono.store.results import Run, directions
 
 NUMBER = "songs_divisions"
 TITLE = "What splitting by file would claim: songs found by their words, and words by their song"
+#: Colours of bars, on which the line of chance is seen.
+PALE = ("#B9D9EB", "#F6C9A8", "#BFE3D0")
 #: Measures that are drawn.
 SHOWN = ("mrr", "recall_at_1", "recall_at_10")
 
@@ -88,7 +90,8 @@ def _draw(title: str, found: Sequence[Mapping[str, Any]], out: Path) -> None:
                 at = [measures.index(row["metric"]) - 0.4 + (number + 0.5) * width for row in bars]
                 heights, whiskers = ([100 * float(row[name]) for row in bars] for name in ("value", "std"))
                 panel.bar(at, heights, width, yerr=whiskers, capsize=3, label=f"by {setting}",
-                          color=("#B9D9EB", "#F6C9A8", "#BFE3D0")[number % 3], edgecolor="black", hatch=("", "//")[number % 2])  # fmt: skip
+                          color=PALE[number % 3],
+                          edgecolor="black", hatch=("", "//")[number % 2])  # fmt: skip
                 for place, row in zip(at, bars, strict=True):
                     span = [place - width / 2, place + width / 2]
                     panel.plot(
