@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fuzzing import inputs, pictures_readers, songs_readers, ways
+from fuzzing import inputs, pictures_features, pictures_readers, songs_readers, ways
 from fuzzing.reading import Reader, call, content
 
 _ARROW, _MUSIC = ("pyarrow.parquet", "pyarrow.compute"), ("mido", "pretty_midi")
@@ -294,7 +294,7 @@ READERS: dict[str, Reader] = {
     ),
 }
 
-READERS |= songs_readers.READERS | pictures_readers.READERS
+READERS |= songs_readers.READERS | pictures_readers.READERS | pictures_features.READERS
 
 #: Functions of such names that read only what the pipeline itself wrote, or no file.
 OURS: dict[str, str] = {
@@ -309,6 +309,7 @@ OURS: dict[str, str] = {
     "datasets.mv10k.build.from_records": "by the readers of TFRecord and SequenceExample",
     "evaluation.embeddings.read": "embeddings of experiments",
     "features.asmcmr.pairs.read_pairs": "the stages' own shards",
+    "features.image2song.deals.read": "the stages' own shards",
     "features.inception.Extractor.from_weights": "arrays in memory",
     "features.query.reading.heard": "two numbers",
     "models.parts.deep.from_arrays": "arrays in memory",
