@@ -1,4 +1,4 @@
-"""The whole pipeline on tiny songs, clips, videos, pictures, in a copy of the working tree: for tests, benchmarks."""
+"""The whole pipeline on tiny songs, clips, videos and pictures, in a copy of the tree: for tests and `benchmarks`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small project for the report: four data sets with media, experiments with embeddings, tables, curves, figures."""
+"""A small project for the report: five data sets with media, experiments with embeddings, tables, curves, figures."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from PIL import Image
 from tests.report.fabricated import Fabricated
 from unisono.config.experiments import Experiment, Variant
 from unisono.config.report import Report
+from unisono.evaluation.writing import RANKINGS
 from unisono.io import parquet
 from unisono.media import audio, mp4
 from unisono.report import chunks, curves, kinds, layouts, losses, orderings, sweeps, tables
@@ -29,7 +30,10 @@ LOOKS = Report(
     gallery_items=4,
     gallery_mb=5,
     sound_s=0.5,
-    titles={"cca": "CCA", "c_cca": "C-CCA", "tnn_c_cca": "TNN-C-CCA", "gcca": "GCCA", "songs_by_file": "CCA, by file"},
+    titles={
+        "cca": "CCA", "c_cca": "C-CCA", "tnn_c_cca": "TNN-C-CCA", "gcca": "GCCA", "songs_by_file": "CCA, by file",
+        "image2song_bow": "BoW; predicted tags", "image2song_bow_true": "BoW; true tags",
+    },
     tables={
         "5.2": ["vegas_cca", "vegas_c_cca"],
         "5.5": ["vegas_margin"],
@@ -37,10 +41,15 @@ LOOKS = Report(
         "6.2": ["mtm_gcca", "mtm_cca"],
         "songs": ["songs_cca", "songs_by_file"],
         "songs_categories": ["songs_cca"],
+        "image2song": ["image2song_bow", "image2song_bow_true"],
     },
-)
+)  # fmt: skip
 #: Lyrics that may not be shown in full.
 LYRICS = f"la {HOSTILE} one two three four five six seven"
+
+
+#: Data sets with a card.
+CARDS = ("vegas", "mtm", "mv10k", "songs", "image2song")
 
 
 def build(folder: Path) -> tuple[dict[str, Experiment], Inputs]:
@@ -50,6 +59,7 @@ def build(folder: Path) -> tuple[dict[str, Experiment], Inputs]:
     _mtm(folder / "data" / "mtm")
     _mv10k(folder / "data" / "mv10k")
     _songs(folder / "data" / "songs")
+    _image2song(folder / "data" / "image2song")
     _experiments(made)
     results = folder / "results"
     inputs = Inputs(
@@ -74,6 +84,8 @@ def build(folder: Path) -> tuple[dict[str, Experiment], Inputs]:
         name = f"figure_{number.replace('.', '_')}"
         tables.write_csv(inputs.plots / f"{name}.csv", curves.PRECISION_COLUMNS, curves.precision_rows(number, runs))
     tables.write_csv(inputs.plots / "recall.csv", curves.RECALL_COLUMNS, curves.read_recall(runs, dataset="mtm"))
+    found = curves.read_recall(runs, dataset="image2song")
+    tables.write_csv(inputs.plots / "recall_image2song.csv", curves.RECALL_COLUMNS, found)
     tables.write_csv(inputs.plots / "losses.csv", losses.COLUMNS, losses.rows(runs))
     for number in sweeps.FIGURES:
         rows = sweeps.rows(number, runs)
@@ -84,11 +96,12 @@ def build(folder: Path) -> tuple[dict[str, Experiment], Inputs]:
         "figure_5_4",
         "figure_songs_components",
         "figure_songs_training",
+        *("recall_image2song", "image2song", "song2image", "image2song_attention", "image2song_tags"),
     ]
-    for name in [*names, "vegas_contact_sheet", "mtm_contact_sheet", "mv10k_contact_sheet", "songs_contact_sheet"]:
+    for name in [*names, *(f"{dataset}_contact_sheet" for dataset in CARDS)]:
         Image.new("RGB", (64, 32), "#888888").save(inputs.figures / f"{name}.png")
     inputs.cards.mkdir()
-    for name in ("vegas", "mtm", "mv10k", "songs"):
+    for name in CARDS:
         text = (
             f"# {name}: {HOSTILE}\n\n## Items\n\n| class | all |\n| :-- | --: |\n| {HOSTILE} | 3 |\n\n"
             f"![sheet](../figures/{name}_contact_sheet.png)\n"
@@ -190,8 +203,61 @@ def _songs(folder: Path) -> None:
     )
 
 
+def _image2song(folder: Path) -> None:
+    """Pictures, each of another grey, and songs whose lyrics are not free; a word of them is hostile."""
+    pictures, songs = _ids("p"), _ids("l")
+    files = []
+    for i in range(N):
+        file = io.BytesIO()
+        Image.new("RGB", (40, 30), (20 * i, 0, 0)).save(file, "png")
+        files.append((file.getvalue(), "x.png"))
+    ids, facts = [*pictures, *songs], {"dataset": "image2song", "source": "emoji, fortunes", "free_text": False}
+    columns: dict[str, Any] = {
+        "id": ids, "part": ["image"] * N + ["lyrics"] * N, "title": [HOSTILE] * 2 * N, "text": [""] * N + [LYRICS] * N,
+        "words": [["cat", HOSTILE]] * 2 * N, "image": [*files, *[(b"", "")] * N],
+    }  # fmt: skip
+    types = dict.fromkeys(("id", "part", "title", "text"), TEXT)
+    parquet.write(
+        folder / "samples" / "part-00000.parquet",
+        columns,
+        types=types | {"words": pa.list_(TEXT), "image": parquet.MEDIA},
+        metadata=facts,
+    )
+    tags = [[[row % 2]] for row in range(2 * N)]
+    kinds = {"id": TEXT, **dict.fromkeys(("tags", "keywords"), pa.list_(pa.list_(pa.int32())))}
+    parquet.write(
+        folder / "tags" / "part-00000.parquet",
+        {"id": ids, "tags": tags, "keywords": tags},
+        types=kinds,
+        metadata={"keyword_vocabulary": [["cat", HOSTILE]]},
+    )
+
+
+def _rankings(folder: Path, *, right_first: bool) -> None:
+    """What pictures and songs find: what has their word is theirs; the last song is asked for by nobody."""
+    rows: list[dict[str, Any]] = []
+    for direction, queries, gallery in (
+        ("image->lyrics", _ids("p"), _ids("l")),
+        ("lyrics->image", _ids("l")[:-1], _ids("p")),
+    ):
+        for at, query in enumerate(queries):
+            own = [item for place, item in enumerate(gallery) if place % 2 == at % 2]
+            others = [item for item in gallery if item not in own]
+            found = [*own, *others] if right_first else [*others, *own]
+            rows.append({
+                "direction": direction, "query": query, "found": found, "score": [1 - i / N for i in range(N)],
+                "right": [item in own for item in found], "precision": 1.0 if right_first else 0.35,
+                "rank": 1.0 if right_first else 1.0 + len(others), "pool": N,
+            })  # fmt: skip
+    columns = {name: [row[name] for row in rows] for name in RANKINGS}
+    parquet.write(folder / "rankings.parquet", columns, types=RANKINGS, metadata={"source": "emoji, fortunes"})
+
+
 def _experiments(made: Fabricated) -> None:
-    """Two methods on clips, a sweep, one on videos, two on pieces of songs, one on whole songs, dealt in two ways."""
+    """Two methods on clips, a sweep, one on videos, two on pieces of songs, one on whole songs, dealt in two ways.
+
+    Two more on pictures and songs.
+    """
     parts = np.array([[0.30, 0.32], [0.31, 0.33]])
     margins = [Variant(setting=f"margin={m}") for m in ("0.1", "0.5")]
     margins = [Variant(setting=one.setting + ";batches=500") for one in margins]
@@ -223,14 +289,25 @@ def _experiments(made: Fabricated) -> None:
     for key, division in (("songs_cca", ""), ("songs_by_file", "file")):
         entry = Experiment(dataset="songs", model="cca", division=division)
         made.add(key, entry, {"": pairs}, measure="mrr", more=told)
+    for key, tags in (("image2song_bow", "tags"), ("image2song_bow_true", "true_tags")):
+        made.add(
+            key,
+            Experiment(dataset="image2song", model="overlap", views={"image": tags, "lyrics": "bag"}),
+            {"": {"image->lyrics": parts, "lyrics->image": parts}},
+            more={"relevant": N / 2},
+        )
     for key, experiment in made.experiments.items():
         _curves(made.folder / key, experiment)
+        if experiment.dataset == "image2song":
+            _rankings(made.folder / key, right_first=key == "image2song_bow_true")
+            continue
         _embeddings(made.folder / key, experiment, spaces=key == "mtm_cca")
 
 
 def _curves(folder: Path, experiment: Experiment) -> None:
-    other = {"mtm": "sheet", "songs": "lyrics"}.get(experiment.dataset, "visual")
-    directions = [f"audio->{other}", f"{other}->audio"]
+    other = {"mtm": "sheet", "songs": "lyrics", "image2song": "lyrics"}.get(experiment.dataset, "visual")
+    first = "image" if experiment.dataset == "image2song" else "audio"
+    directions = [f"{first}->{other}", f"{other}->{first}"]
     settings = [variant.setting for variant in experiment.variants] or [""]
     at = [(setting, direction, k) for setting in settings for direction in directions for k in range(1, 81)]
     write_csv(folder / "recall.csv", ["setting", "direction", "k", "recall"], [(*row, row[2] / 80) for row in at])

@@ -14,7 +14,9 @@ from unisono.config.experiments import Experiment
 from unisono.config.report import Report
 from unisono.store.results import Run, read_results
 
-SOURCES = {"vegas": "digits", "mv10k": "simulated", "mtm": "music21", "songs": "music21"}
+SOURCES = {
+    "vegas": "digits", "mv10k": "simulated", "mtm": "music21", "songs": "music21", "image2song": "emoji, fortunes",
+}  # fmt: skip
 
 
 class Looks:
@@ -60,7 +62,7 @@ class Fabricated:
         tables: Iterable[str] = (),
         params: Mapping[str, Any] | None = None,
         measure: str = "map",
-        chance: float = 0.145,
+        chance: float | Mapping[str, float] = 0.145,
         notes: tuple[str, ...] = (),
         more: Mapping[str, Any] | None = None,
     ) -> None:
@@ -71,6 +73,8 @@ class Fabricated:
         scores : mapping of str to array of shape (seeds, folds) or mapping
             By setting ("" for an experiment without variants): the measure of every part, of both directions or by
             direction.
+        chance : float or mapping of str to float
+            Of the measure, or by direction.
         more : mapping of str to object, optional
             What else stands in every direction: other measures, those of an oracle.
         """
@@ -98,7 +102,7 @@ class Fabricated:
                     measure: float(array.mean()),
                     f"{measure}_std": float(array.std(ddof=1)) if array.size > 1 else 0.0,
                     "pool": 80,
-                    "chance": {measure: chance},
+                    "chance": {measure: chance if isinstance(chance, float) else chance[direction]},
                     **(more or {}),
                 }
                 rows += [

@@ -50,7 +50,9 @@ class Results:
         labels = [variant.setting for variant in experiment.variants]
         content = {"variants": [facts | {"setting": label} for label in labels]} if labels else facts
         (folder / "metrics.json").write_text(json.dumps(content))
-        views = ("audio", "sheet") if experiment.dataset == "mtm" else ("audio", "visual")
+        views = {"mtm": ("audio", "sheet"), "image2song": ("image", "lyrics")}.get(
+            experiment.dataset, ("audio", "visual")
+        )
         directions = [f"{a}->{b}" for a, b in (views, views[::-1])]
         recalls, precisions = ["setting,direction,k,recall"], ["setting,direction,k,precision,recall"]
         for label in labels or [""]:
@@ -104,6 +106,24 @@ def test_recall_is_written_and_drawn(songs: Results, tmp_path: Path) -> None:
     assert len(read(tmp_path / "r.csv")) == 8
     assert n_colours(tmp_path / "r.png") > 10
     assert "<svg" in (tmp_path / "r.svg").read_text(encoding="utf-8")
+
+
+def test_recall_of_a_relation_has_no_line_of_chance(results: Results, tmp_path: Path) -> None:
+    """Chance to find one of those that belong to an item is no straight line."""
+    results.add("pictures", Experiment(dataset="image2song", model="overlap"), title="BoW")
+    path = results.folder / "pictures" / "metrics.json"
+    facts = json.loads(path.read_text()) | {key: {"relevant": 9.0} for key in ("image->lyrics", "lyrics->image")}
+    path.write_text(json.dumps(facts))
+    curves.write_recall(results.runs(), table=tmp_path / "r.csv", picture=tmp_path / "r", dataset="image2song")
+    rows = read(tmp_path / "r.csv")
+    assert {row["direction"] for row in rows} == {"image->lyrics", "lyrics->image"}
+    assert {row["method"] for row in rows} == {"BoW"}
+    drawn = (tmp_path / "r.svg").read_text(encoding="utf-8")
+    assert "chance" not in drawn
+    assert "Finding one of the items that belong to an item (Image2song, source made up)" in drawn
+    assert n_colours(tmp_path / "r.png") > 10
+    curves.write_recall([], table=tmp_path / "r.csv", picture=tmp_path / "none", dataset="image2song")
+    assert "no experiment on image2song" in (tmp_path / "none.svg").read_text(encoding="utf-8")
 
 
 def test_a_missing_curve_is_named(songs: Results) -> None:

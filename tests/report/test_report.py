@@ -126,7 +126,7 @@ def test_its_policy_allows_its_own_script_and_style_and_no_network(whole: str) -
 def test_text_from_data_stays_text(whole: str) -> None:
     assert "<script>window" not in whole
     kinds = [one.get("type") for one in Reader(whole).of("script")]
-    assert kinds == ["application/json"] * 5 + [None]
+    assert kinds == ["application/json"] * 6 + [None]
     vegas, mtm = gallery_of(whole, "vegas"), gallery_of(whole, "mtm")
     assert {item["label"] for item in vegas["items"]} == {"dog", HOSTILE}
     assert {item["about"] for item in mtm["items"]} == {HOSTILE}
@@ -148,6 +148,47 @@ def test_of_songs_title_six_words_and_sound_are_shown_as_text(whole: str) -> Non
     assert "Shuffled within kinds" in shown
     for name in ("table_songs", "table_songs_categories", "figure_songs_components", "figure_songs_training"):
         assert f'id="{name}"' in whole, name
+
+
+def test_pictures_and_songs_are_asked_for_by_direction_and_right_is_what_belongs(whole: str) -> None:
+    shown = gallery_of(whole, "image2song")
+    items, methods = shown["items"], shown["methods"]
+    assert (shown["part"], shown["source"]) == ("the first deal", "emoji, fortunes")
+    asked = {
+        direction: {items[shown["queries"][at]]["id"][0] for at in own} for direction, own in shown["asked"].items()
+    }
+    assert asked == {"image->lyrics": {"p"}, "lyrics->image": {"l"}}
+    assert [method["name"] for method in methods] == [
+        "BoW; predicted tags (image=tags;lyrics=bag)",
+        "BoW; true tags (image=true_tags;lyrics=bag)",
+    ]
+    for direction, own in shown["asked"].items():
+        other = "lp"[direction.startswith("lyrics")]
+        for at, query in enumerate(shown["queries"]):
+            predicted, true = (method["answers"][direction][at] for method in methods)
+            if at not in own:
+                assert predicted is None
+                continue
+            assert (predicted[:2], true[:2]) == ([0.35, 7.0], [1.0, 1.0])
+            for (place, score, right), rank in zip(true[2], range(10), strict=True):
+                item = items[place]
+                assert item["id"][0] == other
+                assert right == (rank < 6) == (item["words"] == items[query]["words"])
+                assert score == pytest.approx(1 - rank / 12, abs=1e-3)
+    assert {method["pools"]["image->lyrics"] for method in methods} == {12}
+
+
+def test_of_pictures_and_songs_words_in_common_and_six_words_are_shown_as_text(whole: str) -> None:
+    shown = gallery_of(whole, "image2song")["items"]
+    assert {tuple(item["words"]) for item in shown} == {("cat",), (HOSTILE,)}
+    assert {item["about"] for item in shown} == {HOSTILE}
+    for item in shown:
+        if item["id"].startswith("l"):
+            (words,) = item["parts"]["lyrics"]
+            assert words["text"] == " ".join(LYRICS.split()[:6]) + " …"
+        else:
+            (picture,) = item["parts"]["image"]
+            assert picture["src"].startswith("data:image/")
 
 
 def test_markup_escapes_all_but_markup() -> None:
@@ -218,6 +259,7 @@ def test_it_opens_with_what_was_run(whole: str) -> None:
         ("vegas", "archive", {}, "perhaps"),
         ("mtm", "", {}, "no"),
         ("songs", "folder", {}, "no"),
+        ("image2song", "emoji, fortunes", {}, "no"),
     ],
 )
 def test_numbers_compare_on_the_dissertations_data_alone(

@@ -127,7 +127,7 @@ def test_a_written_table_is_sorted_by_its_numbers(shown: Browser) -> None:
 
 
 def test_the_gallery_is_worked_by_mouse(shown: Browser) -> None:
-    assert texts(shown, f"{select('set')} option") == ["VEGAS", "Songs", "MV-10K", "MTM"]
+    assert texts(shown, f"{select('set')} option") == ["VEGAS", "Songs", "MV-10K", "MTM", "Image2song"]
     first = texts(shown, f"{GALLERY} .asked h4")
     shown.click(f"{GALLERY} .controls button:last-child")
     assert texts(shown, f"{GALLERY} .asked h4") != first
@@ -174,7 +174,13 @@ def test_right_and_wrong_are_said_in_words_and_lines(shown: Browser) -> None:
 
 @pytest.mark.parametrize(
     ("name", "kinds"),
-    [("vegas", "audio img"), ("mtm", "audio img blockquote"), ("mv10k", "img"), ("songs", "audio blockquote")],
+    [
+        ("vegas", "audio img"),
+        ("mtm", "audio img blockquote"),
+        ("mv10k", "img"),
+        ("songs", "audio blockquote"),
+        ("image2song", "blockquote"),
+    ],
 )
 def test_items_are_seen_and_heard(shown: Browser, name: str, kinds: str) -> None:
     choose(shown, "set", name)
@@ -223,6 +229,28 @@ def test_a_song_is_found_with_the_music_that_its_method_saw(shown: Browser) -> N
     first = shown.run(source)
     choose(shown, "method", "1")
     assert shown.run(source) != first
+
+
+def test_a_direction_of_pictures_and_songs_has_queries_of_its_own(shown: Browser) -> None:
+    choose(shown, "set", "image2song")
+    options, query = f"{select('query')} option", f"{GALLERY} .asked h4"
+    for direction, own, others in (("image->lyrics", "p", "l"), ("lyrics->image", "l", "p")):
+        choose(shown, "direction", direction)
+        assert {text[0] for text in texts(shown, options)} == {own}
+        assert len(texts(shown, options)) == 2
+        for method, n_right in (("0", 4), ("1", 6)):
+            choose(shown, "method", method)
+            assert texts(shown, query)[0].startswith(f"Query, given as {direction.split('->')[0]}: {own}")
+            found = texts(shown, f"{GALLERY} .hits h4")
+            assert {text.split()[-1][0] for text in found} == {others}, found
+            marks = texts(shown, f"{GALLERY} .mark")
+            assert sum(mark.startswith("✓ right: cat") for mark in marks) == n_right, marks
+    # What they have in common is said as text.
+    choose(shown, "direction", "image->lyrics")
+    options_of = f"document.querySelector('{select('query')}').options"
+    choose(shown, "query", shown.run(f"{options_of}[1].value"))
+    assert any(HOSTILE in mark for mark in texts(shown, f"{GALLERY} .mark"))
+    assert shown.run("window.hacked") is None
 
 
 # ---- Charts ----
@@ -274,7 +302,7 @@ def test_light_and_dark_follow_the_system_and_the_button(tab: Browser, written: 
 
 def test_a_phone_shows_everything_without_scrolling_aside(tab: Browser, written: Path) -> None:
     tab.open(written, width=360, height=800)
-    for name in ("vegas", "mv10k", "mtm", "songs"):
+    for name in ("vegas", "mv10k", "mtm", "songs", "image2song"):
         choose(tab, "set", name)
         assert tab.run("document.documentElement.scrollWidth") <= 360
     assert not tab.run("document.querySelector('nav details').open")

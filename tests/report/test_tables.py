@@ -552,3 +552,50 @@ def test_hostile_titles_of_songs_stay_text_on_the_page(fabricated: Fabricated, t
     assert "<script" not in shown
     assert "<img" not in shown
     assert "&lt;script&gt;" in shown
+
+
+def relation(fabricated: Fabricated, key: str, title: str, forth: float, **more: Any) -> None:
+    """Add a run on pictures and songs."""
+    fabricated.add(
+        key,
+        Experiment(dataset="image2song", model="overlap", views=more.pop("views", {})),
+        {"": {"image->lyrics": [[forth, forth]], "lyrics->image": [[forth / 2, forth / 2]]}},
+        title=title,
+        tables=["image2song"],
+        chance={"image->lyrics": 0.08, "lyrics->image": 0.1},
+        more={"relevant": 9.0} | more,
+    )
+
+
+def test_of_pictures_and_songs_a_direction_is_a_block_with_chance_of_its_own(fabricated: Fabricated) -> None:
+    relation(fabricated, "expected", "Expected overlap", 0.6)
+    relation(fabricated, "mean", "bi-LSTM, mean; predicted tags", 0.2)
+    relation(fabricated, "true", "BoW; true tags", 1.0)
+    lines = [
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in layouts.to_markdown("image2song", fabricated.runs()).splitlines()
+        if line.startswith("|")
+    ]
+    assert lines[0] == ["Direction", "Method", "MAP"]
+    assert [line[0] for line in lines[2:] if line[0]] == ["**image \u2192 lyrics**", "**lyrics \u2192 image**"]
+    values = [(line[1], line[2].replace("\u00a0", " ")) for line in lines[2:]]
+    # What is told the tags is in no competition.
+    assert values == [
+        ("Expected overlap", "**60.00 \u00b1 0.00**"),
+        ("bi-LSTM, mean; predicted tags", "20.00 \u00b1 0.00"),
+        ("BoW; true tags", "100.00 \u00b1 0.00"),
+        ("*chance in a pool of 80*", "8.00"),
+        ("Expected overlap", "**30.00 \u00b1 0.00**"),
+        ("bi-LSTM, mean; predicted tags", "10.00 \u00b1 0.00"),
+        ("BoW; true tags", "50.00 \u00b1 0.00"),
+        ("*chance in a pool of 80*", "10.00"),
+    ]
+
+
+def test_notes_of_pictures_and_songs_say_what_is_true_by_construction(fabricated: Fabricated) -> None:
+    relation(fabricated, "expected", "Expected overlap", 0.6)
+    text = layouts.to_markdown("image2song", fabricated.runs())
+    assert "right by construction" in text
+    assert "source **emoji, fortunes**" in text
+    assert "removed from every lyric" not in text
+    assert "removed from every lyric" in layouts.to_markdown("image2song_masked", fabricated.runs())
