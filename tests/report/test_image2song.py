@@ -9,31 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.datasets import image2song as small
-from tests.datasets.test_image2song_build import LITTLE, Built
 from tests.report.fabricated import Looks
-from unisono import evaluation
-from unisono.config.compute import Compute
-from unisono.config.experiments import Experiment
+from tests.report.pictured import ENTRIES, build
 from unisono.config.report import Report
-from unisono.datasets.loading import load_folder
 from unisono.errors import ConfigError, DataError
-from unisono.evaluation import rankings, writing
-from unisono.features import pictures_extraction
-from unisono.features.image2song import tagging, wording
+from unisono.evaluation import rankings
 from unisono.report import image2song
 
 FORTH, BACK = "image->lyrics", "lyrics->image"
 NAN = math.nan
-ENTRIES = {
-    "attention": Experiment(
-        dataset="image2song",
-        model="tag_attention",
-        params={"units": 3, "hidden": 3, "epochs": 1, "min_steps": 3},
-        views={"image": "true_tag_vectors", "lyrics": "word_vectors"},
-    ),
-    "overlap": Experiment(dataset="image2song", model="overlap", views={"image": "true_tags", "lyrics": "bag"}),
-}
 FIGURES = [f"{name}.{end}" for name in ("image2song", "song2image", "image2song_attention", "image2song_tags")
            for end in ("png", "svg")]  # fmt: skip
 
@@ -56,40 +40,18 @@ def looks(attention: str, *keys: str) -> Report:
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Pictures and songs with all features of theirs, and two experiments."""
     root = tmp_path_factory.mktemp("pictures")
-    small.manifest(root / "raw", 12)
-    rows = [
-        {"image": f"p{number:02d}.png", "lyric": small.lyric(number // 2, small.THINGS[number // 2 % 4]),
-         "tags": small.THINGS[number // 2 % 4]}
-        for number in range(24)
-    ]  # fmt: skip
-    small.write(root / "raw" / "pictures.csv", rows)
-    data = Built(root, LITTLE | {"source": "manifest", "pictures.manifest.list": str(root / "raw/pictures.csv")})
-    data.deal()
-    data.label()
-    features = data.section.features
-    folder = data.folder
-    pictures_extraction.extract_folder(
-        folder / "samples", folder / "pictures" / "pixels", folder / "features" / "pixels", name="pixels",
-        settings=features.pixels, compute=Compute(executor="serial"), downloads=root,
-    )  # fmt: skip
-    dealt = (folder / "samples", folder / "divisions", folder / "tags")
-    tagging.train(
-        *dealt, folder / "pictures", folder / "models" / "tags", folder / "features", root / "tags.csv",
-        settings=features.tags.model_copy(update={"set": "pixels", "folds": 2}),
-    )  # fmt: skip
-    wording.embed(
-        *dealt, folder / "features", folder / "models" / "words",
-        features.words.model_copy(update={"dimensions": 4, "epochs": 1, "length": 12}),
-    )  # fmt: skip
-    for key, entry in ENTRIES.items():
-        result = evaluation.run(load_folder(folder, views=entry.views), entry.model, entry.params)
-        writing.write(result, root / "experiments" / key)
+    build(root)
     return root
 
 
 def write(built: Path, out: Path, report: Report) -> None:
     image2song.write(
-        built / "data" / "image2song", ENTRIES, report, built / "experiments", figures=out, table=out / "tags.csv"
+        built / "data" / "image2song",
+        ENTRIES,
+        report,
+        built / "results" / "experiments",
+        figures=out,
+        table=out / "tags.csv",
     )
 
 
@@ -128,8 +90,8 @@ def test_all_figures_are_written_with_the_table(built: Path, tmp_path: Path) -> 
 def test_the_attention_is_over_the_words_of_a_song_that_is_right(built: Path) -> None:
     data = built / "data" / "image2song"
     _, vocabulary = image2song._tags(data)
-    ours = rankings.read("attention", ENTRIES, built / "experiments").found[FORTH]
-    answers = image2song.attentions("attention", data, ENTRIES, built / "experiments", vocabulary)
+    ours = rankings.read("attention", ENTRIES, built / "results" / "experiments").found[FORTH]
+    answers = image2song.attentions("attention", data, ENTRIES, built / "results" / "experiments", vocabulary)
     assert len(answers) == min(3, sum(own.right[0] for own in ours.values()))
     for one in answers:
         assert ours[one.picture].ids[0] == one.song

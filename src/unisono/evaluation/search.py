@@ -77,6 +77,11 @@ class Ranking:
     own_rank: float | None
     mark: str = OWN
 
+    @property
+    def measured(self) -> str:
+        """What hits are ranked by: a cosine or, where items are of one view each, whatever the method scores by."""
+        return "similarity" if self.mark == OWN else "score"
+
 
 @dataclass
 class Answer:
@@ -477,7 +482,7 @@ def to_text(answer: Answer) -> str:
     """
     lines = [head(answer), *(f"note: {note}" for note in answer.notes)]
     for ranking in answer.rankings:
-        rows = [["rank", "id", "similarity", "title or class"]]
+        rows = [["rank", "id", ranking.measured, "title or class"]]
         rows += [
             [str(hit.rank), hit.id, f"{hit.similarity:.3f}", hit.about + (f"  <- {ranking.mark}" if hit.own else "")]
             for hit in ranking.hits

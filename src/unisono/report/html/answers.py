@@ -79,7 +79,7 @@ def write(answer: Answer, path: Path) -> None:
 
 
 def _ranking(answer: Answer, ranking: Ranking) -> Markup:
-    names = ("Rank", "Similarity", "Item", ranking.target.capitalize())
+    names = ("Rank", ranking.measured.capitalize(), "Item", ranking.target.capitalize())
     rows = [_hit(hit, answer.shown.get(hit.id), ranking, answer.sets) for hit in ranking.hits]
     table = tag(
         "table",
