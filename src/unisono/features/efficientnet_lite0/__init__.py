@@ -191,8 +191,7 @@ def shares(n: int) -> np.ndarray:
     found[0] = 1
     for part, (rows, columns) in enumerate(squares(n), start=1):
         found[part, rows, columns] = 1
-    found = found.reshape(PARTS, -1)
-    shared: np.ndarray = found / found.sum(axis=1, keepdims=True)
+    shared: np.ndarray = (found / found.sum(axis=(1, 2), keepdims=True)).reshape(PARTS, -1)
     shared.flags.writeable = False
     return shared
 
