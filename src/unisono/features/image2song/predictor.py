@@ -139,6 +139,8 @@ def load(path: Path) -> Predictor:
         for name, shape in shapes.items():
             if arrays[name].shape != shape or arrays[name].dtype != np.float64:
                 raise ValueError(f"{name} of shape {arrays[name].shape}")
+        if min(n, rows, len(found.vocabulary)) < 1:
+            raise ValueError("no features, or no tag")
         if header["kind"] != "tags" or found.regions not in ("joined", "max", "none") or calibration.shape != (2,):
             raise ValueError("a header of something else")
     except (KeyError, ValueError, TypeError, IndexError, OverflowError) as error:
