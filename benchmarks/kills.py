@@ -54,7 +54,11 @@ def edit_models(params: dict[str, Any]) -> None:
         params["models"][name]["n_components"] = 3
 
 
-EDITS = (edit_songs, edit_clips, edit_models)
+def edit_pictures(params: dict[str, Any]) -> None:
+    params["image2song"]["relevance"]["max_song_fraction"] = 0.6
+
+
+EDITS = (edit_songs, edit_clips, edit_models, edit_pictures)
 
 
 class Project(Clone):

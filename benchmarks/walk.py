@@ -141,7 +141,7 @@ def perturb(shard: Path) -> None:
 def elsewhere(folder: Path) -> None:
     """Run the small pipeline and commit what it made, as its authors did."""
     copy = finished(folder)
-    own = ("add", "--force", "data/raw/mtm", "data/raw/songs")
+    own = ("add", "--force", "data/raw/mtm", "data/raw/songs", "data/raw/image2song")
     for words in (("add", "--all"), own, ("commit", "--quiet", "-m", "As committed")):
         done = copy.run("git", "-c", "user.name=a", "-c", "user.email=a@b.c", *words)
         assert done.returncode == 0, done.stderr
@@ -155,7 +155,10 @@ def arrive(origin: Path, folder: Path) -> Stranger:
             subprocess.run(["cp", "-a", f"{origin / name}/.", str(folder / name)], check=True)
     shutil.rmtree(folder / ".unisono/fits", ignore_errors=True)
     shutil.rmtree(folder / "results/experiments")
-    for shard in ("mtm/features/audio", "vegas/features/audio", "mv10k/features/audio", "songs/features/mfcc_stats"):
+    for shard in (
+        *("mtm/features/audio", "vegas/features/audio", "mv10k/features/audio", "songs/features/mfcc_stats"),
+        "image2song/features/word_vectors",
+    ):
         perturb(sorted((folder / "data" / shard).glob("*.parquet"))[0])
     stages = [line for line in stranger.run("dvc", "stage", "list", "--name-only").stdout.split() if line]
     later = ("run_experiments", "tabulate", "plot_", "write_report")

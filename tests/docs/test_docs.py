@@ -237,6 +237,19 @@ def test_ready_made_videos(tmp_path: Path) -> None:
     assert parquet.read(tmp_path / "videos")["n_frames"].to_pylist() == [213, 216, 219]
 
 
+def test_ready_made_pictures_and_songs(tmp_path: Path) -> None:
+    from tests.datasets.test_image2song_build import Built
+
+    pasted("image2song", tmp_path)
+    location = str(tmp_path / "data/raw/image2song")
+    built = Built(tmp_path, {"source": "parquet", "pictures.parquet.location": location})
+    assert (built.facts["source"], built.facts["n_pictures"], built.facts["n_songs"]) == ("parquet", 64, 64)
+    parts = built.deal()
+    assert all(part == parts[item.replace("image/", "lyrics/")] for item, part in parts.items())
+    labels = built.label()
+    assert (labels["rule"], labels["deals"][0]["n_tags"]) == ("pair", 64)
+
+
 def test_the_python_page_runs() -> None:
     flags = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
     found = doctest.testfile(str(ROOT / "docs" / "python.md"), module_relative=False, optionflags=flags)
