@@ -120,10 +120,13 @@ def train(
 def _read(folder: Path) -> tuple[list[str], np.ndarray]:
     parquet.check_size(folder, ["id", PARTS])
     table = parquet.read(folder, ["id", PARTS])
-    parts = np.asarray(parquet.to_numpy(table[PARTS]))
+    ids = [str(each) for each in parquet.to_list(table["id"], str(folder))]
+    chunks = [np.asarray(parquet.to_numpy(chunk)) for chunk in table[PARTS].chunks] or [np.empty(0)]
+    parts = np.concatenate(chunks) if len(chunks) != 1 else chunks[0]
+    del table, chunks
     if parts.ndim != 3 or not len(parts) or not np.isfinite(parts).all():
         raise DataError(f"{folder}: {PARTS} is no finite (n, P, d); run extract_pictures again")
-    return [str(each) for each in parquet.to_list(table["id"], str(folder))], parts
+    return ids, parts
 
 
 def _places(items: Deals, ids: list[str], where: Path) -> np.ndarray:
