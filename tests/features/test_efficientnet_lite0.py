@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator, Mapping
 from importlib import metadata
@@ -159,6 +162,33 @@ def test_a_picture_has_its_numbers_whatever_is_beside_it() -> None:
         np.testing.assert_array_equal(alone.parts[0], together.parts[row])
         np.testing.assert_array_equal(alone.logits[0], together.logits[row])
     assert extractor.embed(np.empty((0, 64, 64, 3), np.uint8)).parts.shape == (0, 6, 1280)
+
+
+def test_nothing_is_reported_to_anyone(tmp_path: Path) -> None:
+    """onnxruntime notes who it is, and sends it, unless it is told before its import not to."""
+    code = (
+        "import numpy as np; from unisono.features import efficientnet_lite0 as network; "
+        "network.Extractor(network.untrained(0), side=32).embed(np.zeros((1, 32, 32, 3), np.uint8))"
+    )
+    env = {name: value for name, value in os.environ.items() if name not in ("CI", "ORT_DISABLE_TELEMETRY")}
+    env |= {"HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_no_room_for_the_weights_is_said_in_one_line(tmp_path: Path, trained: dict[str, np.ndarray]) -> None:
+    del trained
+    code = (
+        "import resource, sys; from pathlib import Path; from unisono.config.picture_extractors import EfficientNet; "
+        "from unisono.features import pictures; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); "
+        "settings = EfficientNet(location='', image_size=64); "
+        "pictures.module('efficientnet_lite0').fetch(settings, Path(sys.argv[1]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True)
+    assert "Error: " in done.stderr.splitlines()[-1]
+    assert "efficientnet_lite0.safetensors: cannot be written: File too large" in done.stderr.splitlines()[-1]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_pictures_of_another_shape() -> None:

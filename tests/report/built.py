@@ -95,6 +95,7 @@ def build(folder: Path) -> tuple[dict[str, Experiment], Inputs]:
     names += [f"figure_4_{n}" for n in range(5, 10)] + [
         "figure_5_4",
         "figure_songs_components",
+        "figure_songs_categories_components",
         "figure_songs_training",
         *("recall_image2song", "image2song", "song2image", "image2song_attention", "image2song_tags"),
     ]

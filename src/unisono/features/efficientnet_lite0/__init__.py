@@ -28,6 +28,7 @@ References
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
@@ -230,6 +231,8 @@ class Extractor:
 
     def __init__(self, weights: Mapping[str, np.ndarray], *, side: int = 224) -> None:
         require("onnxruntime")
+        # Since 1.29 it reports each process to its maker, from its import on, where this is not set.
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         self.side, self._weights = side, weights
         self._matrix = np.ascontiguousarray(weights["_fc.weight"].T)
 

