@@ -7,8 +7,8 @@ its mean; :math:`\bar s` the mean squared length of the rows of X. A weight beco
 one slope and one intercept for all tags: :math:`p = \sigma(a w + b)`. Regions of a picture are seen beside the whole
 (``joined``), or each alone, and the largest weight counts (``max``).
 
-On the training part of the default source, out of fold, the roots are worth 1 point of mean average precision, all
-directions instead of 150 whitened ones 3, regions beside the whole 1; one scaling for all tags has a smaller
+On the training part of the default source, out of fold, all directions instead of 150 whitened ones are worth .028 of
+mean average precision, the roots .007, regions beside the whole .006; one scaling for all tags has a smaller
 logarithmic loss than one for each.
 
 References
