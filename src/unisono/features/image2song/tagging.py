@@ -266,7 +266,7 @@ def _table(path: Path, items: Deals, measured: Mapping[str, list[Measured]], nam
             lines.append([name, *(f"{100 * mean:.1f} ± {100 * deviation:.1f}" for mean, deviation in numbers)])
     text = (
         f"# Tags of unseen pictures, told from their pixels\n\n{markdown(lines, 'lrrr')}\n\n"
-        f"- Per cent, mean ± standard deviation over {items.n} deals; source {source}, {n_tags:.0f} tags on the average. "
+        f"- Per cent, mean ± standard deviation over {items.n} deals; source {source}, {n_tags:.0f} tags on average. "
         "*prior*: the commonest tags of the training part first, whatever the picture.\n"
         "- A tag's average precision ranks the test pictures by it; mAP is the mean over the tags that a test picture "
         "has.\n"
