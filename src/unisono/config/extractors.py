@@ -67,27 +67,39 @@ class VGGish(Extractor):
         return self
 
 
-class Torch(Extractor):
-    """SoundNet or I3D; nobody published a whitening for them."""
-
-    location: str
-    sha256: str = Sha256
+class Unpublished(Extractor):
+    """A network for which nobody published a whitening."""
 
     @model_validator(mode="after")
-    def _whitening_exists(self) -> Torch:
+    def _whitening_exists(self) -> Unpublished:
         if self.whitening.method == "published":
             raise ValueError("there is no published whitening for this network; set whitening.method: fitted or none")
         return self
 
 
+class Torch(Unpublished):
+    """SoundNet or I3D."""
+
+    location: str
+    sha256: str = Sha256
+
+
+class EfficientNet(Unpublished):
+    """EfficientNet-Lite0, per second, as a package carries it trained."""
+
+    location: str
+    image_size: int = Field(ge=32, le=1024)
+
+
 class Extractors(Section):
     """Which feature sets are made, and how."""
 
-    sets: dict[Key, Literal["inception", "vggish", "soundnet", "i3d"]] = Field(min_length=1)
+    sets: dict[Key, Literal["inception", "vggish", "soundnet", "i3d", "efficientnet_lite0"]] = Field(min_length=1)
     inception: Inception
     vggish: VGGish
     soundnet: Torch
     i3d: Torch
+    efficientnet_lite0: EfficientNet
 
 
 #: The extractors that there are.

@@ -21,6 +21,7 @@ DESCRIPTIVE = {
 FURTHER = {
     "orderings": "The dissertation's orderings of methods, judged on ours",
     "kinds": "What is found beyond the kind of song",
+    "image2song_tags": "Tags of unseen pictures, told from their pixels",
     "chunks": "Selected chunks of audio against the whole, and against chunks chosen at random",
 }
 

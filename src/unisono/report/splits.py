@@ -94,9 +94,7 @@ def _draw(title: str, found: Sequence[Mapping[str, Any]], out: Path) -> None:
                           edgecolor="black", hatch=("", "//")[number % 2])  # fmt: skip
                 for place, row in zip(at, bars, strict=True):
                     span = [place - width / 2, place + width / 2]
-                    panel.plot(
-                        span, [100 * float(row["chance"])] * 2, **drawing.CHANCE | {"color": "black", "zorder": 5}
-                    )
+                    panel.plot(span, [100 * float(row["chance"])] * 2, **dict(drawing.CHANCE, color="black", zorder=5))
             panel.set_xticks(range(len(measures)), [tables.title_of(name) for name in measures])
             panel.set_title(drawing.arrow(f"{query}->{target}"))
             panel.grid(axis="y", alpha=0.3)

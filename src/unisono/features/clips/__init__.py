@@ -47,7 +47,7 @@ def module(name: str) -> Any:
 
     Parameters
     ----------
-    name : {"inception", "vggish", "soundnet", "i3d"}
+    name : {"inception", "vggish", "soundnet", "i3d", "efficientnet_lite0"}
     """
     return importlib.import_module(f"{__name__}.{name}")
 

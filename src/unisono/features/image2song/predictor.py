@@ -7,8 +7,8 @@ its mean; :math:`\bar s` the mean squared length of the rows of X. A weight beco
 one slope and one intercept for all tags: :math:`p = \sigma(a w + b)`. Regions of a picture are seen beside the whole
 (``joined``), or each alone, and the largest weight counts (``max``).
 
-On the training part of the default source, out of fold, the roots are worth 1 point of mean average precision, all
-directions instead of 150 whitened ones 3, regions beside the whole 1; one scaling for all tags has a smaller
+On the training part of the default source, out of fold, all directions instead of 150 whitened ones are worth .028 of
+mean average precision, the roots .007, regions beside the whole .006; one scaling for all tags has a smaller
 logarithmic loss than one for each.
 
 References
@@ -139,6 +139,8 @@ def load(path: Path) -> Predictor:
         for name, shape in shapes.items():
             if arrays[name].shape != shape or arrays[name].dtype != np.float64:
                 raise ValueError(f"{name} of shape {arrays[name].shape}")
+        if min(n, rows, len(found.vocabulary)) < 1:
+            raise ValueError("no features, or no tag")
         if header["kind"] != "tags" or found.regions not in ("joined", "max", "none") or calibration.shape != (2,):
             raise ValueError("a header of something else")
     except (KeyError, ValueError, TypeError, IndexError, OverflowError) as error:
@@ -197,11 +199,15 @@ def fit(
     n, width = seen.shape
     wanted = has - prior
     if n <= width:
-        centred = seen - mean
-        products = centred @ centred.T
+        # In single precision, of which the ridge is far above the rounding: half the memory.
+        seen -= mean.astype(np.float32)
+        products = (seen @ seen.T).astype(np.float64)
         strength = _strength(np.trace(products), n, ridge)
         products[np.diag_indices(n)] += strength
-        weights = centred.T @ _solved(products, wanted)
+        solved = _solved(products, wanted)
+        weights = np.zeros((width, has.shape[1]))
+        for start in range(0, n, _ROWS):
+            weights += seen[start : start + _ROWS].T.astype(np.float64) @ solved[start : start + _ROWS]
     else:
         products, right = np.zeros((width, width)), np.zeros((width, has.shape[1]))
         for start in range(0, n, _ROWS):

@@ -23,6 +23,7 @@ from unisono.features.image2song.predictor import Predictor
 from unisono.features.pictures import PARTS
 from unisono.io import parquet
 from unisono.io.files import replacing, replacing_folder
+from unisono.io.text_tables import markdown
 from unisono.store.executors import fixed_threads
 
 #: What a predictor is compared with: how frequent the tags are.
@@ -66,7 +67,7 @@ def train(
         Folder for the sets ``tags`` (weights in 0 ... 1 of the likeliest), ``true_tags`` and ``probabilities``, each
         (D, T), of `settings.set`.
     table : Path
-        CSV for the measures of every extractor, mean and deviation over the deals.
+        CSV for the measures of every extractor, mean and deviation over the deals; the same for a reader as ``.md``.
     by_tag : Path, optional
         CSV for the average precision of each word.
     settings : Tags
@@ -120,10 +121,13 @@ def train(
 def _read(folder: Path) -> tuple[list[str], np.ndarray]:
     parquet.check_size(folder, ["id", PARTS])
     table = parquet.read(folder, ["id", PARTS])
-    parts = np.asarray(parquet.to_numpy(table[PARTS]))
+    ids = [str(each) for each in parquet.to_list(table["id"], str(folder))]
+    chunks = [np.asarray(parquet.to_numpy(chunk)) for chunk in table[PARTS].chunks] or [np.empty(0)]
+    parts = np.concatenate(chunks) if len(chunks) != 1 else chunks[0]
+    del table, chunks
     if parts.ndim != 3 or not len(parts) or not np.isfinite(parts).all():
         raise DataError(f"{folder}: {PARTS} is no finite (n, P, d); run extract_pictures again")
-    return [str(each) for each in parquet.to_list(table["id"], str(folder))], parts
+    return ids, parts
 
 
 def _places(items: Deals, ids: list[str], where: Path) -> np.ndarray:
@@ -249,15 +253,26 @@ def _write(
 def _table(path: Path, items: Deals, measured: Mapping[str, list[Measured]], names: list[str]) -> None:
     """Write the measures: mean and deviation over the deals."""
     header = ["predictor", *(name + end for name in MEASURES for end in ("", "_std")), "n_tags", "n_deals", "source"]
+    n_tags = np.mean([len(words) for words in items.vocabulary])
+    source = items.facts.get("source", "")
+    lines = [["Tags by", "right at once", "right in five", "mAP over tags"]]
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         for name in dict.fromkeys(names):
             values = np.array([[each.values[key] for key in MEASURES] for each in measured[name]])
-            numbers = np.stack([values.mean(axis=0), values.std(axis=0)], axis=1).ravel()
-            n_tags = np.mean([len(words) for words in items.vocabulary])
-            source = items.facts.get("source", "")
-            writer.writerow([name, *(f"{number:.4f}" for number in numbers), f"{n_tags:g}", items.n, source])
+            numbers = np.stack([values.mean(axis=0), values.std(axis=0)], axis=1)
+            writer.writerow([name, *(f"{number:.4f}" for number in numbers.ravel()), f"{n_tags:g}", items.n, source])
+            lines.append([name, *(f"{100 * mean:.1f} ± {100 * deviation:.1f}" for mean, deviation in numbers)])
+    text = (
+        f"# Tags of unseen pictures, told from their pixels\n\n{markdown(lines, 'lrrr')}\n\n"
+        f"- Per cent, mean ± standard deviation over {items.n} deals; source {source}, {n_tags:.0f} tags on average. "
+        "*prior*: the commonest tags of the training part first, whatever the picture.\n"
+        "- A tag's average precision ranks the test pictures by it; mAP is the mean over the tags that a test picture "
+        "has.\n"
+    )
+    with replacing(path.with_suffix(".md")) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def _table_by_tag(path: Path, items: Deals, measured: Mapping[str, list[Measured]], names: list[str]) -> None:
