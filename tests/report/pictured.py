@@ -55,7 +55,8 @@ def build(root: Path) -> None:
         features.words.model_copy(update={"dimensions": 4, "epochs": 1, "length": 12}),
     )  # fmt: skip
     for key, entry in ENTRIES.items():
-        result = evaluation.run(load_folder(folder, views=entry.views), entry.model, entry.params)
+        compute = Compute(executor="serial")
+        result = evaluation.run(load_folder(folder, views=entry.views), entry.model, entry.params, compute=compute)
         writing.write(result, root / "results" / "experiments" / key)
     params = yaml.safe_load(small.PARAMS.read_text(encoding="utf-8"))
     params["image2song"]["features"]["sets"] = ["pixels"]
