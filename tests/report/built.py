@@ -97,7 +97,7 @@ def build(folder: Path) -> tuple[dict[str, Experiment], Inputs]:
         "figure_songs_components",
         "figure_songs_categories_components",
         "figure_songs_training",
-        *("recall_image2song", "image2song", "song2image", "image2song_attention", "image2song_tags"),
+        *("recall_image2song", "image2song", "song2image", "image2song_attention", "image2song_by_tag"),
     ]
     for name in [*names, *(f"{dataset}_contact_sheet" for dataset in CARDS)]:
         Image.new("RGB", (64, 32), "#888888").save(inputs.figures / f"{name}.png")

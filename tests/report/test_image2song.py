@@ -18,7 +18,7 @@ from unisono.report import image2song
 
 FORTH, BACK = "image->lyrics", "lyrics->image"
 NAN = math.nan
-FIGURES = [f"{name}.{end}" for name in ("image2song", "song2image", "image2song_attention", "image2song_tags")
+FIGURES = [f"{name}.{end}" for name in ("image2song", "song2image", "image2song_attention", "image2song_by_tag")
            for end in ("png", "svg")]  # fmt: skip
 
 

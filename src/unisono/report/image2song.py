@@ -117,7 +117,7 @@ def write(
     folder : Path
         Results of the experiments.
     figures : Path
-        Folder for ``image2song``, ``song2image``, ``image2song_attention`` and ``image2song_tags``, each as PNG and
+        Folder for ``image2song``, ``song2image``, ``image2song_attention`` and ``image2song_by_tag``, each as PNG and
         SVG.
     table : Path
         CSV of the precision by tag; columns are `TAG_COLUMNS`.
@@ -133,7 +133,7 @@ def write(
     tags, vocabulary = _tags(data)
     rows = [row for key in keys for row in by_tag(titles[key], found[key], tags, vocabulary)]
     tables.write_csv(table, TAG_COLUMNS, map(tables.rounded, rows))
-    drawing.drawn(figures / "image2song_tags", _draw_tags, rows)
+    drawing.drawn(figures / "image2song_by_tag", _draw_tags, rows)
     last, title = found[keys[-1]], titles[keys[-1]]
     for direction, name in (("image->lyrics", "image2song"), ("lyrics->image", "song2image")):
         queries = {query: last.found[direction][query] for query in evenly(last.found.get(direction, {}), N_QUERIES)}

@@ -44,7 +44,7 @@ def titles() -> dict[str, tuple[str, str]]:
         "image2song": ("Songs for pictures", "Five pictures, and the songs that they find first"),
         "song2image": ("Pictures for songs", "Five songs, and the pictures that they find first"),
         "image2song_attention": ("Attention", "Where the network looks in a lyric, given the tags of a picture"),
-        "image2song_tags": ("Precision by tag", "MAP of the pictures, and of the songs, that have a word"),
+        "image2song_by_tag": ("Precision by tag", "MAP of the pictures, and of the songs, that have a word"),
         "losses": ("Losses", "Training losses by epoch: mean over folds and seeds"),
     }
 
