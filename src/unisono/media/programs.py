@@ -14,6 +14,7 @@ that what never ends is told from what is slow on a busy machine: by the clock a
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import os
 import resource
@@ -93,6 +94,27 @@ def version(name: str) -> str:
     if done.timed_out or done.returncode != 0 or not lines:
         raise ProgramError(f"{name} --version: expected one line and exit status 0, got {describe(done)}")
     return lines[0].strip()
+
+
+@functools.cache
+def fixed_addresses() -> tuple[str, ...]:
+    """Say what is put before a command so that its memory has the same addresses in every run.
+
+    For programs whose output depends on where their memory lies, by a fault of theirs.
+
+    Returns
+    -------
+    tuple of str
+        ``setarch -R``; empty where there is none, or the system forbids it (some containers do).
+    """
+    command = shutil.which("setarch")
+    if command is None:
+        return ()
+    try:
+        done = subprocess.run([command, "-R", "true"], capture_output=True, timeout=10, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    return (command, "-R") if done.returncode == 0 else ()
 
 
 def run(

@@ -286,7 +286,17 @@ def play(
             for index in indices:
                 (folder / f"{index}.mid").write_bytes(scores[index])
             done = programs.run(
-                [program, "-c", "own.cfg", "-OwM1sl", "-s", str(settings.sample_rate), *OPTIONS]
+                # Some notes sound otherwise in every run where addresses are random.
+                [
+                    *programs.fixed_addresses(),
+                    program,
+                    "-c",
+                    "own.cfg",
+                    "-OwM1sl",
+                    "-s",
+                    str(settings.sample_rate),
+                    *OPTIONS,
+                ]
                 + [f"{index}.mid" for index in indices],
                 cwd=folder,
                 timeout_s=settings.timeout_s,

@@ -80,7 +80,9 @@ def write(name: str, folder: Path, skipped: Sequence[Path], *, kinds: Path, out:
     licence = "; ".join(kind.licence for kind in known.values())
     licences = facts.get("licences", {source: facts.get("licence", licence)})
     present = items.columns_of(samples)
-    by = next((column for column in CLASSES if column in present), None)
+    # Of a data set whose items are of one view each, the column `part` is the view.
+    one_view = (folder / "tags").is_dir()
+    by = next((column for column in CLASSES if column in present and (one_view or column != "part")), None)
     table = parquet.read(samples, ["id", *([by] if by else [])])
     ids = table.column("id").to_pylist()
     labels = [str(label) for label in table.column(by).to_pylist()] if by else ["all"] * len(ids)
