@@ -96,3 +96,23 @@ def test_noise_has_unit_power() -> None:
         noise = digits._noise(22_051, np.random.default_rng(seed))
         assert noise.shape == (22_051,)
         assert noise.std() == pytest.approx(1, abs=0.05)
+
+
+def test_words_are_spoken_up_to_the_fastest_and_highest(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Last(np.random.Generator):
+        """Draws the last of whole numbers."""
+
+        def integers(self, low: int, high: int | None = None, **_: object) -> int:  # type: ignore[override]
+            return (low if high is None else high) - 1
+
+    asked: list[dict[str, object]] = []
+
+    def say(word: str, **how: object) -> np.ndarray:
+        asked.append(how)
+        return np.ones(4000)
+
+    monkeypatch.setattr(digits.speech, "say", say)
+    digits.speak("one", ["a", "b"], ["c"], 2.0, Last(np.random.PCG64(0)))
+    assert asked[0] == {
+        "accent": "c", "variant": "b", "words_per_minute": digits.WORDS_PER_MINUTE[1], "pitch": digits.PITCH[1],
+    }  # fmt: skip

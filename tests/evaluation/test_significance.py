@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from unisono import metrics
 from unisono.evaluation import significance
@@ -65,6 +66,20 @@ def test_the_variance_is_the_sum_over_pairs_that_share_an_item() -> None:
 
 
 @pytest.mark.slow
+def test_the_variance_is_never_less_than_a_share_of_that_over_queries() -> None:
+    values = np.array([0.1, 0.4, 0.7, 0.8, 0.2, 0.5])
+    of = significance.groups(np.array([0, 0, 0, 1, 1, 1]))
+    apart = np.zeros(of.sizes.shape)
+    np.add.at(apart, (of.fold, of.group), values - values.mean())
+    shares = of.sizes / of.sizes.sum(axis=1, keepdims=True)
+    # Influences that cancel what the queries have of their own.
+    mean, low, high = significance.interval(values, -apart[:, :, None] * shares[:, None, :], of)
+    over_queries = np.square(values - mean).sum() / len(values) ** 2
+    n_groups = np.count_nonzero(of.sizes)
+    half = stats.t.ppf(0.975, n_groups / 4) * np.sqrt(significance.LEAST * over_queries * n_groups / (n_groups - 1))
+    assert (low, high) == pytest.approx((mean - half, mean + half))
+
+
 def test_random_embeddings_are_marked_at_the_nominal_level_and_two_standard_errors_often() -> None:
     generator = np.random.default_rng(0)
     n, labels, folds = 100, np.arange(100) % 5, np.repeat([0, 1], 50)

@@ -538,6 +538,8 @@ def test_curves_are_those_of_the_tables(inputs: Inputs) -> None:
     assert panel["series"][0]["x"][0] == pytest.approx(100 / 80)
     assert panel["series"][0]["y"][-1] == pytest.approx(10 + 50 / 80, rel=1e-3)
     assert len(panel["series"][0]["x"]) == curves.POINTS
+    # Chance is the precision of the whole ranking.
+    assert panel["series"][-1]["y"] == [panel["series"][1]["y"][-1]] * 2
     margin = found["figure_5_8"]["panels"][0]["series"]
     assert [one["name"] for one in margin][-1] == "chance"
     assert any(one.get("published") for one in margin)
