@@ -83,7 +83,8 @@ def read_recall(runs: Iterable[Run], *, dataset: str) -> list[dict[str, Any]]:
     ----------
     runs : iterable of unisono.store.results.Run
     dataset : str
-        Only runs on this data set are read.
+        Only runs on this data set are read; where an item belongs to any number of others, those of the table of its
+        name.
 
     Returns
     -------
@@ -100,6 +101,11 @@ def read_recall(runs: Iterable[Run], *, dataset: str) -> list[dict[str, Any]]:
         if run.experiment.dataset != dataset:
             continue
         name = " ".join(filter(None, (run.title, run.setting)))
+        if any(is_relation(run.result["->".join(pair)]) for pair in directions(run.result)):
+            # Those of one table, under its names; what is told the answer would be a line at the top.
+            if dataset not in run.places or run.title.endswith(tables.TOLD):
+                continue
+            name = run.title
         found += [
             {"method": name, "direction": row["direction"], "k": int(row["k"]), "recall": float(row["recall"])}
             for row in read_curve(run, "recall.csv", log=True)
