@@ -110,10 +110,14 @@ def test_recall_is_written_and_drawn(songs: Results, tmp_path: Path) -> None:
 
 def test_recall_of_a_relation_has_no_line_of_chance(results: Results, tmp_path: Path) -> None:
     """Chance to find one of those that belong to an item is no straight line."""
-    results.add("pictures", Experiment(dataset="image2song", model="overlap"), title="BoW")
-    path = results.folder / "pictures" / "metrics.json"
-    facts = json.loads(path.read_text()) | {key: {"relevant": 9.0} for key in ("image->lyrics", "lyrics->image")}
-    path.write_text(json.dumps(facts))
+    entry = Experiment(dataset="image2song", model="overlap", views={"image": "tags"})
+    results.add("pictures", entry, title="BoW", tables=["image2song"])
+    results.add("told", entry, title="BoW; true tags", tables=["image2song"])
+    results.add("masked", entry, title="BoW, masked", tables=["image2song_masked"])
+    for key in ("pictures", "told", "masked"):
+        path = results.folder / key / "metrics.json"
+        facts = json.loads(path.read_text()) | {name: {"relevant": 9.0} for name in ("image->lyrics", "lyrics->image")}
+        path.write_text(json.dumps(facts))
     curves.write_recall(results.runs(), table=tmp_path / "r.csv", picture=tmp_path / "r", dataset="image2song")
     rows = read(tmp_path / "r.csv")
     assert {row["direction"] for row in rows} == {"image->lyrics", "lyrics->image"}
