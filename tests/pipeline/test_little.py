@@ -45,7 +45,8 @@ def own(params: dict[str, Any]) -> None:
 
 def test_little_data_are_refused_once_then_adapted_and_marked(tmp_path: Path) -> None:
     copy = Clone(tmp_path)
-    write_songs(tmp_path / "data/raw/mtm", 13)
+    for name in ("mtm", "songs"):
+        write_songs(tmp_path / "data/raw" / name, 13)
     write_clips(tmp_path / "data/raw/vegas")
     write_pictures(tmp_path / "data/raw/image2song")
     copy.edit(own)
