@@ -247,7 +247,7 @@ def test_every_claim_of_the_project_is_required(run: Path) -> None:
             lambda folder: edit(
                 folder, "image2song_attention", lambda value, direction: value - 0.1 * (direction == "lyrics->image")
             ),
-            "above.csv: image2song_attention image2song_popularity lyrics->image: required, and contradicted",
+            "above.csv: image2song_attention image2song_mean lyrics->image: required, and contradicted",
         ),
     ],
     ids=["replaced", "at-chance", "one-direction", "row-missing", "musical", "pictures", "pictures-one-direction"],

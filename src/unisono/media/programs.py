@@ -27,7 +27,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from unisono.errors import MachineError, ProgramError, machine_fault
+from unisono.errors import MachineError, ProgramError, machine_fault, pass_machine
 from unisono.io.files import temporary_folder
 
 OUTPUT_BYTES = 65_536
@@ -112,7 +112,8 @@ def fixed_addresses() -> tuple[str, ...]:
         return ()
     try:
         done = subprocess.run([command, "-R", "true"], capture_output=True, timeout=10, check=False)
-    except (OSError, subprocess.SubprocessError):
+    except (OSError, subprocess.SubprocessError) as error:
+        pass_machine(error)
         return ()
     return (command, "-R") if done.returncode == 0 else ()
 

@@ -86,8 +86,7 @@ def start_workers(modules: Sequence[str], compute: Compute) -> None:
     if _has_pool(compute) and FORKED == "forkserver":
         from multiprocessing import forkserver
 
-        with fixed_threads(compute.threads_per_worker):
-            preloading.name_modules(modules)
+        with fixed_threads(compute.threads_per_worker), preloading.named(modules):
             multiprocessing.get_context("forkserver").set_forkserver_preload([preloading.__name__])
             forkserver.ensure_running()
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from unisono.io import memory
 
@@ -17,9 +17,14 @@ from unisono.io import memory
 VARIABLE = "UNISONO_PRELOAD"
 
 
-def name_modules(modules: Sequence[str]) -> None:
-    """Name the modules for a server that is started later."""
+@contextmanager
+def named(modules: Sequence[str]) -> Iterator[None]:
+    """Name the modules for a server that is started in the block, and for no other process."""
     os.environ[VARIABLE] = " ".join(modules)
+    try:
+        yield
+    finally:
+        os.environ.pop(VARIABLE, None)
 
 
 def _load() -> None:
