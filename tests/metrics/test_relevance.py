@@ -45,16 +45,14 @@ def test_ranks_are_expectations_over_all_orders_of_ties() -> None:
     for column, k in enumerate([1, 2, 3, 6, 9]):
         expected = [np.mean(np.array(places) <= k) for places in orders]
         np.testing.assert_allclose(found.hits[:, column], expected, atol=1e-15)
-        assert relevance.recall_at_k(SCORES, RELEVANT, k) == pytest.approx(np.mean(expected))
+        assert found.recalls[column] == pytest.approx(np.mean(expected))
     # Every query has the same weight, every order of its ties the same part of it.
     long = int(np.lcm.reduce([len(places) for places in orders]))
     every = np.concatenate([np.repeat(places, long // len(places)) for places in orders])
     assert found.median == np.median(every)
     np.testing.assert_allclose(found.recall, [np.mean(every <= k) for k in range(1, 7)])
-    np.testing.assert_array_equal(relevance.recall_curve(SCORES, RELEVANT), found.recall)
-    assert relevance.mean_rank(SCORES, RELEVANT) == found.ranks.mean()
-    assert relevance.median_rank(SCORES, RELEVANT) == found.median
-    assert relevance.mean_reciprocal_rank(SCORES, RELEVANT) == found.reciprocal_ranks.mean()
+    assert found.mean_rank == found.ranks.mean()
+    assert found.mean_reciprocal_rank == found.reciprocal_ranks.mean()
 
 
 @pytest.mark.parametrize("tied", [False, True])
@@ -64,7 +62,7 @@ def test_average_precision_equals_scikit_learns(tied: bool) -> None:
     expected = [average_precision_score(its, row) for row, its in zip(scores[some], relevant[some], strict=True)]
     found = relevance.measure(scores, relevant)
     np.testing.assert_allclose(found.average_precisions[some], expected, atol=1e-12)
-    assert relevance.mean_average_precision(scores, relevant) == pytest.approx(np.mean(expected))
+    assert found.mean_average_precision == pytest.approx(np.mean(expected))
     for values in found[:4]:
         np.testing.assert_array_equal(np.isnan(values).reshape(len(some), -1).all(axis=1), ~some)
 
@@ -90,8 +88,6 @@ def test_relevance_by_class_is_that_of_the_measures_by_class(tied: bool) -> None
     given = queries, gallery, labels, others
     np.testing.assert_array_equal(found.average_precisions, metrics.average_precisions(*given))
     np.testing.assert_array_equal(found.reciprocal_ranks, metrics.class_reciprocal_ranks(*given))
-    by_class, by_relevance = metrics.precision_recall_curve(*given), relevance.precision_recall_curve(scores, relevant)
-    np.testing.assert_allclose(by_relevance, by_class, rtol=1e-12)
     found = relevance.chance(relevant)
     assert np.nanmean(found.average_precisions) == pytest.approx(metrics.chance_map(labels, others))
     expected = metrics.chance_class_reciprocal_rank(labels, others)
@@ -101,9 +97,10 @@ def test_relevance_by_class_is_that_of_the_measures_by_class(tied: bool) -> None
 def test_one_relevant_item_each_is_that_of_the_measures_by_pair() -> None:
     queries, gallery = np.random.default_rng(4).standard_normal((2, 25, 3))
     scores, own = metrics.similarities(queries, gallery), np.eye(25, dtype=bool)
-    assert relevance.median_rank(scores, own) == metrics.median_rank(queries, gallery)
-    assert relevance.mean_rank(scores, own) == metrics.mean_rank(queries, gallery)
-    np.testing.assert_allclose(relevance.recall_curve(scores, own), metrics.recall_curve(queries, gallery))
+    found = relevance.measure(scores, own)
+    assert found.median == metrics.median_rank(queries, gallery)
+    assert found.mean_rank == metrics.mean_rank(queries, gallery)
+    np.testing.assert_allclose(found.recall, metrics.recall_curve(queries, gallery))
     found = relevance.chance(own, ks=[10])
     assert np.mean(found.ranks) == found.median == metrics.chance_rank(25)
     assert np.mean(found.hits) == pytest.approx(metrics.chance_recall(10, 25))
@@ -183,4 +180,4 @@ def test_bad_input_is_an_error_of_one_line(scores: Any, relevant: Any, words: st
     with pytest.raises(DataError, match=words):
         relevance.measure(scores, relevant)
     with pytest.raises(DataError, match="k: got 0, expected at least 1"):
-        relevance.recall_at_k(SCORES, RELEVANT, 0)
+        relevance.measure(SCORES, RELEVANT, ks=[0])

@@ -60,7 +60,7 @@ def scored(name: str, seed: int, *, shuffled: bool) -> float:
     model = models.create(name, seed=seed, **settings(name)).fit(train, train_labels)
     query, target = ({view: array[N_TRAIN:]} for view, array in list(views.items())[:2])
     tested = labels[N_TRAIN:]
-    return relevance.mean_average_precision(model.score(query, target), tested[:, None] == tested)
+    return relevance.measure(model.score(query, target), tested[:, None] == tested).mean_average_precision
 
 
 def settings(name: str) -> dict[str, Any]:

@@ -166,13 +166,15 @@ def test_attention_finds_the_word_and_beats_the_mean() -> None:
         model.fit(views, relevance=relation)
         tested, relevant = planted(1)
         scores = model.score({"image": tested["image"]}, {"lyrics": tested["lyrics"]})
-        found[kind] = [relevance.mean_average_precision(*each) for each in ((scores, relevant), (scores.T, relevant.T))]
+        found[kind] = [
+            relevance.measure(*each).mean_average_precision for each in ((scores, relevant), (scores.T, relevant.T))
+        ]
         if kind == "tags":
             rows, columns = np.nonzero(relevant)
             weights = model.attend(tested["image"][rows], tested["lyrics"][columns])
             own = (tested["lyrics"][columns] == tested["image"][rows][:, None]).all(axis=2)
             assert (weights * own).sum(axis=1).mean() > 0.5
-    chance = np.nanmean(relevance.chance(relevant).average_precisions)
+    chance = relevance.chance(relevant).mean_average_precision
     assert min(found["tags"]) > max(found["mean"]) + 0.1
     assert min(found["mean"]) > chance
 

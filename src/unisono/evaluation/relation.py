@@ -93,10 +93,9 @@ def chance(relevant: sparse.csr_matrix) -> dict[str, Any]:
 
 def _means(found: metrics.relevance.Measures) -> dict[str, float]:
     """Average over the queries with a relevant item."""
-    values = {"map": float(np.nanmean(found.average_precisions))}
-    values |= {f"recall_at_{k}": float(hits) for k, hits in zip(CUTOFFS, np.nanmean(found.hits, axis=0), strict=True)}
-    values["mrr"] = float(np.nanmean(found.reciprocal_ranks))
-    return values | {"median_rank": float(found.median), "mean_rank": float(np.nanmean(found.ranks))}
+    recalls = {f"recall_at_{k}": float(value) for k, value in zip(CUTOFFS, found.recalls, strict=True)}
+    ranks = {"mrr": found.mean_reciprocal_rank, "median_rank": found.median, "mean_rank": found.mean_rank}
+    return {"map": found.mean_average_precision} | recalls | ranks
 
 
 def chance_of(dataset: Dataset, part: Part, direction: str) -> dict[str, Any]:

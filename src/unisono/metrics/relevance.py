@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import numpy as np
 
 from unisono.errors import DataError
-from unisono.metrics._places import best_relevant, curves, cut_offs, first_places, middle, step_precision
+from unisono.metrics._places import best_relevant, cut_offs, first_places, middle, step_precision
 from unisono.metrics.chance import chance_precisions
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class Measures(NamedTuple):
-    """All measures at once; arrays are by query, NaN where no item is relevant.
+    """All measures at once; arrays are by query, NaN where no item is relevant. Means leave such queries out.
 
     Attributes
     ----------
@@ -51,6 +51,27 @@ class Measures(NamedTuple):
     reciprocal_ranks: np.ndarray
     hits: np.ndarray
     places: np.ndarray
+
+    @property
+    def mean_average_precision(self) -> float:
+        """Mean of the average precisions."""
+        return float(np.nanmean(self.average_precisions))
+
+    @property
+    def recalls(self) -> np.ndarray:
+        """Part of the queries with a relevant item among the first k [shape=(len(ks),), dtype=float64]."""
+        found: np.ndarray = np.nanmean(self.hits, axis=0)
+        return found
+
+    @property
+    def mean_reciprocal_rank(self) -> float:
+        """Mean of the reciprocal ranks of the first relevant item."""
+        return float(np.nanmean(self.reciprocal_ranks))
+
+    @property
+    def mean_rank(self) -> float:
+        """Mean rank of the first relevant item."""
+        return float(np.nanmean(self.ranks))
 
     @property
     def median(self) -> float:
@@ -137,191 +158,6 @@ def chance(relevant: Relevant, *, ks: Sequence[int] = (1, 5, 10)) -> Measures:
         _count(made, queries, cuts, 0, n_gallery, size)
     made.average_precisions[sizes > 0] = chance_precisions(sizes[sizes > 0], n_gallery)
     return made
-
-
-def mean_average_precision(scores: np.ndarray, relevant: Relevant) -> float:
-    r"""Mean average precision of full rankings.
-
-    .. math:: AP = \frac1R \sum_{r \text{ relevant}} \frac{\#\{\text{relevant } j: s_j \ge s_r\}}
-              {\#\{j: s_j \ge s_r\}}
-
-    Parameters
-    ----------
-    scores, relevant
-        As in `measure`.
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    DataError
-        As `measure`.
-
-    Examples
-    --------
-    >>> round(mean_average_precision([[0.9, 0.5, 0.1]], [[True, False, True]]), 4)
-    0.8333
-    """
-    return float(np.nanmean(measure(scores, relevant, ks=()).average_precisions))
-
-
-def recall_at_k(scores: np.ndarray, relevant: Relevant, k: int) -> float:
-    """Part of the queries that have a relevant item among the first k.
-
-    Parameters
-    ----------
-    scores, relevant
-        As in `measure`.
-    k : int
-        At least 1. Beyond the gallery's size the recall is 1.
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    DataError
-        As `measure`.
-
-    Examples
-    --------
-    >>> recall_at_k([[0.9, 0.5, 0.1], [0.1, 0.2, 0.3]], [[1, 0, 1], [1, 0, 0]], 2)
-    0.5
-    """
-    return float(np.nanmean(measure(scores, relevant, ks=[k]).hits))
-
-
-def recall_curve(scores: np.ndarray, relevant: Relevant) -> np.ndarray:
-    """Recall at 1, 2, ..., n_gallery: see `recall_at_k`.
-
-    Parameters
-    ----------
-    scores, relevant
-        As in `measure`.
-
-    Returns
-    -------
-    np.ndarray [shape=(n_gallery,), dtype=float64]
-
-    Raises
-    ------
-    DataError
-        As `measure`.
-
-    Examples
-    --------
-    >>> recall_curve([[0.9, 0.5, 0.1], [0.1, 0.2, 0.3]], [[1, 0, 1], [1, 0, 0]]).tolist()
-    [0.5, 0.5, 1.0]
-    """
-    return measure(scores, relevant, ks=()).recall
-
-
-def mean_rank(scores: np.ndarray, relevant: Relevant) -> float:
-    """Mean over queries of the rank of the first relevant item.
-
-    Parameters
-    ----------
-    scores, relevant
-        As in `measure`.
-
-    Returns
-    -------
-    float
-        1 is best.
-
-    Raises
-    ------
-    DataError
-        As `measure`.
-
-    Examples
-    --------
-    >>> mean_rank([[0.9, 0.5, 0.1], [0.1, 0.2, 0.3]], [[1, 0, 1], [1, 0, 0]])
-    2.0
-    """
-    return float(np.nanmean(measure(scores, relevant, ks=()).ranks))
-
-
-def median_rank(scores: np.ndarray, relevant: Relevant) -> float:
-    """Median rank of the first relevant item, over queries and orders of ties.
-
-    Parameters
-    ----------
-    scores, relevant
-        As in `measure`.
-
-    Returns
-    -------
-    float
-        1 is best.
-
-    Raises
-    ------
-    DataError
-        As `measure`.
-
-    Examples
-    --------
-    >>> median_rank([[0.9, 0.5, 0.1], [0.1, 0.2, 0.3]], [[1, 0, 1], [1, 0, 0]])
-    2.0
-    """
-    return measure(scores, relevant, ks=()).median
-
-
-def mean_reciprocal_rank(scores: np.ndarray, relevant: Relevant) -> float:
-    """Mean over queries of one over the rank of the first relevant item.
-
-    Parameters
-    ----------
-    scores, relevant
-        As in `measure`.
-
-    Returns
-    -------
-    float
-        In (0, 1].
-
-    Raises
-    ------
-    DataError
-        As `measure`.
-
-    Examples
-    --------
-    >>> mean_reciprocal_rank([[0.9, 0.5], [0.1, 0.2]], [[1, 0], [1, 0]])
-    0.75
-    """
-    return float(np.nanmean(measure(scores, relevant, ks=()).reciprocal_ranks))
-
-
-def precision_recall_curve(scores: np.ndarray, relevant: Relevant) -> tuple[np.ndarray, np.ndarray]:
-    """Precision and recall of all relevant items after each of the first 1, 2, ..., n_gallery, as means over queries.
-
-    Parameters
-    ----------
-    scores, relevant
-        As in `measure`.
-
-    Returns
-    -------
-    precision, recall : np.ndarray [shape=(n_gallery,), dtype=float64]
-
-    Raises
-    ------
-    DataError
-        As `measure`.
-
-    Examples
-    --------
-    >>> precision, recall = precision_recall_curve([[0.9, 0.5, 0.1]], [[1, 0, 1]])
-    >>> precision.round(3).tolist(), recall.tolist()
-    ([1.0, 0.5, 0.667], [0.5, 0.5, 1.0])
-    """
-    checked, relation = _check(scores, relevant)
-    return curves(_ranked(checked, relation), checked.shape[1])
 
 
 def _empty(n_queries: int, n_gallery: int, cuts: np.ndarray) -> Measures:
