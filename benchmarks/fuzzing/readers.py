@@ -313,7 +313,7 @@ OURS: dict[str, str] = {
     "features.image2song.deals.read": "the stages' own shards",
     "features.inception.Extractor.from_weights": "arrays in memory",
     "features.query.reading.heard": "two numbers",
-    "features.texts.saved.read": "by the readers of doc2vec and tfidf",
+    "features.saved.read": "by the readers of doc2vec, tfidf, tags and words",
     "metrics._places.cut_offs": "numbers in memory",
     "models.parts.attention.read": "arrays in memory",
     "models.parts.deep.from_arrays": "arrays in memory",

@@ -18,9 +18,9 @@ import pytest
 
 from tests.datasets.songs import PARAMS, TEXTS, note, params, score, sung, tone
 from tests.datasets.test_mtm_lmd import array, npy
+from unisono.datasets import words
 from unisono.datasets.base import dataset_of
 from unisono.datasets.songs import build as building
-from unisono.datasets.songs.dataset import first_words
 from unisono.errors import DataError, UnisonoError
 from unisono.io import parquet
 from unisono.media import midi
@@ -328,8 +328,8 @@ def test_at_most_six_words_of_what_is_not_free(tmp_path: Path, build: Callable[.
     parts = {(p.item, p.place): p.content for p in dataset_of("songs").show(tmp_path / "out", ["song0"])}
     assert parts["song0", "lyrics"] == " ".join(TEXTS[0].split()[:6]) + " …"
     assert parts["song0", "title"] == "song0"
-    assert first_words("one two", free=False) == "one two"
-    assert len(first_words(" ".join(TEXTS), free=True).split()) == 31
+    assert words.shown("one two", free=False) == "one two"
+    assert len(words.shown(" ".join(TEXTS), free=True).split()) == 31
 
 
 def test_the_stages_as_commands(tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def test_the_sets_of_a_data_set(folder: Path) -> None:
     width = max(map(len, vocabulary))
     lyrics = {"bag": (2, width), "has": (2, width), "n_words": (2, 1), "n_words_masked": (2, 1), "word_means": (2, 8),
               "word_means_masked": (2, 8), "word_vectors": (2, 12, 8), "word_vectors_masked": (2, 12, 8)}  # fmt: skip
-    pictures = {"tag_vectors": (2, 8), "true_tag_vectors": (2, 8), "commonness": (2, 1)}
+    pictures = {"tag_vectors": (2, 8), "true_tag_vectors": (2, 8), "commonness": (2, 1), "true_commonness": (2, 1)}
     for name, shape in (lyrics | pictures).items():
         table = parquet.read(folder / "features" / name)
         array = np.asarray(parquet.to_numpy(table[name]))

@@ -271,7 +271,7 @@ def test_a_missing_package(monkeypatch: pytest.MonkeyPatch) -> None:
     def absent(name: str) -> None:
         raise metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(package.metadata, "distribution", absent)
+    monkeypatch.setattr(metadata, "distribution", absent)
     with pytest.raises(DataError, match=rf"the package musicnn.* is not installed; {INSTALL}"):
         package.read("MSD")
 

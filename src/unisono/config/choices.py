@@ -10,10 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
-from pydantic import field_validator
-
-from unisono.config import Section, nearest
-from unisono.config.sources import DataSetSection, Source
+from unisono.config.sources import Chooses, DataSetSection, Source
 
 #: Divides the names of several sources.
 AND = ", "
@@ -48,32 +45,8 @@ class Choice(NamedTuple):
         return self.sources[self.source]
 
 
-class Further(Section):
+class Further(Chooses):
     """A block of further sources, one of which it chooses."""
-
-    source: str
-
-    @classmethod
-    def kinds(cls) -> dict[str, type[Source]]:
-        """Give its sources by name, the default first."""
-        found = {name: field.annotation for name, field in cls.model_fields.items()}
-        return {name: kind for name, kind in found.items() if isinstance(kind, type) and issubclass(kind, Source)}
-
-    @field_validator("source")
-    @classmethod
-    def _exists(cls, value: str) -> str:
-        if value not in cls.kinds():
-            raise ValueError(f"there is no such source; {nearest(value, cls.kinds())}")
-        return value
-
-    def sources(self) -> dict[str, Source]:
-        """Give the settings of its sources by name."""
-        return {name: getattr(self, name) for name in self.kinds()}
-
-    @property
-    def chosen(self) -> Source:
-        """The source that `source` names."""
-        return self.sources()[self.source]
 
 
 class SeveralSources(DataSetSection):

@@ -119,24 +119,26 @@ class Source(Section):
         return "to be fetched" if fetched else "yes"
 
 
-class DataSetSection(TopLevel):
-    """Section of a data set.
+class Chooses(Section):
+    """What chooses one of several sources by its name."""
 
-    Attributes
-    ----------
-    block : str
-        The field that holds the settings of its sources.
-    """
-
-    block: ClassVar[str]
     source: str
 
     @classmethod
     def kinds(cls) -> dict[str, type[Source]]:
         """Give its sources by name, the default first."""
-        settings: Any = cls.model_fields[cls.block].annotation
-        found = {name: field.annotation for name, field in settings.model_fields.items()}
+        fields = cls._holder().model_fields
+        found = {name: field.annotation for name, field in fields.items()}
         return {name: kind for name, kind in found.items() if isinstance(kind, type) and issubclass(kind, Source)}
+
+    @classmethod
+    def _holder(cls) -> type[Section]:
+        """Say which section's fields are the sources."""
+        return cls
+
+    def _held(self) -> Section:
+        """Give the section whose fields are the sources."""
+        return self
 
     @field_validator("source")
     @classmethod
@@ -147,10 +149,30 @@ class DataSetSection(TopLevel):
 
     def sources(self) -> dict[str, Source]:
         """Give the settings of its sources by name."""
-        block = getattr(self, self.block)
-        return {name: getattr(block, name) for name in self.kinds()}
+        return {name: getattr(self._held(), name) for name in self.kinds()}
 
     @property
     def chosen(self) -> Source:
         """The source that `source` names."""
         return self.sources()[self.source]
+
+
+class DataSetSection(Chooses, TopLevel):
+    """Section of a data set.
+
+    Attributes
+    ----------
+    block : str
+        The field that holds the settings of its sources.
+    """
+
+    block: ClassVar[str]
+
+    @classmethod
+    def _holder(cls) -> type[Section]:
+        settings: Any = cls.model_fields[cls.block].annotation
+        return settings
+
+    def _held(self) -> Section:
+        held: Section = getattr(self, self.block)
+        return held

@@ -16,6 +16,14 @@ from unisono.io import parquet
 SOUNDTRACK_HZ = 16_000
 
 
+def is_free(samples: Path) -> bool:
+    """Say whether the texts of samples may be shown in full; those of damaged ones may not."""
+    try:
+        return bool(parquet.metadata(samples).get("free_text"))
+    except DataError:
+        return False
+
+
 def columns_of(source: Path) -> list[str]:
     """Names of the columns of a folder of shards.
 

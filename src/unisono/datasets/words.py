@@ -30,6 +30,8 @@ NEIGHBOURS = 100
 NEAR = 0.5
 #: Words that stand in so many of the texts are compared as a dense matrix, which is faster.
 COMMON = 0.05
+#: Words that are shown of lyrics: of free ones, and of those that may not be passed on.
+SHOWN, SHOWN_UNFREE = 30, 6
 #: Rows compared at a time.
 BLOCK = 512
 
@@ -64,6 +66,17 @@ def first(text: str, n: int) -> str:
     """
     ends = [word.end() for word in itertools.islice(_WRITTEN.finditer(text), n + 1)]
     return " ".join(text.split()) if len(ends) <= n else " ".join(text[: ends[n - 1]].split()) + " …"
+
+
+def shown(text: str, *, free: bool) -> str:
+    """Give what may be shown of lyrics: their beginning, at most six words of those that may not be passed on.
+
+    Examples
+    --------
+    >>> shown("one two three four five six seven", free=False)
+    'one two three four five six …'
+    """
+    return first(text, SHOWN if free else SHOWN_UNFREE)
 
 
 def shared(keys: Sequence[Hashable]) -> np.ndarray:

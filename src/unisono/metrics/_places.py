@@ -8,7 +8,7 @@ tie with it (itself too), m of these are relevant.
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -97,36 +97,6 @@ def middle(weights: np.ndarray) -> float:
     low = int(np.argmax(reached >= 0.5 - _TOLERANCE))
     high = int(np.argmax(reached > 0.5 + _TOLERANCE))
     return (low + high) / 2
-
-
-def curves(ranked: Iterable[tuple[int, np.ndarray, np.ndarray]], n_gallery: int) -> tuple[np.ndarray, np.ndarray]:
-    """Precision and recall after each of the first 1, 2, ..., n_gallery items, as means over queries.
-
-    Parameters
-    ----------
-    ranked : iterable of (int, np.ndarray, np.ndarray)
-        Each query with its scores and those of its relevant items.
-    n_gallery : int
-
-    Returns
-    -------
-    precision, recall : np.ndarray [shape=(n_gallery,), dtype=float64]
-        Relevant items of a tied group are spread evenly over its places.
-    """
-    n_counted = 0
-    # Change, from one place to the next, of the expected relevant items there: as a count, and as a part of R.
-    count_steps, part_steps = np.zeros(n_gallery + 1), np.zeros(n_gallery + 1)
-    for _, scores, relevant in ranked:
-        first = n_gallery - np.searchsorted(scores, relevant, side="right")
-        after = n_gallery - np.searchsorted(scores, relevant, side="left")
-        density = 1 / (after - first)
-        for steps, weight in ((count_steps, 1.0), (part_steps, 1 / len(relevant))):
-            np.add.at(steps, first, density * weight)
-            np.subtract.at(steps, after, density * weight)
-        n_counted += 1
-    hits = np.cumsum(np.cumsum(count_steps[:-1])) / n_counted
-    recall = np.cumsum(np.cumsum(part_steps[:-1])) / n_counted
-    return hits / np.arange(1, n_gallery + 1), recall
 
 
 def cut_offs(ks: Sequence[int]) -> np.ndarray:

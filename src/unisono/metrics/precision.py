@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from unisono.errors import DataError
-from unisono.metrics._places import curves, step_precision
+from unisono.metrics._places import step_precision
 from unisono.metrics._similarity import check_pair, score_blocks
 
 
@@ -122,7 +122,20 @@ def precision_recall_curve(
     >>> precision.round(3).tolist(), recall.tolist()
     ([1.0, 0.5, 0.667], [0.5, 0.5, 1.0])
     """
-    return curves(relevant_scores(queries, gallery, query_labels, gallery_labels), len(gallery))
+    n_gallery, n_counted = len(gallery), 0
+    # Change, from one place to the next, of the expected relevant items there: as a count, and as a part of R.
+    count_steps, part_steps = np.zeros(n_gallery + 1), np.zeros(n_gallery + 1)
+    for _, scores, relevant in relevant_scores(queries, gallery, query_labels, gallery_labels):
+        first = n_gallery - np.searchsorted(scores, relevant, side="right")
+        after = n_gallery - np.searchsorted(scores, relevant, side="left")
+        density = 1 / (after - first)
+        for steps, weight in ((count_steps, 1.0), (part_steps, 1 / len(relevant))):
+            np.add.at(steps, first, density * weight)
+            np.subtract.at(steps, after, density * weight)
+        n_counted += 1
+    hits = np.cumsum(np.cumsum(count_steps[:-1])) / n_counted
+    recall = np.cumsum(np.cumsum(part_steps[:-1])) / n_counted
+    return hits / np.arange(1, n_gallery + 1), recall
 
 
 def check_labels(

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-#: Words that are shown of lyrics: of free ones, and of those that may not be passed on.
-SHOWN, SHOWN_UNFREE = 30, 6
-
 
 class Image2song(DataSet):
     """Pictures and songs, each of which is an item."""
@@ -44,14 +41,10 @@ class Image2song(DataSet):
 
         from unisono.datasets import items, words
         from unisono.datasets.image2song import labelling
-        from unisono.io import parquet
         from unisono.media import pictures
 
         wanted = list(wanted)
-        try:
-            free = bool(parquet.metadata(folder / "samples").get("free_text"))
-        except DataError:
-            free = False
+        free = items.is_free(folder / "samples")
         tags = labelling.of_items(folder / "tags", wanted)
         columns = ["part", "title", "words", "text", "image"]
         for item, values in items.readable(folder / "samples", columns, wanted):
@@ -60,7 +53,7 @@ class Image2song(DataSet):
             if item in tags:
                 yield Part(item, "words", "text", tags[item])
             if part == "lyrics":
-                yield Part(item, "lyrics", "text", words.first(text, SHOWN if free else SHOWN_UNFREE))
+                yield Part(item, "lyrics", "text", words.shown(text, free=free))
                 continue
             try:
                 with pictures.opened(image["bytes"], item) as opened:
@@ -68,7 +61,7 @@ class Image2song(DataSet):
             except DataError:
                 continue
             if keywords:
-                yield Part(item, "keywords", "text", ", ".join(keywords[:SHOWN_UNFREE]))
+                yield Part(item, "keywords", "text", ", ".join(keywords[: words.SHOWN_UNFREE]))
         for item, (sound,) in items.readable(folder / "audio", ["audio"], wanted):
             yield Part(item, "lyrics", "sound", sound["bytes"].as_py())
 

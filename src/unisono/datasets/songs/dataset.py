@@ -8,14 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from unisono.config import songs
 from unisono.datasets.base import DataSet, Part
-from unisono.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
-
-#: Words that are shown of lyrics: of free ones, and of those that may not be passed on.
-SHOWN, SHOWN_UNFREE = 30, 6
 
 
 class Songs(DataSet):
@@ -39,20 +35,16 @@ class Songs(DataSet):
 
     def show(self, folder: Path, wanted: Iterable[str]) -> Iterator[Part]:
         """Show title and first words, and play the piece that is heard."""
-        from unisono.datasets import items
-        from unisono.io import parquet
+        from unisono.datasets import items, words
 
         wanted = list(wanted)
-        try:
-            free = bool(parquet.metadata(folder / "samples").get("free_text"))
-        except DataError:
-            free = False
+        free = items.is_free(folder / "samples")
         for item, values in items.readable(folder / "samples", ["song", "title", "text"], wanted):
             song, title, text = (str(value.as_py()) for value in values)
             yield Part(item, "title", "text", title)
             yield Part(item, "group", "text", song)
             if text:
-                yield Part(item, "lyrics", "text", first_words(text, free=free))
+                yield Part(item, "lyrics", "text", words.shown(text, free=free))
         for item, (sound,) in items.readable(folder / "audio", ["audio"], wanted):
             yield Part(item, "audio", "sound", sound["bytes"].as_py())
 
@@ -61,19 +53,6 @@ class Songs(DataSet):
         from unisono.io import parquet
 
         return "words", parquet.to_numpy(parquet.read(folder / "samples", ["n_words"]).column("n_words"))
-
-
-def first_words(text: str, *, free: bool) -> str:
-    """Give the beginning of lyrics: at most six words where the text is not free.
-
-    Examples
-    --------
-    >>> first_words("one two three four five six seven", free=False)
-    'one two three four five six …'
-    """
-    from unisono.datasets import words
-
-    return words.first(text, SHOWN if free else SHOWN_UNFREE)
 
 
 DATASET = Songs()

@@ -19,8 +19,7 @@ drawn away from 0 and 1 by the counts.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,11 +27,10 @@ from typing import Any
 import numpy as np
 
 from unisono.errors import DataError
-from unisono.io import tensors
-from unisono.io.files import replacing
+from unisono.features import saved
 
-KEY = "unisono"
-_REMEDY = "run the stage train_tags"
+#: Kind of the model's file.
+KIND = "tags"
 #: Rows whose products are summed at a time: bounds the memory.
 _ROWS = 2048
 
@@ -97,19 +95,9 @@ class Predictor:
 
     def save(self, path: Path) -> None:
         """Write a safetensors file; the same predictor gives the same bytes."""
-        from safetensors.numpy import save
-
-        header = {
-            "kind": "tags",
-            "vocabulary": list(self.vocabulary),
-            "regions": self.regions,
-            "shape": list(self.shape),
-        }
+        facts = {"vocabulary": list(self.vocabulary), "regions": self.regions, "shape": list(self.shape)}
         arrays = {"mean": self.mean, "weights": self.weights, "prior": self.prior}
-        arrays["calibration"] = np.array([self.slope, self.intercept])
-        arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-        with replacing(path) as temporary:
-            temporary.write_bytes(save(arrays, metadata={KEY: json.dumps(header)}))
+        saved.write(path, KIND, facts, {**arrays, "calibration": np.array([self.slope, self.intercept])})
 
 
 def load(path: Path) -> Predictor:
@@ -120,31 +108,32 @@ def load(path: Path) -> Predictor:
     DataError
         The file is missing, damaged, or another kind.
     """
-    header, arrays = tensors.read(path, KEY, what="a predictor of tags", remedy=_REMEDY)
-    try:
-        rows, width = (int(n) for n in header["shape"])
-        calibration: Any = arrays["calibration"]
-        found = Predictor(
-            vocabulary=[str(word) for word in header["vocabulary"]],
-            regions=str(header["regions"]),
-            shape=(rows, width),
-            mean=arrays["mean"],
-            weights=arrays["weights"],
-            prior=arrays["prior"],
-            slope=float(calibration[0]),
-            intercept=float(calibration[1]),
-        )
-        n = rows * width if found.regions == "joined" else width
-        shapes = {"mean": (n,), "weights": (n, len(found.vocabulary)), "prior": (len(found.vocabulary),)}
-        for name, shape in shapes.items():
-            if arrays[name].shape != shape or arrays[name].dtype != np.float64:
-                raise ValueError(f"{name} of shape {arrays[name].shape}")
-        if min(n, rows, len(found.vocabulary)) < 1:
-            raise ValueError("no features, or no tag")
-        if header["kind"] != "tags" or found.regions not in ("joined", "max", "none") or calibration.shape != (2,):
-            raise ValueError("a header of something else")
-    except (KeyError, ValueError, TypeError, IndexError, OverflowError) as error:
-        raise DataError(f"{path}: not a predictor of tags, or damaged ({error}); {_REMEDY}") from None
+    return saved.read(path, KIND, _made, stage="train_tags")
+
+
+def _made(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Predictor:
+    """Put a predictor together from a file; raises `ValueError` where that cannot be."""
+    rows, width = (int(n) for n in header["shape"])
+    calibration: Any = arrays["calibration"]
+    found = Predictor(
+        vocabulary=[str(word) for word in header["vocabulary"]],
+        regions=str(header["regions"]),
+        shape=(rows, width),
+        mean=arrays["mean"],
+        weights=arrays["weights"],
+        prior=arrays["prior"],
+        slope=float(calibration[0]),
+        intercept=float(calibration[1]),
+    )
+    n = rows * width if found.regions == "joined" else width
+    shapes = {"mean": (n,), "weights": (n, len(found.vocabulary)), "prior": (len(found.vocabulary),)}
+    for name, shape in shapes.items():
+        if arrays[name].shape != shape or arrays[name].dtype != np.float64:
+            raise ValueError(f"{name} of shape {arrays[name].shape}")
+    if min(n, rows, len(found.vocabulary)) < 1:
+        raise ValueError("no features, or no tag")
+    if found.regions not in ("joined", "max", "none") or calibration.shape != (2,):
+        raise ValueError("a header of something else")
     return found
 
 

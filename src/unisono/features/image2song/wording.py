@@ -82,7 +82,10 @@ def _describe(learnt: Words, settings: Settings) -> dict[str, Any]:
 
 
 def _pictures(items: Deals, learnt: list[Words], features: Path, facts: dict[str, Any]) -> None:
-    for source, ends in (("tags", ("tag_vectors", "commonness")), ("true_tags", ("true_tag_vectors",))):
+    for source, ends in (
+        ("tags", ("tag_vectors", "commonness")),
+        ("true_tags", ("true_tag_vectors", "true_commonness")),
+    ):
         table = parquet.read(features / source, ["id", source])
         weights = np.asarray(parquet.to_numpy(table[source]), dtype=np.float64)
         if weights.shape[1:] != (items.n, items.width):
@@ -92,7 +95,7 @@ def _pictures(items: Deals, learnt: list[Words], features: Path, facts: dict[str
             for kind, array in zip(made, own.of_pictures(weights[:, deal, : len(own.vocabulary)]), strict=True):
                 kind.append(array)
         variants = (f"mean of the vectors of {source}", f"how common its {source} are")
-        for name, by_deal, variant in zip(ends, made, variants, strict=False):
+        for name, by_deal, variant in zip(ends, made, variants, strict=True):
             told = facts | {"variant": variant}
             deals.write(features / name, table["id"].to_pylist(), {name: np.stack(by_deal, axis=1)}, told)
 

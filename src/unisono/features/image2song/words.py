@@ -16,23 +16,22 @@ References
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from unisono.config.picture_extractors import Words as Settings
 from unisono.errors import DataError
+from unisono.features import saved
 from unisono.features.skipgram import least_count
-from unisono.io import tensors
-from unisono.io.files import replacing
 
-KEY = "unisono"
-_REMEDY = "run the stage embed_words"
+#: Kind of the model's file.
+KIND = "words"
 #: End of the names of sets of lyrics from which the tags were taken out.
 MASKED = "_masked"
 
@@ -136,19 +135,9 @@ class Words:
 
     def save(self, path: Path) -> None:
         """Write a safetensors file; the same words give the same bytes."""
-        from safetensors.numpy import save
-
-        header = {
-            "kind": "words",
-            "words": list(self.words),
-            "vocabulary": list(self.vocabulary),
-            "length": self.length,
-            "adapted": self.adapted,
-        }
-        arrays = {"vectors": self.vectors, "idf": self.idf, "frequency": self.frequency}
-        arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-        with replacing(path) as temporary:
-            temporary.write_bytes(save(arrays, metadata={KEY: json.dumps(header)}))
+        named = {"words": list(self.words), "vocabulary": list(self.vocabulary)}
+        facts = {**named, "length": self.length, "adapted": self.adapted}
+        saved.write(path, KIND, facts, {"vectors": self.vectors, "idf": self.idf, "frequency": self.frequency})
 
 
 def load(path: Path) -> Words:
@@ -159,21 +148,22 @@ def load(path: Path) -> Words:
     DataError
         The file is missing, damaged, or another kind.
     """
-    header, arrays = tensors.read(path, KEY, what="vectors of words", remedy=_REMEDY)
-    try:
-        words, vocabulary = ([str(word) for word in header[name]] for name in ("words", "vocabulary"))
-        found = Words(
-            words, arrays["vectors"], arrays["idf"], vocabulary, arrays["frequency"], int(header["length"]),
-            str(header["adapted"]),
-        )  # fmt: skip
-        shapes = (found.vectors.ndim, found.vectors.shape[:1], found.idf.shape, found.frequency.shape)
-        if shapes != (2, (len(words),), (len(words),), (len(vocabulary),)) or header["kind"] != "words":
-            raise ValueError(f"{len(words)} words, vectors of shape {found.vectors.shape}")
-        kinds = (found.vectors.dtype, found.idf.dtype, found.frequency.dtype)
-        if kinds != (np.float32, np.float64, np.float64) or not 1 <= found.length <= 10_000:
-            raise ValueError(f"arrays of {', '.join(map(str, kinds))}, {found.length} lemmas")
-    except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
-        raise DataError(f"{path}: no vectors of words, or damaged ({error}); {_REMEDY}") from None
+    return saved.read(path, KIND, _made, stage="embed_words")
+
+
+def _made(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Words:
+    """Put words together from a file; raises `ValueError` where that cannot be."""
+    words, vocabulary = ([str(word) for word in header[name]] for name in ("words", "vocabulary"))
+    found = Words(
+        words, arrays["vectors"], arrays["idf"], vocabulary, arrays["frequency"], int(header["length"]),
+        str(header["adapted"]),
+    )  # fmt: skip
+    shapes = (found.vectors.ndim, found.vectors.shape[:1], found.idf.shape, found.frequency.shape)
+    if shapes != (2, (len(words),), (len(words),), (len(vocabulary),)):
+        raise ValueError(f"{len(words)} words, vectors of shape {found.vectors.shape}")
+    kinds = (found.vectors.dtype, found.idf.dtype, found.frequency.dtype)
+    if kinds != (np.float32, np.float64, np.float64) or not 1 <= found.length <= 10_000:
+        raise ValueError(f"arrays of {', '.join(map(str, kinds))}, {found.length} lemmas")
     return found
 
 

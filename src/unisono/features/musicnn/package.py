@@ -7,11 +7,7 @@ TensorFlow, and only if they are the published ones to the byte.
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Iterator
-from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +15,7 @@ import numpy as np
 from unisono.errors import DataError, pass_machine
 from unisono.features.musicnn import variable_shapes
 from unisono.features.tf_runtime import tensorflow
-from unisono.io import archive
+from unisono.features.weights_package import Package
 from unisono.io.files import temporary_folder
 
 PACKAGE, VERSION = "musicnn", "0.1.0"
@@ -35,9 +31,7 @@ PUBLISHED = {
         "041f3935e981a65cea739842d30c188d3a7d2adf4410955c8668eb3de4a5acab",
     ),
 }
-REMEDY = f"pip install --no-deps {PACKAGE}=={VERSION}, or give its wheel by location, or set weights: untrained"
-#: Largest file that is looked at; the largest of the package has 9.5 MB.
-MAX_BYTES = 64 * 2**20
+CARRIER = Package(PACKAGE, VERSION, PACKAGE, "set weights: untrained")
 
 
 def read(variant: str, location: str = "") -> dict[str, np.ndarray]:
@@ -59,44 +53,9 @@ def read(variant: str, location: str = "") -> dict[str, np.ndarray]:
     DataError
         The package is missing, of another version, or its weights are not the published ones.
     """
-    where = location or f"the installed package {PACKAGE}"
-    source = location or _installed()
-    found: dict[str, bytes] = {}
-    wanted = re.compile(
-        rf"(^|/){variant}_musicnn/({'|'.join(map(re.escape, FILES))})$|^{PACKAGE}-[^/]+\.dist-info/METADATA$"
-    )
-    for name, content in archive.members(
-        source, only=lambda name: wanted.search(name) is not None, max_member_bytes=MAX_BYTES
-    ):
-        found[name.rsplit("/", 1)[-1]] = content
-    if "METADATA" in found:
-        stated = re.search(rb"^Version: *(\S+)", found["METADATA"], re.MULTILINE)
-        _check_version(stated[1].decode(errors="replace") if stated else "unknown", where)
-    for name, expected in zip(FILES, PUBLISHED[variant], strict=True):
-        if name not in found:
-            raise DataError(f"{where}: has no {variant}_musicnn/{name}; {REMEDY}")
-        got = hashlib.sha256(found[name]).hexdigest()
-        if got != expected:
-            raise DataError(
-                f"{where}: {variant}_musicnn/{name} has SHA-256 {got}, the published one {expected}; its weights were "
-                f"altered or damaged: {REMEDY}"
-            )
-    return dict(_variables([found[name] for name in FILES], where))
-
-
-def _installed() -> Path:
-    """Find the folder of the installed package, by its metadata alone."""
-    try:
-        distribution = metadata.distribution(PACKAGE)
-    except metadata.PackageNotFoundError:
-        raise DataError(f"the package {PACKAGE}, which carries the weights, is not installed; {REMEDY}") from None
-    _check_version(distribution.version, f"the installed package {PACKAGE}")
-    return Path(str(distribution.locate_file(PACKAGE)))
-
-
-def _check_version(version: str, where: str) -> None:
-    if version != VERSION:
-        raise DataError(f"{where}: version {version}, expected {VERSION}; {REMEDY}")
+    names = [f"{variant}_musicnn/{end}" for end in FILES]
+    found = CARRIER.read(dict(zip(names, PUBLISHED[variant], strict=True)), location)
+    return dict(_variables([found[name] for name in names], CARRIER.named(location)))
 
 
 def _variables(contents: list[bytes], where: str) -> Iterator[tuple[str, Any]]:
@@ -112,4 +71,4 @@ def _variables(contents: list[bytes], where: str) -> Iterator[tuple[str, Any]]:
                 yield name, reader.get_tensor(name)
         except (tf.errors.OpError, ValueError, RuntimeError) as error:
             pass_machine(error)
-            raise DataError(f"{where}: its checkpoint cannot be read ({error}); {REMEDY}") from None
+            raise DataError(f"{where}: its checkpoint cannot be read ({error}); {CARRIER.remedy}") from None

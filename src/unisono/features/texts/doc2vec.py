@@ -27,8 +27,8 @@ import numpy as np
 from unisono.config import validate
 from unisono.config.text_extractors import Doc2Vec as Settings
 from unisono.errors import DataError
+from unisono.features import saved
 from unisono.features.skipgram import least_count
-from unisono.features.texts import saved
 from unisono.features.texts.words import words
 
 TRAINED = True
@@ -98,14 +98,9 @@ class Model:
 
     def save(self, path: Path) -> None:
         """Write the model; see `unisono.features.texts`."""
-        facts = {"counts": list(self.counts.items()), "adapted": self.adapted}
-        saved.write(
-            path,
-            "doc2vec",
-            settings=self.settings,
-            facts=facts,
-            arrays={"hidden": self.hidden, "context": self.context},
-        )
+        settings = self.settings.model_dump(mode="json")
+        facts = {"settings": settings, "counts": list(self.counts.items()), "adapted": self.adapted}
+        saved.write(path, "doc2vec", facts, {"hidden": self.hidden, "context": self.context})
 
     def describe(self) -> dict[str, Any]:
         """Name the extractor; see `unisono.features.texts`."""
@@ -169,7 +164,7 @@ def load(path: Path) -> Model:
     DataError
         The file is missing, damaged, or another kind.
     """
-    return saved.read(path, "doc2vec", _made)
+    return saved.read(path, "doc2vec", _made, stage="embed_lyrics")
 
 
 def _made(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Model:

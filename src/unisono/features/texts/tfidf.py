@@ -17,8 +17,8 @@ import numpy as np
 from unisono.config import validate
 from unisono.config.text_extractors import Tfidf as Settings
 from unisono.errors import DataError
+from unisono.features import saved
 from unisono.features.skipgram import least_count
-from unisono.features.texts import saved
 from unisono.features.texts.words import words
 
 TRAINED = True
@@ -67,9 +67,9 @@ class Model:
 
     def save(self, path: Path) -> None:
         """Write the model; see `unisono.features.texts`."""
-        facts = {"vocabulary": list(self.vocabulary), "adapted": self.adapted}
-        arrays = {"weights": self.weights, "directions": self.directions}
-        saved.write(path, "tfidf", settings=self.settings, facts=facts, arrays=arrays)
+        settings = self.settings.model_dump(mode="json")
+        facts = {"settings": settings, "vocabulary": list(self.vocabulary), "adapted": self.adapted}
+        saved.write(path, "tfidf", facts, {"weights": self.weights, "directions": self.directions})
 
     def describe(self) -> dict[str, Any]:
         """Name the extractor; see `unisono.features.texts`."""
@@ -139,7 +139,7 @@ def load(path: Path) -> Model:
     DataError
         The file is missing, damaged, or another kind.
     """
-    return saved.read(path, "tfidf", _made)
+    return saved.read(path, "tfidf", _made, stage="embed_lyrics")
 
 
 def _made(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Model:
