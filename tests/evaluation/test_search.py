@@ -26,6 +26,7 @@ from unisono.config.compute import Compute
 from unisono.config.experiments import load_experiments
 from unisono.errors import ConfigError, DataError
 from unisono.evaluation import search
+from unisono.evaluation.answers import rank
 from unisono.features import query, skipgram
 from unisono.features.asmcmr import extraction as asmcmr_extraction
 from unisono.features.query import mtm, reading, vegas
@@ -137,7 +138,7 @@ def test_an_item_is_searched_in_all_other_views_and_its_pair_marked(
 
 def test_ranking_is_by_score_with_ties_shared() -> None:
     scores, ids = np.array([0.0, 1.0, 1.0, 0.0]), np.array(list("abcd"))
-    found = search.rank(scores, ids, {}, target="x", top=3, right=ids == "c")
+    found = rank(scores, ids, {}, target="x", top=3, right=ids == "c")
     assert [(hit.id, hit.similarity) for hit in found.hits] == [("b", 1.0), ("c", 1.0), ("a", 0.0)]
     assert found.own_rank == 1.5
 

@@ -12,6 +12,7 @@ from tests.report.pictured import build
 from unisono.cli import main
 from unisono.errors import DataError
 from unisono.evaluation import search
+from unisono.evaluation.answers import to_text
 from unisono.io import parquet
 from unisono.report.html import answers, items
 
@@ -51,7 +52,7 @@ def test_an_item_finds_what_belongs_to_it(project: Path, view: str, other: str) 
     assert [hit.own for hit in ranking.hits] == sorted((hit.own for hit in ranking.hits), reverse=True)
     scores = [hit.similarity for hit in ranking.hits]
     assert ranking.own_rank == (scores.count(scores[0]) + 1) / 2
-    text = search.to_text(found)
+    text = to_text(found)
     assert "<- belongs to it" in text
     assert "rank  id" in text
     assert "score  title or class" in text

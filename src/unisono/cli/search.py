@@ -32,6 +32,7 @@ def add(commands: Any) -> None:
 
 def _search(args: argparse.Namespace) -> None:
     from unisono.evaluation import search
+    from unisono.evaluation.answers import to_text
     from unisono.report.html import answers, items
 
     answer = search.search(
@@ -43,7 +44,7 @@ def _search(args: argparse.Namespace) -> None:
         top=args.top,
         show=partial(items.read, sound_s=answers.SOUND_S) if args.html is not None else None,
     )
-    print(search.to_text(answer))
+    print(to_text(answer))
     if args.html is not None:
         answers.write(answer, args.html)
         print(f"\nwritten: {args.html}")

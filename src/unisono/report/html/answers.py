@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from unisono.datasets.base import dataset_of
-from unisono.evaluation.search import Answer, Hit, Ranking, direction, head
+from unisono.evaluation.answers import Answer, Hit, Ranking, direction, head
 from unisono.io.files import replacing
 from unisono.report.html.items import Shown
 from unisono.report.html.markup import Markup, tag
