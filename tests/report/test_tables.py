@@ -570,7 +570,7 @@ def relation(fabricated: Fabricated, key: str, title: str, forth: float, **more:
 def test_of_pictures_and_songs_a_direction_is_a_block_with_chance_of_its_own(fabricated: Fabricated) -> None:
     relation(fabricated, "expected", "Expected overlap", 0.6)
     relation(fabricated, "mean", "bi-LSTM, mean; predicted tags", 0.2)
-    relation(fabricated, "true", "BoW; true tags", 1.0)
+    relation(fabricated, "true", "BoW", 1.0, views={"image": "true_tags"})
     lines = [
         [cell.strip() for cell in line.split("|")[1:-1]]
         for line in layouts.to_markdown("image2song", fabricated.runs()).splitlines()
@@ -583,11 +583,11 @@ def test_of_pictures_and_songs_a_direction_is_a_block_with_chance_of_its_own(fab
     assert values == [
         ("Expected overlap", "**60.00 \u00b1 0.00**"),
         ("bi-LSTM, mean; predicted tags", "20.00 \u00b1 0.00"),
-        ("BoW; true tags", "100.00 \u00b1 0.00"),
+        ("BoW (image=true_tags)", "100.00 \u00b1 0.00\u2020"),
         ("*chance in a pool of 80*", "8.00"),
         ("Expected overlap", "**30.00 \u00b1 0.00**"),
         ("bi-LSTM, mean; predicted tags", "10.00 \u00b1 0.00"),
-        ("BoW; true tags", "50.00 \u00b1 0.00"),
+        ("BoW (image=true_tags)", "50.00 \u00b1 0.00\u2020"),
         ("*chance in a pool of 80*", "10.00"),
     ]
 

@@ -103,7 +103,7 @@ def read_recall(runs: Iterable[Run], *, dataset: str) -> list[dict[str, Any]]:
         name = " ".join(filter(None, (run.title, run.setting)))
         if any(is_relation(run.result["->".join(pair)]) for pair in directions(run.result)):
             # Those of one table, under its names; what is told the answer would be a line at the top.
-            if dataset not in run.places or run.title.endswith(tables.TOLD):
+            if dataset not in run.places or run.is_told:
                 continue
             name = run.title
         found += [

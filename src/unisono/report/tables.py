@@ -51,8 +51,8 @@ BY_CATEGORY = frozenset({"songs_categories", "figsongs_categories_components"})
 SHUFFLED = ", pairs shuffled within kinds"
 ORACLE = "Oracle of the kinds"
 
-#: How the names of methods end that know what others have to find out.
-TOLD = "; true tags"
+#: How remarks begin of what is no candidate for the best.
+ASIDE = ("told what", "divided otherwise")
 
 #: Rank measures that stand in ``results/metrics.json``; of items with a class it is their MAP.
 HEADLINES = ("mrr", "recall_at_1", "recall_at_10", "median_rank")
@@ -161,7 +161,7 @@ def rows(number: str, runs: Iterable[Run]) -> list[dict[str, Any]]:
                     "n_items": run.result["n_items"],
                     "pool": scores["pool"],
                     "chance": f"{scores['chance'][name]:.6g}",
-                    REMARK: metrics.too_easy(name, scores["chance"][name]) or _dealt(run),
+                    REMARK: _aside(run) or metrics.too_easy(name, scores["chance"][name]),
                 }
                 found.append(row)
                 if f"{name}_within" in scores:
@@ -174,8 +174,10 @@ def rows(number: str, runs: Iterable[Run]) -> list[dict[str, Any]]:
     return [*found, *shuffled, *oracles.values()]
 
 
-def _dealt(run: Run) -> str:
-    """Say that an experiment, whose variants are not told apart by it, is not divided as usual."""
+def _aside(run: Run) -> str:
+    """Say that an experiment is told the answer, or, where its variants are not told apart by it, divided otherwise."""
+    if run.is_told:
+        return "told what the other lines must find out: not to be compared with them"
     division = run.experiment.division
     return (
         f"divided otherwise than the other lines (division: {division}): not to be compared with them"
@@ -211,7 +213,7 @@ def in_order_of_measures(found: Iterable[Mapping[str, Any]]) -> list[str]:
 def is_control(row: Mapping[str, Any]) -> bool:
     """Say whether a row is no candidate for the best: it shows what else explains, is told, or is divided otherwise."""
     method = str(row["method"])
-    return method == ORACLE or method.endswith((SHUFFLED, TOLD)) or "division:" in str(row.get(REMARK, ""))
+    return method == ORACLE or method.endswith(SHUFFLED) or str(row.get(REMARK, "")).startswith(ASIDE)
 
 
 def with_remarks(found: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:

@@ -23,6 +23,8 @@ RANKS = ("recall_at_1", "recall_at_5", "recall_at_10", "median_rank", "mean_rank
 RELEVANT = ("map", "recall_at_1", "recall_at_5", "recall_at_10", "median_rank")
 #: The same where items are of kinds, too.
 PAIRS = ("mrr", "recall_at_1", "recall_at_5", "recall_at_10", "median_rank")
+#: How the names of feature sets begin that hold what others must find out: ``true_tags``.
+TRUE = "true_"
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,11 @@ class Run:
     label: str
     result: Mapping[str, Any]
     folder: Path
+
+    @property
+    def is_told(self) -> bool:
+        """Whether it takes a feature set that holds what others must find out."""
+        return any(name.startswith(TRUE) for name in self.experiment.views.values())
 
     def parts(self, measure: str) -> dict[tuple[int, int], dict[str, float]]:
         """Read one measure of every part.
