@@ -16,7 +16,7 @@ from unisono.datasets import dealing
 from unisono.datasets.base import DataSet
 from unisono.datasets.loading import Dataset, load_folder
 from unisono.errors import DataError
-from unisono.evaluation import rankings, relation, writing
+from unisono.evaluation import comparison, rankings, relation, writing
 from unisono.io import parquet
 
 PICTURES, SONGS, TAGS, DEALS = 24, 18, 5, 2
@@ -195,3 +195,24 @@ def test_damaged_tags_are_one_line(folder: Path, tags: list[Any], told: str) -> 
     parquet.write(folder / "tags" / parquet.shard_name(0), {"id": IDS, "tags": tags}, types=kinds)
     with pytest.raises(DataError, match=told):
         load_folder(folder, views={"image": "plain", "lyrics": "words"})
+
+
+def test_of_paired_rows_the_scores_of_a_method_count_that_scores_pairs_together(tmp_path: Path) -> None:
+    """Popularity ranks every query alike: by cosine its embeddings, one number each, would all tie."""
+    values = GENERATOR.permutation(12).astype(np.float32)[:, None] + 1
+    views = {"a": GENERATOR.random((12, 1)).astype(np.float32), "b": values}
+    ids, labels = np.array([f"item{row:02d}" for row in range(12)]), np.array(["x", "y", "z"] * 4)
+    splits = np.array(["train"] * 2 + ["test"] * 10)
+    data = Dataset("made", "made up", ids, views, labels=labels, splits=splits)
+    result = evaluation.run(data, "popularity")
+    found = result.metrics["a->b"]
+    ranks = 1 + np.argsort(np.argsort(-values[2:, 0]))
+    assert found["mean_rank"] == ranks.mean()
+    assert found["recall_at_1"] == pytest.approx(1 / 10)
+    same = labels[2:, None] == labels[2:]
+    expected = [average_precision_score(its, values[2:, 0]) for its in same]
+    assert found["map"] == pytest.approx(np.mean(expected))
+    assert any("ranks by scores of pairs" in note for note in result.metrics["notes"])
+    compared = comparison.run(data, {"popularity": {}, "random": {}}, out=tmp_path / "out")
+    assert compared.methods == ["random"]
+    assert "ranks by scores of pairs" in compared.skipped["popularity"]

@@ -141,6 +141,9 @@ def run(
         if models.method(name).supervised and dataset.labels is None:
             skipped[name] = "learns from labels, and there are none"
             continue
+        if models.method(name).scores_jointly():
+            skipped[name] = "ranks by scores of pairs, and a comparison has embeddings alone; run it by itself"
+            continue
         unfinished = out / ".unfinished"
         try:
             result = evaluation.run(dataset, name, own, seed=seed, scratch=unfinished / name)

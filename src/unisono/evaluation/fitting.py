@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import permutations
@@ -17,7 +17,7 @@ import numpy as np
 from unisono import models
 from unisono.datasets.loading import Dataset
 from unisono.evaluation import relation
-from unisono.evaluation.measuring import Classes, measure
+from unisono.evaluation.measuring import Classes, measure, measure_scores
 from unisono.models.base import average
 from unisono.store import fits
 from unisono.store.code import PACKAGE
@@ -225,12 +225,21 @@ def _score(model: models.Aligner, shared: SharedArrays, job: Job, outcome: Outco
 
     started = time.perf_counter()
     for query, target in permutations(job.views, 2):
-        direction = f"{query}->{target}"
-        outcome.scores[direction], outcome.curves[direction] = measure(
-            embedded[query], embedded[target], classes, correlation=model.correlates
-        )
+        if model.scores_jointly():
+            found = measure_scores(_scored(model, data, query, target), classes)
+        else:
+            found = measure(embedded[query], embedded[target], classes, correlation=model.correlates)
+        outcome.scores[f"{query}->{target}"], outcome.curves[f"{query}->{target}"] = found
     outcome.times["measure_s"] = time.perf_counter() - started
     outcome.embeddings = embedded
+    if model.scores_jointly():
+        outcome.notes.append("ranks by scores of pairs: the cosines of embeddings.parquet are not them")
+
+
+def _scored(model: models.Aligner, data: Mapping[str, Any], query: str, target: str) -> np.ndarray:
+    """Score the rows of one view with those of another."""
+    sides = [{view: data["views"][view]} for view in (query, target)]
+    return model.score(*sides, lengths=data["lengths"], gallery_lengths=data["lengths"])
 
 
 def _score_items(model: models.Aligner, shared: SharedArrays, job: Job, outcome: Outcome) -> None:
@@ -239,8 +248,7 @@ def _score_items(model: models.Aligner, shared: SharedArrays, job: Job, outcome:
     outcome.times |= {"transform_s": 0.0, "measure_s": 0.0}
     for query, target in permutations(job.views, 2):
         started = time.perf_counter()
-        sides = [{view: data["views"][view]} for view in (query, target)]
-        scores = model.score(*sides, lengths=data["lengths"], gallery_lengths=data["lengths"])
+        scores = _scored(model, data, query, target)
         outcome.times["transform_s"] += time.perf_counter() - started
 
         started = time.perf_counter()

@@ -98,6 +98,34 @@ def measure(
     return values, curves
 
 
+def measure_scores(scores: np.ndarray, classes: Classes) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+    """Score one direction of a method that scores pairs together, as `measure`, by its scores.
+
+    Parameters
+    ----------
+    scores : np.ndarray [shape=(n, n), dtype=float64]
+        Row i of queries and gallery is the same item.
+    classes : Classes
+        Labels alone count.
+
+    Returns
+    -------
+    values : dict of str to float
+        Recall, reciprocal and mean ranks of the own pair; with labels MAP.
+    curves : dict of str to np.ndarray [shape=(n,), dtype=float64]
+        ``recall``.
+    """
+    own = metrics.relevance.measure(scores, np.eye(len(scores), dtype=bool), ks=CUTOFFS)
+    values = {}
+    if classes.labels is not None:
+        same = classes.labels[:, None] == classes.labels
+        values["map"] = metrics.relevance.measure(scores, same, ks=()).mean_average_precision
+    values |= {f"recall_at_{k}": float(value) for k, value in zip(CUTOFFS, own.recalls, strict=True)}
+    values["mrr"] = own.mean_reciprocal_rank
+    values |= {"median_rank": float(np.median(own.ranks)), "mean_rank": own.mean_rank}
+    return values, {"recall": own.recall}
+
+
 def _by_kind(expected: metrics.Expected) -> dict[str, float]:
     """Name what is expected of the measures by pair where only kinds count."""
     recalls = {f"recall_at_{k}": float(hits.mean()) for k, hits in zip(CUTOFFS, expected.hits.T, strict=True)}
