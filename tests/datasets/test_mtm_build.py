@@ -163,6 +163,7 @@ def test_a_folder_becomes_shards_a_list_and_a_summary(tmp_path: Path, build: Cal
     table = parquet.read(tmp_path / "out")
     assert table["id"].to_pylist()[:3] == ["song0-w00", "song0-w01", "song1-w00"]
     assert [len(parquet.read(path)) for path in parquet.shards(tmp_path / "out")] == [5, 5, 2]
+    assert "kind" not in table.column_names
     assert parquet.metadata(tmp_path / "out")["source"] == "musicxml"
 
 
@@ -265,8 +266,14 @@ def test_several_locations_are_read_at_once(tmp_path: Path, build: Callable[...,
     facts = build("", **{"songs.musicxml.locations": both})
     assert facts["files"]["n_files"] == 3
     assert list(facts["licences"]) == both
-    files = {row["file"] for row in parquet.read(tmp_path / "out", ["file"]).to_pylist()}
-    assert files == {"one/song0.xml", "one/song1.xml", "two/song0.xml"}
+    rows = parquet.read(tmp_path / "out", ["file", "kind"]).to_pylist()
+    # Of several collections it is told which one a sample is of: that alone would find some.
+    assert {(row["file"], row["kind"]) for row in rows} == {
+        ("one/song0.xml", "one"), ("one/song1.xml", "one"), ("two/song0.xml", "two"),
+    }  # fmt: skip
+    made = parquet.read(tmp_path / "out")
+    build("", source="parquet", **{"songs.parquet.location": tmp_path / "out"})
+    assert parquet.read(tmp_path / "out").to_pylist() == made.to_pylist()
 
 
 def test_checksums_are_one_of_each_location_or_none() -> None:

@@ -15,7 +15,7 @@ from unisono.datasets import dealing
 from unisono.datasets.base import DataSet
 from unisono.datasets.loading import Dataset, load_folder
 from unisono.errors import ConfigError, DataError
-from unisono.evaluation.divisions import divide
+from unisono.evaluation.divisions import dealt_anew, divide
 from unisono.io import parquet
 
 N, DEALS = 60, 3
@@ -106,6 +106,27 @@ def test_another_division_is_chosen_by_name(folder: Path) -> None:
 def test_a_data_set_with_deals_takes_no_other_number_of_folds(folder: Path) -> None:
     with pytest.raises(ConfigError, match="deals of its own"):
         divide(load_folder(folder), n_folds=4)
+
+
+def test_folds_are_dealt_several_times(folder: Path) -> None:
+    labels = np.arange(N) % 3
+    own = np.arange(N) // 3 % 4
+    data = Dataset("made up", "here", np.arange(N).astype(str), {"a": AUDIO, "b": AUDIO}, labels=labels, folds=own)
+    assert dealt_anew(data, 1) is data
+    parts = divide(dealt_anew(data, 3))
+    assert [part.fold for part in parts] == list(range(12))
+    for deal in range(3):
+        tests = [part.test for part in parts[4 * deal : 4 * (deal + 1)]]
+        assert sorted(np.concatenate(tests)) == list(range(N))
+        assert {tuple(np.bincount(labels[test])) for test in tests} == {(5, 5, 5)}
+    assert [part.test.tolist() for part in parts[:4]] == [part.test.tolist() for part in divide(data)]
+    assert [set(part.test) for part in parts[4:8]] != [set(part.test) for part in parts[8:]]
+    for part in parts:
+        assert not set(part.train) & set(part.test)
+    result = evaluation.run(dealt_anew(data, 3), "identity", {})
+    assert len(result.embeddings["id"]) == 3 * N
+    with pytest.raises(ConfigError, match=r"deals of songs: got 2, but .* has no folds to deal anew; use seeds"):
+        dealt_anew(load_folder(folder), 2, where="deals of songs")
 
 
 @pytest.mark.parametrize("model", ["identity", "cca"])

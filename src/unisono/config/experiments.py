@@ -35,6 +35,7 @@ class Experiment(Section):
     division: str = ""
     seeds: int = Field(default=1, ge=1)
     seed: int = Field(default=0, ge=0)
+    deals: int = Field(default=1, ge=1, le=100)
     params: dict[str, Any] = Field(default_factory=dict)
     variants: list[Variant] = Field(default_factory=list)
 

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from unisono.config import TopLevel
+from unisono.config import Section, TopLevel
 from unisono.config.experiments import Experiment
 from unisono.errors import ConfigError
+
+
+class Above(Section):
+    """What an experiment must be above, and in what; see `unisono.report.above`."""
+
+    over: list[str]
+    measure: str = ""
+    mean: bool = False
+    interval: bool = False
+    oracle: list[str] = Field(default_factory=list)
 
 
 class Report(TopLevel):
@@ -19,7 +29,8 @@ class Report(TopLevel):
     tables: dict[str, list[str]] = Field(default_factory=dict)
     figures: dict[str, list[str]] = Field(default_factory=dict)
     above_chance: dict[str, list[str]] = Field(default_factory=dict)
-    above: dict[str, list[str]] = Field(default_factory=dict)
+    above: dict[str, Above] = Field(default_factory=dict)
+    leaderboards: dict[str, list[str]] = Field(default_factory=dict)
 
     def title(self, key: str, experiment: Experiment) -> str:
         """Name an experiment for a reader: by its own title, its method's, or the method's name."""

@@ -39,8 +39,8 @@ class Dataset:
     labels : np.ndarray [shape=(n,), dtype=int or str] or None
     splits : np.ndarray [shape=(n,), dtype=str] or None
         ``train``, ``validation`` or ``test``.
-    folds : np.ndarray [shape=(n,), dtype=int64] or None
-        The fold in which an item is tested.
+    folds : np.ndarray [shape=(n,) or (n, D), dtype=int64] or None
+        The fold in which an item is tested; where folds are dealt several times, in each deal.
     deals : np.ndarray [shape=(n, D), dtype=str] or None
         Several splits, one a column; "" for an item that a split leaves out.
     by_deal : dict of str to np.ndarray [shape=(n, D, d) or (n, D, T, d), dtype=float32]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -23,7 +23,7 @@ class Part:
     Attributes
     ----------
     fold : int
-        Or the deal.
+        Or the deal; of folds that are dealt several times, counted on.
     train : np.ndarray [shape=(n_train,), dtype=int64]
         Rows that fit the model; empty when nothing is learned.
     test : np.ndarray [shape=(n_test,), dtype=int64]
@@ -105,8 +105,11 @@ def divide(dataset: Dataset, *, seed: int = 0, n_folds: int | None = None, train
         folds = dataset.folds
         if folds is None:
             folds = assign_folds(len(dataset), dataset.labels, n_folds=n_folds or 5, seed=seed)
+        dealt = folds[:, None] if folds.ndim == 1 else folds
         parts = [
-            Part(int(fold), np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)) for fold in np.unique(folds)
+            Part(int(fold) + deal * len(np.unique(own)), np.flatnonzero(own != fold), np.flatnonzero(own == fold))
+            for deal, own in enumerate(dealt.T)
+            for fold in np.unique(own)
         ]
     for part in parts:
         if trained and len(part.train) < 2:
@@ -114,6 +117,41 @@ def divide(dataset: Dataset, *, seed: int = 0, n_folds: int | None = None, train
         if len(part.test) < 2:
             raise DataError(f"{dataset.name}: {len(part.test)} test rows in fold {part.fold}; two are needed")
     return parts
+
+
+def dealt_anew(dataset: Dataset, deals: int, *, where: str = "deals") -> Dataset:
+    """Deal the folds of a data set several times: its own, then as many items in as many folds, classes evenly.
+
+    Only what learns nothing from the folds may stand before them: features that were trained on the training part of
+    some are another matter, which `Dataset.by_deal` is for. What a data set keeps apart besides classes (the voices of
+    the default clips) it keeps apart in its own folds alone.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        With folds.
+    deals : int
+        How many, its own included; 1 leaves it as it is.
+    where : str
+        What stands before messages.
+
+    Returns
+    -------
+    Dataset
+        Whose ``folds`` are (n, deals).
+
+    Raises
+    ------
+    ConfigError
+        It has no folds.
+    """
+    if deals == 1:
+        return dataset
+    if dataset.folds is None:
+        raise ConfigError(f"{where}: got {deals}, but {dataset.name} has no folds to deal anew; use seeds")
+    n_folds = len(np.unique(dataset.folds))
+    others = [assign_folds(len(dataset), dataset.labels, n_folds=n_folds, seed=seed) for seed in range(1, deals)]
+    return replace(dataset, folds=np.stack([dataset.folds, *others], axis=1))
 
 
 def spaces(cls: type[models.Aligner], views: Sequence[str]) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -16,7 +16,7 @@ from unisono.datasets.loading import Dataset, load_folder
 from unisono.errors import ConfigError, UnisonoError
 from unisono.evaluation.adapting import adapt
 from unisono.evaluation.checks import check_experiment
-from unisono.evaluation.divisions import feature_sets
+from unisono.evaluation.divisions import dealt_anew, feature_sets
 from unisono.evaluation.planning import Setting
 from unisono.evaluation.running import Request, run_requests
 from unisono.evaluation.writing import write, write_times
@@ -70,8 +70,9 @@ def run_experiments(
         check_experiment(key, entries[key])
 
     @functools.cache
-    def load(dataset: str, views: tuple[tuple[str, str], ...], division: str) -> Dataset:
-        return load_folder(data / dataset, views=dict(views), division=division)
+    def load(dataset: str, views: tuple[tuple[str, str], ...], division: str, deals: int) -> Dataset:
+        loaded = load_folder(data / dataset, views=dict(views), division=division)
+        return dealt_anew(loaded, deals, where=f"experiments: deals of {dataset}")
 
     failed = 0
 
@@ -122,12 +123,12 @@ def _request(
     key: str,
     entry: Experiment,
     defaults: Mapping[str, Mapping[str, Any]],
-    load: Callable[[str, tuple[tuple[str, str], ...], str], Dataset],
+    load: Callable[[str, tuple[tuple[str, str], ...], str, int], Dataset],
 ) -> Request:
     settings = [
         Setting(
             each.setting,
-            load(entry.dataset, tuple(feature_sets(entry.dataset, each.views).items()), each.division),
+            load(entry.dataset, tuple(feature_sets(entry.dataset, each.views).items()), each.division, entry.deals),
             {**defaults.get(entry.model, {}), **each.params},
         )
         for each in entry.settings

@@ -78,7 +78,7 @@ def check_params_file(path: Path = PARAMS_FILE) -> dict[str, Any]:
         models.check_params(name, params, where=f"models.{name}")
     for key, entry in found["experiments"].items():
         check_experiment(key, entry)
-    for kind in ("tables", "figures"):
+    for kind in ("tables", "figures", "leaderboards"):
         for number, keys in getattr(found["report"], kind).items():
             for key in keys:
                 if key not in found["experiments"]:

@@ -109,6 +109,8 @@ class Aligner(_Declared, abc.ABC):
     n_views: ClassVar[int | None] = None
     #: Whether labels are needed.
     supervised: ClassVar[bool] = False
+    #: Whether it matters which rows of two views are the same item, and not only of which class they are.
+    needs_pairs: ClassVar[bool] = True
     #: Whether there is anything to learn from training rows.
     trained: ClassVar[bool] = True
     #: Whether networks are trained, in epochs: such a fit takes long, imports torch and goes on from a checkpoint.

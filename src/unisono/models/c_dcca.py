@@ -37,6 +37,7 @@ class CDCCA(PerceptronCorrelation):
     """
 
     supervised = True
+    needs_pairs = False
 
     pairs: Literal["half", "all"] = "half"
     beta: Share = 0.0

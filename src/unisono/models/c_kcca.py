@@ -30,6 +30,7 @@ class CKCCA(KernelAligner):
     """
 
     supervised = True
+    needs_pairs = False
 
     def _problem(self, views: Views, labels: Labels, maps: tuple[Map, Map]) -> tuple[Covariances, Solver]:
         x, y = views.values()

@@ -54,6 +54,7 @@ class LSTMCCCA(DeepCorrelation):
     """
 
     supervised = True
+    needs_pairs = False
     sequential = True
 
     beta: Share = 0.2

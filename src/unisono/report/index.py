@@ -19,6 +19,7 @@ DESCRIPTIVE = {
 }
 #: Tables that the dissertation does not have.
 FURTHER = {
+    "beyond_class": "Which method to use where items have classes",
     "orderings": "The dissertation's orderings of methods, judged on ours",
     "kinds": "What is found beyond the kind of song",
     "image2song_tags": "Tags of unseen pictures, told from their pixels",

@@ -43,7 +43,8 @@ def judge(runs: Iterable[Run]) -> list[dict[str, Any]]:
     Parameters
     ----------
     runs : iterable of unisono.store.results.Run
-        Of all experiments; those whose items are of no kinds, or that stand in no table, are passed over.
+        Of all experiments; those whose items are of no kinds or of more than two views, or that stand in no table, are
+        passed over.
 
     Returns
     -------
@@ -61,7 +62,7 @@ def judge(runs: Iterable[Run]) -> list[dict[str, Any]]:
         pairs = directions(run.result)
         shown = any(not number.startswith("fig") for number in run.places)
         # Of several settings the first has its embeddings written.
-        if run.key in seen or not shown or not pairs or "oracle" not in run.result["->".join(pairs[0])]:
+        if run.key in seen or not shown or len(pairs) != 2 or "oracle" not in run.result["->".join(pairs[0])]:
             continue
         seen.add(run.key)
         ways = [("->".join(pair), pair, False) for pair in pairs] + [(BOTH, pairs[0], True)]

@@ -132,7 +132,7 @@ def numbers(runs: Iterable[Run]) -> list[str]:
 
 def name(number: str) -> str:
     """Name a table for a reader: the dissertation's by number ("Table 5.2"), our own by what it holds ("Ablation")."""
-    return f"Table {number}" if number[:1].isdigit() else number.replace("_", " ").capitalize()
+    return f"Table {number}" if tables.is_published(number) else number.replace("_", " ").capitalize()
 
 
 def to_markdown(number: str, runs: Iterable[Run]) -> str:

@@ -3,7 +3,7 @@
 **Conventions.** Which experiments stand in a table is read from ``params.yaml``. Values are fractions and ranks;
 `unisono.report.layouts` turns them into per cents for a reader. Where items are of kinds, rows of two *controls* say
 how much of a result the kinds explain: a method whose pairs are shuffled among the items of a kind (`SHUFFLED`), and an
-oracle that knows the kind of each item and nothing else (`ORACLE`).
+oracle that knows the kind of each item and nothing else (`ORACLE`). The dissertation's tables have no such rows.
 """
 
 from __future__ import annotations
@@ -137,13 +137,14 @@ def rows(number: str, runs: Iterable[Run]) -> list[dict[str, Any]]:
         Keys are `COLUMNS` and `REMARK`; ``published`` is empty where the dissertation has no such number.
     """
     known = {_key(row): row["value"] for row in published()}
+    kinds = not is_published(number)
     found: list[dict[str, Any]] = []
     shuffled: list[dict[str, Any]] = []
     oracles: dict[tuple[Any, ...], dict[str, Any]] = {}
     for run, shown, label in standing(number, runs):
         for query, target in directions(run.result):
             scores = run.result[f"{query}->{target}"]
-            for name in class_measures(scores) if number in BY_CATEGORY else measures(scores):
+            for name in class_measures(scores) if number in BY_CATEGORY else measures(scores, kinds=kinds):
                 row = {
                     "table": number,
                     "dataset": run.result["dataset"],
@@ -164,14 +165,19 @@ def rows(number: str, runs: Iterable[Run]) -> list[dict[str, Any]]:
                     REMARK: _aside(run) or metrics.too_easy(name, scores["chance"][name]),
                 }
                 found.append(row)
-                if f"{name}_within" in scores:
+                if kinds and f"{name}_within" in scores:
                     left = {"value": f"{scores[f'{name}_within']:.6g}", "std": f"{scores[f'{name}_within_std']:.6g}"}
                     shuffled.append(row | left | {"method": run.title + SHUFFLED, "published": ""})
-                if name in scores.get("oracle", {}):
+                if kinds and name in scores.get("oracle", {}):
                     level = {"value": f"{scores['oracle'][name]:.6g}", "std": "", "published": "", "setting": ""}
                     level[REMARK] = metrics.too_easy(name, scores["chance"][name])
                     oracles.setdefault((query, target, name, scores["pool"]), row | level | {"method": ORACLE})
     return [*found, *shuffled, *oracles.values()]
+
+
+def is_published(number: str) -> bool:
+    """Say whether the dissertation has a table, or a figure, of that number."""
+    return number.removeprefix("fig")[:1].isdigit()
 
 
 def _aside(run: Run) -> str:

@@ -147,15 +147,15 @@ def is_relation(scores: Mapping[str, Any]) -> bool:
     return "relevant" in scores
 
 
-def measures(scores: Mapping[str, Any]) -> list[str]:
+def measures(scores: Mapping[str, Any], *, kinds: bool = True) -> list[str]:
     """Say which measures of a direction answer its task.
 
-    MAP where items have classes; ranks where pairs count alone, or where it is told what the kinds of items explain;
-    both where an item belongs to any number of others.
+    MAP where items have classes; ranks where pairs count alone, or (with `kinds`) where it is told what the kinds of
+    items explain; both where an item belongs to any number of others.
     """
     if is_relation(scores):
         return [name for name in RELEVANT if name in scores]
-    if "oracle" in scores:
+    if kinds and "oracle" in scores:
         return [name for name in PAIRS if name in scores]
     return ["map"] if "map" in scores else [name for name in RANKS if name in scores]
 

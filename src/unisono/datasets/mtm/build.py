@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from unisono.config.mtm import Mtm, Music21, ReadyMade
-from unisono.datasets.mtm import corpus, groups, ready, samples
+from unisono.datasets.mtm import groups, ready, samples
 from unisono.datasets.mtm.samples import Rule
 from unisono.datasets.mtm.song import N_NOTES, Skipped
 from unisono.datasets.mtm.sources import open_source, read_songs
@@ -85,6 +85,10 @@ def _from_songs(params: Mtm, skipped: Path) -> tuple[list[dict[str, Any]], dict[
     song_of = dict(zip(cuts, (short[songs[first].file] for first in groups.group(songs)), strict=True))
     chosen = [sample for cut in cuts.values() for sample in cut]
     rows = [samples.row(sample, name=short[sample.song.file], song=song_of[sample.song.file]) for sample in chosen]
+    collections = [source.collection(row["file"]) for row in rows]
+    if len(set(collections)) > 1:
+        for row, collection in zip(rows, collections, strict=True):
+            row["kind"] = collection
     n_windows = sum(len(samples.windows(song, rule)) for song in songs)
     facts: dict[str, Any] = {
         "left_out": list(_over_limits(rule, len(rows), n_windows)),
@@ -99,7 +103,7 @@ def _from_songs(params: Mtm, skipped: Path) -> tuple[list[dict[str, Any]], dict[
         "off_grid": samples.off_grid(chosen),
     }
     if isinstance(params.chosen, Music21):
-        facts["collections"] = dict(sorted(Counter(corpus.collection(row["file"]) for row in rows).items()))
+        facts["collections"] = dict(sorted(Counter(collections).items()))
     return rows, {**facts, "licences": dict(source.licences)}
 
 

@@ -23,12 +23,12 @@ def read(location: Path) -> list[dict[str, Any]]:
     Parameters
     ----------
     location : Path
-        A Parquet file, or a folder of them. A column ``split`` may be there, too.
+        A Parquet file, or a folder of them. Columns ``split`` and ``kind`` may be there, too.
 
     Returns
     -------
     list of dict
-        Rows as `unisono.datasets.mtm.samples.row` makes them; with ``split`` where it was there.
+        Rows as `unisono.datasets.mtm.samples.row` makes them; with ``split`` and ``kind`` where they were there.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def read(location: Path) -> list[dict[str, Any]]:
     if first is None:
         raise DataError(f"{location}: no rows; a sample has {', '.join(TYPES)} (data/README.md)")
     names = first.schema.names
-    wanted = [*TYPES, *(["split"] if "split" in names else [])]
+    wanted = [*TYPES, *(name for name in ("split", "kind") if name in names)]
     missing = [name for name in wanted if name not in names]
     if missing:
         raise DataError(f"{location}: no column {missing[0]!r}; a sample has {', '.join(TYPES)} (data/README.md)")
@@ -67,6 +67,8 @@ def _problems(row: Mapping[str, Any]) -> Iterator[str]:
     for name in ("id", "song", "title", "file", "part"):
         if not isinstance(row[name], str):
             yield f"{name} is {row[name]!r}, expected a text"
+    if not isinstance(row.get("kind", ""), str):
+        yield f"kind is {row['kind']!r}, expected a text"
     if not row["id"] or any(c in "/\\" or not c.isprintable() for c in row["id"]):
         yield f"id is {row['id']!r}, expected a name without slashes and control characters"
     if not isinstance(row["window"], int):

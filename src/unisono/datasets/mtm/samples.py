@@ -24,6 +24,8 @@ from unisono.io.files import replacing_folder
 #: Longest short name of a file, in characters.
 MAX_NAME = 60
 
+#: Columns that some samples have, too: their part of a split, the collection of their song, all its words.
+OPTIONAL = ("split", "kind", "text")
 #: Columns of ``data/mtm/samples``.
 TYPES: Mapping[str, pa.DataType] = {
     "id": pa.string(),
@@ -233,7 +235,7 @@ def row(sample: Sample, *, name: str, song: str) -> dict[str, Any]:
 
 def write(rows: Sequence[Mapping[str, Any]], out: Path, *, shard_size: int, metadata: Mapping[str, Any]) -> None:
     """Write rows as a folder of shards ``part-00000.parquet`` ... of `shard_size` rows each; it appears complete."""
-    types = {**TYPES, **{name: pa.string() for name in ("split", "text") if name in rows[0]}}
+    types = {**TYPES, **{name: pa.string() for name in OPTIONAL if name in rows[0]}}
     with replacing_folder(out) as fresh:
         for index, start in enumerate(range(0, len(rows), shard_size)):
             chunk = rows[start : start + shard_size]

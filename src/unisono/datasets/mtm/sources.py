@@ -22,11 +22,12 @@ from unisono.io import archive
 
 
 class Opened(NamedTuple):
-    """An open source: its files, how to read one, and what is known of the licences."""
+    """An open source: its files, how to read one, what is known of the licences, and a file's collection."""
 
     members: Iterator[tuple[str, bytes]]
     read: Callable[[bytes, str], Song | Skipped]
     licences: Mapping[str, str]
+    collection: Callable[[str], str]
 
 
 @functools.singledispatch
@@ -55,12 +56,16 @@ def open_source(source: Source) -> Opened:
 def _music21(source: Music21) -> Opened:
     names: Sequence[str] = source.collections
     licences = {name: corpus.COLLECTIONS[name].licence for name in names}
-    return Opened(corpus.members(names), read_score, licences)
+    return Opened(corpus.members(names), read_score, licences, corpus.collection)
 
 
 @open_source.register
 def _musicxml(source: MusicXML) -> Opened:
-    return Opened(scores(source), read_score, dict.fromkeys(source.places, "as its publisher states"))
+    names = place_names(source.places)
+    licences = dict.fromkeys(source.places, "as its publisher states")
+    return Opened(
+        scores(source), read_score, licences, lambda file: file.partition("/")[0] if len(names) > 1 else names[0]
+    )
 
 
 def scores(source: MusicXML) -> Iterator[tuple[str, bytes]]:
@@ -91,7 +96,8 @@ def place_names(places: Sequence[str]) -> list[str]:
 @open_source.register
 def _lmd(source: LMD) -> Opened:
     members = archive.members(source.location, suffixes=lmd.SUFFIXES, under=source.folder, sha256=source.sha256)
-    return Opened(members, functools.partial(lmd.read, rule=source.rule, limit=source.limit), {"lmd": lmd.LICENCE})
+    read = functools.partial(lmd.read, rule=source.rule, limit=source.limit)
+    return Opened(members, read, {"lmd": lmd.LICENCE}, lambda file: "lmd")
 
 
 def read_score(data: bytes, file: str) -> Song | Skipped:

@@ -29,6 +29,7 @@ class ClusterAligner(ClosedAligner):
     """
 
     supervised = True
+    needs_pairs = False
 
     pairs: Literal["one_to_one", "half", "all"] = "all"
     beta: Share = 0.0

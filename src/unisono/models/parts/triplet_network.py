@@ -64,6 +64,7 @@ class TripletNetwork(Aligner):
 
     n_views = 2
     supervised = True
+    needs_pairs = False
     trains_networks = True
     standardises = True
 
