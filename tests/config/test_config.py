@@ -88,6 +88,11 @@ def test_a_misspelt_key_is_named_with_the_nearest_legal_one(
             ["vegas_distanc"],
             "report.tables.5.4: no .*did you mean 'vegas_distance'",
         ),
+        (("report", "leaderboards", "mine"), ["vegas_distanc"], "report.leaderboards.mine: no .*did you mean"),
+        (("report", "recommended", "vegas"), "mtm_cca", "report.recommended.vegas: mtm_cca is on mtm; name one on"),
+        (("report", "recommended", "vegas"), "vegas_cc", "report.recommended.vegas: no .*did you mean"),
+        (("report", "above", "vegas_cca"), {"over": ["vegas_cc"]}, "report.above.vegas_cca: no .*did you mean"),
+        (("report", "above", "vegas_cca"), {"over": [], "least": 1}, "report.above.vegas_cca.least: "),
         (("report", "figures", "5.9"), ["vegas_cca"] * 2, "report.figures.5.9: 'vegas_cca' stands there twice"),
     ],
 )

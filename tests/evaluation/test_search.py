@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -500,6 +501,23 @@ def test_music_videos_are_searched_by_id_only() -> None:
         search.source_of(str(ROOT / "README.md"), "mv10k", ["v12"], None)
     with pytest.raises(DataError, match="no item of mv10k"):
         search.source_of("v1", "mv10k", ["v12"], None)
+
+
+def test_without_a_method_the_recommended_experiment_is_taken(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    params = Path("params.yaml")
+    text = params.read_text(encoding="utf-8")
+    for key in ("mtm_cca", "mtm_gcca"):
+        params.write_text(re.sub(r"(recommended:\n    mtm: )\w+", rf"\g<1>{key}", text), encoding="utf-8")
+        assert search.recommended("mtm") == key
+    params.write_text(re.sub(r"(recommended:\n    mtm: )\w+", r"\g<1>mtm_cca", text), encoding="utf-8")
+    main(["search", IDS[0], "--dataset", "mtm"])
+    assert "experiment mtm_cca" in capsys.readouterr().out
+    params.write_text(re.sub(r"(recommended:)\n    mtm: \w+", r"\1", text), encoding="utf-8")
+    with pytest.raises(SystemExit):
+        main(["search", IDS[0], "--dataset", "mtm"])
+    assert "params.yaml recommends none for mtm (report.recommended.mtm)" in capsys.readouterr().err
 
 
 def test_a_method_means_the_experiment_of_its_name() -> None:

@@ -21,7 +21,9 @@ def add(commands: Any) -> None:
     search.add_argument("query", metavar="QUERY")
     search.add_argument("--dataset", required=True, help="a folder of data/: mtm, vegas, ...")
     search.add_argument(
-        "--method", required=True, help="key of an experiment in params.yaml, or a method that has one on the data set"
+        "--method",
+        help="key of an experiment in params.yaml, or a method that has one on the data set (default: what "
+        "report.recommended in params.yaml names, the best that inner validation has chosen)",
     )
     search.add_argument("--view", help="view of the query (default: that of the file; of an id the first)")
     search.add_argument("--target", help="view that is searched (default: each of the others)")

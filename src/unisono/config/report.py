@@ -31,6 +31,7 @@ class Report(TopLevel):
     above_chance: dict[str, list[str]] = Field(default_factory=dict)
     above: dict[str, Above] = Field(default_factory=dict)
     leaderboards: dict[str, list[str]] = Field(default_factory=dict)
+    recommended: dict[str, str] = Field(default_factory=dict)
 
     def title(self, key: str, experiment: Experiment) -> str:
         """Name an experiment for a reader: by its own title, its method's, or the method's name."""

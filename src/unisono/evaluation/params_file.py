@@ -86,6 +86,16 @@ def check_params_file(path: Path = PARAMS_FILE) -> dict[str, Any]:
                     raise ConfigError(f"{where}: no experiment {key!r}; {nearest(key, found['experiments'])}")
                 if keys.count(key) > 1:
                     raise ConfigError(f"report.{kind}.{number}: {key!r} stands there twice; name it once")
+    for dataset, key in found["report"].recommended.items():
+        where = f"report.recommended.{dataset}"
+        if key not in found["experiments"]:
+            raise ConfigError(f"{where}: no experiment {key!r}; {nearest(key, found['experiments'])}")
+        if found["experiments"][key].dataset != dataset:
+            raise ConfigError(f"{where}: {key} is on {found['experiments'][key].dataset}; name one on {dataset}")
+    for key, mark in found["report"].above.items():
+        for each in (key, *mark.over):
+            if each not in found["experiments"]:
+                raise ConfigError(f"report.above.{key}: no experiment {each!r}; {nearest(each, found['experiments'])}")
     named = [*found["experiments"], *models.available()]
     for name in found["report"].titles:
         if name not in named:

@@ -17,6 +17,7 @@ import numpy as np
 
 from unisono.config import nearest
 from unisono.config.experiments import Experiment, load_experiments
+from unisono.config.report import Report
 from unisono.datasets.base import dataset_of
 from unisono.errors import ConfigError, DataError
 from unisono.evaluation import relation
@@ -33,7 +34,7 @@ N_NEAREST = 3
 def search(
     query: str,
     dataset: str,
-    method: str,
+    method: str | None = None,
     *,
     view: str | None = None,
     target: str | None = None,
@@ -49,8 +50,9 @@ def search(
     query : str
         Id of an item, path of a file, or a line of lyrics; see `unisono.features.query`.
     dataset : str
-    method : str
-        Key of an experiment in params.yaml, or a method that one on this data set is of.
+    method : str, optional
+        Key of an experiment in params.yaml, or a method that one on this data set is of; by default the experiment that
+        ``report.recommended`` names.
     view : str, optional
         Of the query. By default that of the kind of file; of an id the first one that is not the target.
     target : str, optional
@@ -92,6 +94,7 @@ def search(
     if view is not None and view == target:
         raise ConfigError(f"--target: got {target!r}, which is the query's own view; name another")
     entries = load_experiments()
+    method = method or recommended(dataset)
     key = experiment_of(method, dataset, entries)
     folder = trained(key, results)
     setting = entries[key].settings[0]
@@ -134,6 +137,23 @@ def search(
         if own:
             answer.query_shown = answer.shown[own]
     return answer
+
+
+def recommended(dataset: str) -> str:
+    """Look up the experiment that is searched with unless another is asked for, ``report.recommended.<dataset>``.
+
+    Raises
+    ------
+    ConfigError
+        Params.yaml recommends none.
+    """
+    keys = Report.load().recommended
+    if dataset not in keys:
+        raise ConfigError(
+            f"--method: params.yaml recommends none for {dataset} (report.recommended.{dataset}); give a method or the "
+            "key of an experiment"
+        )
+    return keys[dataset]
 
 
 def experiment_of(method: str, dataset: str, entries: Mapping[str, Experiment]) -> str:
