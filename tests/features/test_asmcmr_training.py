@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unisono.errors import DataError, ProgramError
+from unisono.errors import DataError, MachineError, ProgramError
 from unisono.features import asmcmr
 from unisono.features.asmcmr import training as asmcmr_training
 from unisono.features.asmcmr.pairs import Pairs
@@ -174,6 +174,19 @@ def test_training_that_diverges_stops_with_a_message(pairs: Pairs) -> None:
     silent = replace(pairs, spectrograms=[np.full((92, 80), np.nan, np.float32)] * 8)
     with pytest.raises(ProgramError, match=r"diverged \(loss nan at step 1\)"):
         asmcmr_training.train(silent, **SETTINGS)
+
+
+def test_a_full_disk_ends_a_training_with_one_line(
+    pairs: Pairs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Path, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(asmcmr_training, "CHECKPOINT_STEPS", 1)
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(MachineError, match="No space left on device"):
+        asmcmr_training.train(pairs, **SETTINGS, checkpoint=tmp_path / "work.pt")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_damaged_checkpoint_is_named(pairs: Pairs, tmp_path: Path) -> None:

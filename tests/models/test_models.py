@@ -15,7 +15,7 @@ from scipy import linalg
 from tests.models.small import SMALL, two_views
 from unisono import metrics, models
 from unisono.errors import ConfigError, DataError, MachineError
-from unisono.models.parts import saved
+from unisono.models.parts import deep, saved
 from unisono.testing import check_aligner, example_views
 
 
@@ -128,6 +128,19 @@ def test_failed_save_leaves_the_old_model(tmp_path: Path, monkeypatch: pytest.Mo
         model.save(tmp_path)
     assert (tmp_path / "model.safetensors").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+def test_a_full_disk_ends_a_training_with_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+
+    def full(self: Path, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(deep, "CHECKPOINT_S", 0)
+    with pytest.raises(MachineError, match="No space left on device"):
+        models.create("dcca", n_components=2, epochs=2).fit(example_views(2), checkpoint=tmp_path / "work")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_identity_needs_one_width() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from unisono.errors import MachineError
 from unisono.store import fits
 
 CONTENT = {"scores": {"a->b": {"map": 0.5}}, "notes": ["ä"]}
@@ -36,6 +37,19 @@ def test_what_is_written_is_read(fit: Path) -> None:
     np.testing.assert_array_equal(found[1]["embeddings/a"], ARRAYS["embeddings/a"])
     assert not (fit / fits.CHECKPOINT).exists()
     assert fits.read(fit.with_name("none")) is None
+
+
+def test_a_full_disk_leaves_what_was_there(fit: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Path, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    before = sorted(path.name for path in fit.iterdir())
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_bytes", full)
+        with pytest.raises(MachineError, match="No space left on device"):
+            fits.write(fit, CONTENT | {"notes": []}, ARRAYS)
+    assert sorted(path.name for path in fit.iterdir()) == before
+    assert (fits.read(fit) or ({},))[0] == CONTENT
 
 
 @pytest.mark.parametrize("name", [fits.RECORD, fits.ARRAYS, "model/model.safetensors"])

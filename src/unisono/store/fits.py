@@ -119,10 +119,11 @@ def write(folder: Path, content: Mapping[str, Any], arrays: Mapping[str, np.ndar
     DataError
         It cannot be written.
     """
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     with replacing(folder / ARRAYS) as temporary:
-        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, temporary)
+        # Not the library's own writing, which says in another way that a disk is full.
+        temporary.write_bytes(save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
     with suppress(OSError):
         (folder / CHECKPOINT).unlink()
     files = {path.relative_to(folder).as_posix(): _digest(path) for path in _files(folder)}

@@ -11,6 +11,7 @@ of singular values in its denominator. At the end, batch normalisation and proje
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -295,8 +296,11 @@ class _Work:
             **{branch: module.state_dict() for branch, module in self.branches.items()},
             **{f"{branch} averaged": module.state_dict() for branch, module in self.averages.items()},
         }
+        written = io.BytesIO()
+        torch.save(state, written)
         with replacing(path) as temporary:
-            torch.save(state, temporary)
+            # Not the library's own writing, which says in another way that a disk is full.
+            temporary.write_bytes(written.getbuffer())
 
     def restore(self, path: Path) -> list[dict[str, float]]:
         """Read what `save` wrote, and return its history."""

@@ -393,7 +393,7 @@ def _write(
     optimisers: Sequence[torch.optim.Optimizer],
 ) -> None:
     import torch
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     tensors = {f"networks/{name}": tensor for name, tensor in networks.state_dict().items()}
     for place, optimiser in enumerate(optimisers):
@@ -408,7 +408,8 @@ def _write(
     header = {"unisono": json.dumps({"fingerprint": fingerprint, "history": history})}
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
-        save_file(copies, temporary, metadata=header)
+        # Not the library's own writing, which says in another way that a disk is full.
+        temporary.write_bytes(save(copies, metadata=header))
 
 
 def _resume(
