@@ -6,11 +6,13 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from unisono.errors import DataError, ProgramError
 from unisono.io.files import temporary_folder
+from unisono.store import digests
 from unisono.store.tracked import RWLOCK
 
 #: Longest that `dvc status` may take, in s: files that DVC does not know yet are read whole.
@@ -27,7 +29,7 @@ class Stage(NamedTuple):
     name, command : str
         ``extract_video@audio``; script and arguments, ``extract_video --samples ...``.
     deps, outs, params : tuple of str
-        Paths, and dotted keys of params.yaml.
+        Paths, and dotted keys of params.yaml: those of digests among `deps` too.
     later : frozenset of str
         The stages that use, directly or not, what it makes.
     """
@@ -66,12 +68,13 @@ def read(path: Path, params: str) -> dict[str, Stage]:
         found = {}
         for stage in sorted(index.stages, key=lambda stage: str(stage.name)):
             settings = [dep for dep in stage.deps if hasattr(dep, "params")]
+            deps = tuple(dep.def_path for dep in stage.deps if dep not in settings)
             found[stage.name] = Stage(
                 stage.name,
                 " ".join(stage.cmd.partition("-m stages.")[2].split()),
-                tuple(dep.def_path for dep in stage.deps if dep not in settings),
+                deps,
                 tuple(out.def_path for out in stage.outs),
-                tuple(key for dep in settings for key in dep.params),
+                tuple(chain(*(dep.params for dep in settings), *map(digests.keys_of, deps))),
                 frozenset(later.name for later in ancestors(index.graph, stage)),
             )
     return found

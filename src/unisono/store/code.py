@@ -147,7 +147,7 @@ def fingerprints(stages: Path) -> dict[str, str]:
     return {name: code_version(module) for name, module in sorted(names.items())}
 
 
-def write_fingerprints(stages: Path, out: Path, *, notes: Path) -> None:
+def write_fingerprints(stages: Path, out: Path, *, notes: Path, params: Mapping[str, str] | None = None) -> None:
     """Write a file for each of `fingerprints`, in folders by kind.
 
     Parameters
@@ -158,6 +158,8 @@ def write_fingerprints(stages: Path, out: Path, *, notes: Path) -> None:
         Folder; it is replaced as a whole.
     notes : Path
         File in which a run leaves what it has parsed for the next one; safe to delete.
+    params : mapping of str to str, optional
+        From `unisono.store.digests.digests`; they come into a folder of their own.
 
     Raises
     ------
@@ -166,7 +168,7 @@ def write_fingerprints(stages: Path, out: Path, *, notes: Path) -> None:
     """
     try:
         with _remembered(notes):
-            found = fingerprints(stages)
+            found = fingerprints(stages) | {f"params/{keys}": text for keys, text in (params or {}).items()}
     except SyntaxError as error:
         raise DataError(f"{error.filename}:{error.lineno}: {error.msg}; mend the code and run again") from None
     except ModuleNotFoundError as error:
