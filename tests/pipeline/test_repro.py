@@ -146,7 +146,10 @@ def test_one_more_point_of_a_sweep_trains_that_point(clone: Clone) -> None:
 
 @pytest.mark.slow
 def test_a_title_trains_and_extracts_nothing(clone: Clone) -> None:
+    clone.repro()
     clone.edit(lambda params: params["report"]["titles"].update(mtm_gcca="Generalised CCA"))
+    planned = clone.run("python", "-m", "unisono", "plan").stdout
+    assert planned.startswith(f"{len(REPORT) + 1} of "), planned
     assert set(clone.repro()) <= {"fingerprint", *REPORT}
     assert "Generalised CCA" in clone.methods_in_table()
     clone.edit(lambda params: params["report"]["titles"].update(mtm_gcca="GCCA"))
@@ -255,7 +258,7 @@ def test_an_experiment_of_dvc_runs_its_own_code_and_takes_kept_fits(clone: Clone
     clone.run("git", "add", "--force", "data/raw/mtm", "data/raw/songs", "data/raw/image2song")
     assert clone.run("git", "commit", "--quiet", "--allow-empty", "-m", how).returncode == 0
     # The workspace's code fails; what is queued is the committed code, which does not.
-    changes = {"models.random.n_components": "4", "experiments.mtm_random.seed": "3", "mtm.split.seed": "1"}
+    changes = {"models.random.n_components": "4", "experiments.mtm_random.seeds": "1", "report.gallery_items": "2"}
     settings = [word for key, value in changes.items() for word in ("-S", f"{key}={value}")]
     started = clone.run("dvc", "exp", "run", how, "--name", f"own{how}", *settings)
     assert started.returncode == 0, started.stderr[-3000:]

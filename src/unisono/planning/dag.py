@@ -17,6 +17,8 @@ from unisono.store.tracked import RWLOCK
 
 #: Longest that `dvc status` may take, in s: files that DVC does not know yet are read whole.
 TIMEOUT_S = 600
+#: The first stage, and where it writes what all others depend on.
+FIRST, CODE = "fingerprint", Path("data/code")
 #: What DVC holds between stages, and for short commands.
 LOCK = Path(".dvc/tmp/lock")
 
@@ -91,6 +93,31 @@ def touched(stages: Mapping[str, Stage], keys: Iterable[str]) -> set[str]:
         for stage in stages.values()
         for own in stage.params
         if any(f"{own}.".startswith(f"{key}.") or f"{key}.".startswith(f"{own}.") for key in wanted)
+    }
+
+
+def edited(root: Path, stages: Mapping[str, Stage], now: Mapping[str, str]) -> set[str]:
+    """Name the stages whose code or parameters are no longer those that the first stage wrote down.
+
+    Parameters
+    ----------
+    root : Path
+    stages : mapping of str to Stage
+    now : mapping of str to str
+        From `unisono.store.code.current`.
+
+    Returns
+    -------
+    set of str
+    """
+    files = [path for path in (root / CODE).rglob("*") if path.is_file()]
+    before = {path.relative_to(root / CODE).as_posix(): path.read_text(encoding="utf-8").strip() for path in files}
+    differ = {name for name in {*before, *now} if before.get(name) != now.get(name)}
+    places = {(CODE / name).as_posix() for name in differ}
+    return {
+        stage.name
+        for stage in stages.values()
+        if any(f"{place}/".startswith(f"{dep}/") for place in places for dep in stage.deps)
     }
 
 
