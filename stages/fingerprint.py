@@ -1,6 +1,6 @@
-"""Write what other stages depend on: fingerprints of the code behind each, and digests of what they read of params.yaml.
+"""Write what other stages depend on: fingerprints of code, and digests of what they read of params.yaml.
 
-The code is that of every stage, method, extractor and data set.
+The code is that behind every stage, method, extractor and data set.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""What a stage reads of params.yaml, as one digest: dvc.lock keeps a line of it in place of every value.
+"""What a stage reads of params.yaml, as one digest: dvc.lock keeps that in place of every value.
 
-**Conventions.** DVC reads and writes the whole of ``dvc.lock`` at every stage, so a stage that reads much of params.yaml
-has no ``params`` but depends on a file whose name says what it reads: ``data/code/params/report.titles+report.tables``,
-or ``data/code/params/vegas.features.${item}``. The pipeline's first stage writes those that ``dvc.yaml`` names. The
-digest is of values, not of text: comments, layout, the order of keys and 1 for 1.0 change nothing, as with ``params``.
+**Conventions.** DVC reads and writes the whole of ``dvc.lock`` at every stage. So a stage that reads much of
+params.yaml has no ``params`` but depends on a file whose name says what it reads,
+``data/code/params/report.titles+report.tables`` or ``data/code/params/vegas.features.${item}``; the pipeline's first
+stage writes those that ``dvc.yaml`` names. The digest is of values, not of text: comments, layout, the order of keys
+and 1 for 1.0 change nothing, as with ``params``.
 """
 
 from __future__ import annotations
