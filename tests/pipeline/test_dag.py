@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from unisono.datasets.base import names
+from unisono.datasets.base import dataset_of, names
 from unisono.report import layouts
 from unisono.store import code, digests
 
@@ -151,7 +151,8 @@ def test_the_lock_stays_short() -> None:
 READERS = {
     "load_experiments": "experiments",
     "load_models": "models",
-    **{name: name.lower() for name in ("Report", "Mtm", "Vegas", "Mv10k", "Songs", "Image2song")},
+    "Report": "report",
+    **{dataset_of(name).settings.__name__: name for name in names()},
 }
 BY_RESULTS = {
     ("experiments", name)
