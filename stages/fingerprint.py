@@ -1,4 +1,7 @@
-"""Write a fingerprint of the code behind every stage, method, extractor and data set: what other stages depend on."""
+"""Write what other stages depend on: fingerprints of code, and digests of what they read of params.yaml.
+
+The code is that behind every stage, method, extractor and data set.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,12 @@ def main() -> None:
     from unisono.config.compute import Compute
     from unisono.evaluation.params_file import check_params_file
     from unisono.planning import sizes
-    from unisono.store import code
+    from unisono.store import code, digests
 
     # All of params.yaml, so that a misspelt key, or what own data are too few for, stops the first stage that runs.
     sizes.refuse(check_params_file())
-    code.write_fingerprints(Path(__file__).parent, args.out, notes=Compute.load().scratch / "code.json")
+    notes = Compute.load().scratch / "code.json"
+    code.write_fingerprints(Path(__file__).parent, args.out, notes=notes, params=digests.digests())
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fuzzing import inputs, pictures_inputs, songs_inputs
+from fuzzing import inputs, pictures_inputs, songs_inputs, weights_inputs
 from fuzzing.reading import Reader, named
 
 WIDTH, SIDE = 4, 4
@@ -41,7 +41,7 @@ def predictor() -> list[bytes]:
     arrays = {"mean": np.full(3 * SIDE**2, 0.5), "weights": np.ones((3 * SIDE**2, len(TAGS))) / 50}
     arrays |= {"prior": np.full(len(TAGS), 0.3), "calibration": np.array([2.0, -1.0])}
     header = {"kind": "tags", "vocabulary": TAGS, "regions": "none", "shape": [1, 3 * SIDE**2]}
-    return [inputs.safetensors(arrays, unisono=header)]
+    return [weights_inputs.safetensors(arrays, unisono=header)]
 
 
 def words() -> list[bytes]:
@@ -49,7 +49,7 @@ def words() -> list[bytes]:
     arrays: dict[str, np.ndarray] = {"vectors": inputs.numbers(len(known), WIDTH), "idf": np.ones(len(known))}
     arrays |= {"frequency": np.full(len(TAGS), 0.2)}
     header = {"kind": "words", "words": known, "vocabulary": TAGS, "length": 3, "adapted": ""}
-    return [inputs.safetensors(arrays, unisono=header)]
+    return [weights_inputs.safetensors(arrays, unisono=header)]
 
 
 def tags_told(path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fuzzing import inputs, pictures_features, pictures_readers, songs_readers, ways
+from fuzzing import inputs, pictures_features, pictures_readers, songs_readers, ways, weights_inputs
 from fuzzing.reading import Reader, call, content
 
 _ARROW, _MUSIC = ("pyarrow.parquet", "pyarrow.compute"), ("mido", "pretty_midi")
@@ -147,31 +147,31 @@ READERS: dict[str, Reader] = {
         lambda: [inputs.tarred(inputs.layout_d(), "w:gz")], "published.tar.gz", "tar.gz", call("io.published.read"), ()
     ),
     "Keras weights": Reader(
-        inputs.keras_weights, "inception.h5", "hdf5", ways.keras, ("features.inception.load_h5",), ("h5py",)
+        weights_inputs.keras_weights, "inception.h5", "hdf5", ways.keras, ("features.inception.load_h5",), ("h5py",)
     ),
     "VGGish PCA": Reader(
-        inputs.vggish_pca,
+        weights_inputs.vggish_pca,
         "pca.npz",
         "npz",
         ways.pca,
         ("io.archive.zip_members", "features.vggish.load_pca", "features.whitening.load_vggish"),
     ),
     "whitenings": Reader(
-        inputs.whitening,
+        weights_inputs.whitening,
         "whitening.safetensors",
         "safetensors",
         call("features.whitening.Whitening.load"),
         ("features.whitening.Whitening.load", "io.tensors.read", "io.tensors.read_header"),
     ),
     "YouTube-8M matrices": Reader(
-        inputs.youtube8m_matrices,
+        weights_inputs.youtube8m_matrices,
         "yt8m_pca.tgz",
         "tar.gz",
         call("features.whitening.load_youtube8m"),
         ("features.whitening.load_youtube8m",),
     ),
     "skip-gram models": Reader(
-        inputs.gensim_model,
+        weights_inputs.gensim_model,
         "model.bin",
         "old pickle",
         call("features.skipgram.read_pretrained"),
@@ -179,14 +179,14 @@ READERS: dict[str, Reader] = {
         _ARROW,
     ),
     "ASMCMR parameters": Reader(
-        inputs.asmcmr_published,
+        weights_inputs.asmcmr_published,
         "params.pkl",
         "pickle",
         call("features.asmcmr.from_published"),
         ("features.asmcmr.from_published",),
     ),
     "ASMCMR encoders": Reader(
-        inputs.asmcmr_encoder,
+        weights_inputs.asmcmr_encoder,
         "asmcmr.safetensors",
         "safetensors",
         call("features.asmcmr.Encoder.load"),
@@ -250,7 +250,7 @@ READERS: dict[str, Reader] = {
         ("pypdfium2",),
     ),
     "saved models": Reader(
-        inputs.models,
+        weights_inputs.models,
         "model.safetensors",
         "safetensors",
         call("models.load", convert=lambda path: path.parent),
@@ -258,10 +258,10 @@ READERS: dict[str, Reader] = {
         ("torch", "scipy.linalg"),
     ),
     "torch state dicts": Reader(
-        inputs.torch_state, "weights.pt", "state", ways.torch, ("features.torch_weights.load",), ("torch",)
+        weights_inputs.torch_state, "weights.pt", "state", ways.torch, ("features.torch_weights.load",), ("torch",)
     ),
     "torch safetensors": Reader(
-        inputs.torch_safetensors,
+        weights_inputs.torch_safetensors,
         "weights.safetensors",
         "safetensors",
         ways.torch,
@@ -269,7 +269,7 @@ READERS: dict[str, Reader] = {
         ("torch",),
     ),
     "chunk attention": Reader(
-        inputs.chunk_attention,
+        weights_inputs.chunk_attention,
         "model.safetensors",
         "safetensors",
         call("features.chunk_attention.Model.load"),
@@ -277,7 +277,7 @@ READERS: dict[str, Reader] = {
         ("torch",),
     ),
     "VGGish checkpoints": Reader(
-        inputs.vggish_checkpoint,
+        weights_inputs.vggish_checkpoint,
         "vggish.ckpt",
         "checkpoint",
         ways.checkpoint,
@@ -285,7 +285,7 @@ READERS: dict[str, Reader] = {
         ("tensorflow",),
     ),
     "frozen graphs": Reader(
-        inputs.frozen_graph,
+        weights_inputs.frozen_graph,
         "inception.tgz",
         "graph",
         ways.graph,

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fuzzing import inputs
+from fuzzing import inputs, weights_inputs
 
 #: Words of the good songs; those of the good models are the first of them.
 WORDS = [
@@ -138,7 +138,7 @@ def per_deal() -> list[bytes]:
 
 
 def _model(arrays: Mapping[str, np.ndarray], **header: Any) -> bytes:
-    return inputs.safetensors(arrays, unisono=header)
+    return weights_inputs.safetensors(arrays, unisono=header)
 
 
 def tfidf() -> list[bytes]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fuzzing import inputs
+from fuzzing import weights_inputs
 from fuzzing.reading import named
 
 
@@ -22,11 +22,11 @@ def records(path: Path) -> None:
 
 
 def keras(path: Path) -> None:
-    named("features.inception.load_h5")(path, inputs.KERNELS)
+    named("features.inception.load_h5")(path, weights_inputs.KERNELS)
 
 
 def checkpoint(path: Path) -> None:
-    named("features.vggish.load_checkpoint")(path, inputs.thin())
+    named("features.vggish.load_checkpoint")(path, weights_inputs.thin())
 
 
 def pca(path: Path) -> None:
@@ -34,7 +34,7 @@ def pca(path: Path) -> None:
 
 
 def torch(path: Path) -> None:
-    named("features.torch_weights.load")(path, inputs.network())
+    named("features.torch_weights.load")(path, weights_inputs.network())
 
 
 def graph(path: Path) -> None:

@@ -19,7 +19,7 @@ from unisono.config.compute import Compute
 from unisono.config.mv10k import Mv10k
 from unisono.datasets.mv10k import build
 from unisono.errors import DataError, DownloadError
-from unisono.io import download, parquet, sequence_example, tfrecord
+from unisono.io import connections, parquet, sequence_example, tfrecord
 
 Answer = Callable[[BaseHTTPRequestHandler, bytes], None]
 
@@ -51,8 +51,8 @@ class Server:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """A server on this machine; waits between attempts are short."""
-    monkeypatch.setattr(download, "FIRST_WAIT_S", 0.001)
-    monkeypatch.setattr(download, "ATTEMPTS", 3)
+    monkeypatch.setattr(connections, "FIRST_WAIT_S", 0.001)
+    monkeypatch.setattr(connections, "ATTEMPTS", 3)
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     running = Server()

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from unisono.io import download
+from unisono.io import connections
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
@@ -101,9 +101,9 @@ class Server:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """A server on this machine; waits between attempts are short."""
-    monkeypatch.setattr(download, "FIRST_WAIT_S", 0.001)
-    monkeypatch.setattr(download, "ATTEMPTS", 3)
-    monkeypatch.setattr(download, "TIMEOUT_S", 10.0)
+    monkeypatch.setattr(connections, "FIRST_WAIT_S", 0.001)
+    monkeypatch.setattr(connections, "ATTEMPTS", 3)
+    monkeypatch.setattr(connections, "TIMEOUT_S", 10.0)
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from unisono.errors import DataError, DownloadError, MachineError
-from unisono.io import download
+from unisono.io import connections, download
 
 DATA = np.random.default_rng(0).bytes(5000)
 OTHER = np.random.default_rng(1).bytes(5000)
@@ -144,7 +144,7 @@ def test_a_passing_trouble_is_waited_for(server, destination: Path, code: int) -
 
 def test_retry_after_is_obeyed(server, destination: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
-    monkeypatch.setattr(download.time, "sleep", waits.append)
+    monkeypatch.setattr(connections.time, "sleep", waits.append)
     date = email.utils.formatdate(time.time() + 60, usegmt=True)
     url = server.add("/f", server.status(429, Retry_After="7"), server.status(503, Retry_After=date), server.body(DATA))
     download.fetch(url, destination, sha256=SHA256)
@@ -288,7 +288,7 @@ def test_more_than_a_file_can_be_is_given_up(server, destination: Path, chunked:
 
 
 def test_a_stream_without_an_end_is_given_up(server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "MAX_BYTES", 4000)
+    monkeypatch.setattr(connections, "MAX_BYTES", 4000)
     url = server.add("/f", server.body(DATA, chunked=True))
     with pytest.raises(DownloadError, match="at most 4,000 are expected"):
         read(url)
@@ -298,7 +298,7 @@ def test_a_stream_without_an_end_is_given_up(server, monkeypatch: pytest.MonkeyP
 def test_a_server_that_sends_a_byte_now_and_then_is_given_up(
     server, destination: Path, monkeypatch: pytest.MonkeyPatch, stream: bool
 ) -> None:
-    monkeypatch.setattr(download, "SLOW_S", 0.2)
+    monkeypatch.setattr(connections, "SLOW_S", 0.2)
     url = server.add("/f", server.body(DATA, slow_s=0.03))
     with pytest.raises(DownloadError, match=r"the server sent \d+ bytes in \d s \(3 attempts\)"):
         read(url) if stream else download.fetch(url, destination)

@@ -17,7 +17,7 @@ import soundfile
 from PIL import Image
 
 from unisono.errors import DataError, MachineError
-from unisono.io import parquet
+from unisono.io import _columns, parquet
 
 N = 7
 TYPES = {
@@ -100,7 +100,7 @@ def test_a_slice_and_a_batch_convert_as_the_whole_does(file: Path, columns: dict
 
 def test_an_array_in_one_piece_is_not_copied() -> None:
     values = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
-    array = parquet._to_arrow(values, parquet.matrix(3, 4), "here")
+    array = _columns.to_arrow(values, parquet.matrix(3, 4), "here")
     assert np.shares_memory(parquet.to_numpy(array), values)
 
 
@@ -305,7 +305,7 @@ def test_no_damage_of_the_footer_ends_the_process(tmp_path: Path) -> None:
     code = f"""
 import os, pathlib
 from unisono.errors import DataError
-from unisono.io import parquet
+from unisono.io import _columns, parquet
 path = pathlib.Path({str(path)!r})
 good = path.read_bytes()
 for place in range({start}, {start} + 100):

@@ -13,7 +13,7 @@ from tests.models.small import resume_after_kill, two_views
 from unisono import metrics, models
 from unisono.errors import TrainingError
 from unisono.models import agah
-from unisono.models.parts import deep
+from unisono.models.parts import class_codes, deep
 
 SMALL: dict[str, Any] = {
     "n_components": 4,
@@ -63,19 +63,19 @@ def test_triplet_loss_equals_a_plain_loop() -> None:
                 if codes[p] == codes[a] != codes[n]:
                     total += max(0.0, 0.3 - cosine(other[a], one[p]) + cosine(other[a], one[n]))
                     total += max(0.0, 0.3 - cosine(one[a], other[p]) + cosine(one[a], other[n]))
-    assert float(agah.triplet_loss(one, other, codes, 0.3)) == pytest.approx(total, rel=1e-5)
-    assert float(agah.triplet_loss(one, other, torch.zeros(12, dtype=torch.int64), 0.3)) == 0
+    assert float(class_codes.triplet_loss(one, other, codes, 0.3)) == pytest.approx(total, rel=1e-5)
+    assert float(class_codes.triplet_loss(one, other, torch.zeros(12, dtype=torch.int64), 0.3)) == 0
 
 
 def test_other_terms_equal_plain_loops() -> None:
     h, _, codes = batch()
     balance = sum(1 / (1 + np.exp(cosine(row.abs(), torch.ones(5)))) for row in h)
-    assert float(agah.balance_loss(h)) == pytest.approx(balance, rel=1e-5)
+    assert float(class_codes.balance_loss(h)) == pytest.approx(balance, rel=1e-5)
     code_map = torch.where(torch.randn(3, 5, generator=torch.Generator().manual_seed(1)) < 0, -1.0, 1.0)
     total = sum(float(h[i] @ code_map[c] - 5 * (1 if codes[i] == c else -1)) ** 2 for i in range(12) for c in range(3))
-    assert float(agah.code_map_loss(h, code_map, codes)) == pytest.approx(total, rel=1e-5)
+    assert float(class_codes.code_map_loss(h, code_map, codes)) == pytest.approx(total, rel=1e-5)
     directions = torch.nn.functional.normalize(torch.randn(3, 5, generator=torch.Generator().manual_seed(2)))
-    found = agah.attend(h, directions, 0.25)
+    found = class_codes.attend(h, directions, 0.25)
     for i in range(12):
         mask = [1 / (1 + np.exp(-5 * float(h[i] @ row))) for row in directions]
         mixed = sum(m * row for m, row in zip(mask, directions, strict=True)) / sum(mask)
@@ -88,7 +88,7 @@ def test_critic_loss_has_the_gradient_penalty() -> None:
     torch.manual_seed(0)
     for hidden in ([], [7], [7, 6]):
         critic = deep.perceptron(5, [*hidden, 1], hidden="relu", last="linear").double()
-        loss, distance = agah.critic_loss(critic, real.double(), fake.double(), mixing.double())
+        loss, distance = class_codes.critic_loss(critic, real.double(), fake.double(), mixing.double())
         found = torch.autograd.grad(loss, list(critic.parameters()), allow_unused=True)
         # By a graph of the backward pass, as in the papers' codes.
         between = (mixing * real + (1 - mixing) * fake).double().requires_grad_()
@@ -109,7 +109,7 @@ def test_every_bit_of_the_code_map_is_the_best_given_the_others() -> None:
     start = torch.where(torch.randn(3, 4, generator=generator) < 0, -1.0, 1.0)
 
     def value(code_map: torch.Tensor) -> float:
-        return sum(float(agah.code_map_loss(torch.where(h < 0, -1.0, 1.0), code_map, codes)) for h in outputs)
+        return sum(float(class_codes.code_map_loss(torch.where(h < 0, -1.0, 1.0), code_map, codes)) for h in outputs)
 
     expected = start.clone()
     for bit in range(4):
@@ -119,7 +119,7 @@ def test_every_bit_of_the_code_map_is_the_best_given_the_others() -> None:
                 expected[c, bit] = sign
                 tried.append(value(expected))
             expected[c, bit] = -1.0 if tried[0] < tried[1] else 1.0
-    found = agah.update_code_map(start, outputs, codes)
+    found = class_codes.update_code_map(start, outputs, codes)
     torch.testing.assert_close(found, expected)
     assert value(found) <= value(start)
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from unisono.datasets.base import names
+from unisono.datasets.base import dataset_of, names
 from unisono.report import layouts
-from unisono.store import code
+from unisono.store import code, digests
 
 ROOT = Path(__file__).resolve().parents[2]
 DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
@@ -54,6 +54,8 @@ def resolved() -> dict[str, dict[str, Any]]:
 
 
 STAGES = resolved()
+#: Most lines of params.yaml that a stage keeps in dvc.lock under its own `params`, and most lines of that file.
+MOST_PARAMS, MOST_LINES = 9, 3000
 
 
 #: Stages that import a package whose modules are imported by name, and import none by name themselves.
@@ -79,7 +81,7 @@ def test_code_deps_are_fingerprints_of_the_stage_and_of_what_it_imports_by_name(
     script = words[len(words) - words[::-1].index("-m")].rpartition(".")[2]
     deps = paths(stage["deps"])
     assert [dep for dep in deps if dep.startswith(("src/", "stages/"))] == []
-    own = {dep.removeprefix("data/code/") for dep in deps if dep.startswith("data/code/")}
+    own = {dep.removeprefix("data/code/") for dep in deps if dep.startswith("data/code/") and not digests.keys_of(dep)}
     assert own <= {*FINGERPRINTS, *code.KINDS}
     # How work is run changes no result; neither does what BY_NAME says of none.
     closure = {code._name(path) for path in code.import_closure(ROOT / "stages" / f"{script}.py")}
@@ -103,10 +105,71 @@ def test_the_first_stage_watches_all_code_and_what_it_counts() -> None:
     assert paths(STAGES["fingerprint"]["deps"]) == ["src/unisono", "stages", "params.yaml", *raw]
 
 
+def read_by(name: str) -> set[str]:
+    """Return the keys of params.yaml on which a stage depends: its own `params`, and those of digests."""
+    stage = STAGES[name]
+    return {*stage.get("params", []), *(key for dep in paths(stage["deps"]) for key in digests.keys_of(dep))}
+
+
 @pytest.mark.parametrize("name", STAGES)
 def test_params_exist(name: str) -> None:
-    for key in STAGES[name].get("params", []):
+    for key in read_by(name):
         lookup(key)
+
+
+def n_lines(name: str) -> int:
+    """Count the lines that all which a stage reads of params.yaml would take in dvc.lock."""
+    values = {key: lookup(key) for key in read_by(name)}
+    return len(yaml.safe_dump(values, default_flow_style=False, width=10_000).splitlines()) if values else 0
+
+
+@pytest.mark.parametrize("name", DVC["stages"])
+def test_few_params_stand_in_the_lock_and_many_as_one_digest(name: str) -> None:
+    entries = [key for key in STAGES if key.partition("@")[0] == name]
+    many = max(map(n_lines, entries)) > MOST_PARAMS
+    for key in entries:
+        found = [dep for dep in paths(STAGES[key]["deps"]) if digests.keys_of(dep)]
+        assert len(found) == many, f"{key}: more than {MOST_PARAMS} lines are a digest, fewer are `params`"
+        assert not (many and STAGES[key].get("params"))
+
+
+def test_the_first_stage_writes_every_digest_that_a_stage_depends_on() -> None:
+    written = digests.digests(ROOT / "dvc.yaml", ROOT / "params.yaml")
+    deps = {dep for stage in STAGES.values() for dep in paths(stage["deps"])}
+    wanted = {dep.removeprefix(digests.FOLDER) for dep in deps if digests.keys_of(dep)}
+    assert wanted <= set(written)
+    assert len(wanted) > 10
+
+
+def test_the_lock_stays_short() -> None:
+    # DVC reads and writes it whole at every stage: 3,000 lines cost a second each time.
+    assert len((ROOT / "dvc.lock").read_text(encoding="utf-8").splitlines()) <= MOST_LINES
+
+
+#: Sections by what reads them in a stage's script, and the stages that read more than they depend on: a change of an
+#: experiment changes its results, on which the report depends.
+READERS = {
+    "load_experiments": "experiments",
+    "load_models": "models",
+    "Report": "report",
+    **{dataset_of(name).settings.__name__: name for name in names()},
+}
+BY_RESULTS = {
+    ("experiments", name)
+    for name in ("tabulate", "plot_curves", "plot_spaces", "plot_example", "plot_image2song", "write_report")
+}
+
+
+@pytest.mark.parametrize("name", sorted(STAGES.keys() - {"fingerprint"}))
+def test_a_stage_depends_on_the_sections_that_its_script_reads(name: str) -> None:
+    script = re.findall(r"-m stages\.(\w+)", STAGES[name]["cmd"])[-1]
+    calls = re.findall(r"\b(\w+)(?:\.load)?\(\)", (ROOT / "stages" / f"{script}.py").read_text(encoding="utf-8"))
+    sections = {READERS[call] for call in calls if call in READERS}
+    if script == "deal":
+        # The settings of the data set that is asked for.
+        sections = {name.partition("@")[2]}
+    declared = {key.partition(".")[0] for key in read_by(name)}
+    assert declared == {section for section in sections if (section, script) not in BY_RESULTS}
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -131,7 +194,7 @@ def test_every_result_table_is_declared() -> None:
 
 
 def test_compute_invalidates_nothing() -> None:
-    assert not [key for stage in STAGES.values() for key in stage.get("params", []) if key.startswith("compute")]
+    assert not [key for name in STAGES for key in read_by(name) if key.startswith("compute")]
 
 
 def test_every_parameter_has_a_comment_above_it() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.pipeline.tiny import EXPERIMENTS, Clone, finished, forget
 
@@ -70,6 +71,52 @@ def test_editing_one_experiment_trains_it_alone(clone: Clone) -> None:
     assert {key for key, text in made.items() if "made" in text} == {"mtm_gcca"}
 
 
+def n_lines(clone: Clone) -> int:
+    """Count the lines of dvc.lock."""
+    return len((clone.folder / "dvc.lock").read_text(encoding="utf-8").splitlines())
+
+
+def test_the_layout_of_the_parameters_reruns_the_first_stage_alone(clone: Clone) -> None:
+    clone.repro()
+    path = clone.folder / "params.yaml"
+    before = path.read_text(encoding="utf-8")
+    params = yaml.safe_load(before)
+    params["models"]["c_cca"]["n_components"] = float(params["models"]["c_cca"]["n_components"])
+    text = yaml.safe_dump(params, sort_keys=True, default_flow_style=False)
+    path.write_text(f"# A comment.\n{text}", encoding="utf-8")
+    assert clone.repro() == ["fingerprint"]
+    path.write_text(before, encoding="utf-8")
+
+
+def test_a_methods_parameter_trains_what_uses_it(clone: Clone) -> None:
+    lines = n_lines(clone)
+    clone.edit(lambda params: params["models"]["c_cca"].update(n_components=1))
+    assert set(clone.repro()) <= {"fingerprint", "run_experiments", *REPORT}
+    assert {key for key, text in fits_made(clone).items() if "made" in text} == {"vegas_c_cca"}
+    clone.edit(lambda params: params["models"]["c_cca"].update(n_components=2))
+    # However many parameters there are.
+    assert n_lines(clone) == lines < 2800
+
+
+@pytest.mark.slow
+def test_what_one_page_shows_draws_nothing(clone: Clone) -> None:
+    clone.repro()
+    clone.edit(lambda params: params["report"].update(gallery_items=2))
+    assert clone.repro() == ["fingerprint", "write_report"]
+    clone.edit(lambda params: params["report"].update(gallery_items=1))
+
+
+@pytest.mark.slow
+def test_the_settings_of_one_extractor_leave_the_other(clone: Clone) -> None:
+    clone.repro()
+    clone.edit(lambda params: params["vegas"]["features"]["inception"]["whitening"].update(components=7))
+    ran = set(clone.repro())
+    assert {"fit_whitening@visual", "extract_video@visual"} <= ran
+    begun = ("build_", "render_", "engrave_", "extract_", "fit_", "train_", "deal", "label_", "embed_")
+    assert {name for name in ran if name.startswith(begun)} == {"fit_whitening@visual", "extract_video@visual"}
+    clone.edit(lambda params: params["vegas"]["features"]["inception"]["whitening"].update(components=8))
+
+
 @pytest.mark.slow
 def test_taking_an_edit_back_trains_nothing(clone: Clone) -> None:
     before = (clone.folder / "results/experiments/mtm_gcca/metrics.json").read_bytes()
@@ -99,7 +146,10 @@ def test_one_more_point_of_a_sweep_trains_that_point(clone: Clone) -> None:
 
 @pytest.mark.slow
 def test_a_title_trains_and_extracts_nothing(clone: Clone) -> None:
+    clone.repro()
     clone.edit(lambda params: params["report"]["titles"].update(mtm_gcca="Generalised CCA"))
+    planned = clone.run("python", "-m", "unisono", "plan").stdout
+    assert planned.startswith(f"{len(REPORT) + 1} of "), planned
     assert set(clone.repro()) <= {"fingerprint", *REPORT}
     assert "Generalised CCA" in clone.methods_in_table()
     clone.edit(lambda params: params["report"]["titles"].update(mtm_gcca="GCCA"))
@@ -208,7 +258,9 @@ def test_an_experiment_of_dvc_runs_its_own_code_and_takes_kept_fits(clone: Clone
     clone.run("git", "add", "--force", "data/raw/mtm", "data/raw/songs", "data/raw/image2song")
     assert clone.run("git", "commit", "--quiet", "--allow-empty", "-m", how).returncode == 0
     # The workspace's code fails; what is queued is the committed code, which does not.
-    started = clone.run("dvc", "exp", "run", how, "--name", f"own{how}", "-S", "models.random.n_components=4")
+    changes = {"models.random.n_components": "4", "experiments.mtm_random.seeds": "1", "report.gallery_items": "2"}
+    settings = [word for key, value in changes.items() for word in ("-S", f"{key}={value}")]
+    started = clone.run("dvc", "exp", "run", how, "--name", f"own{how}", *settings)
     assert started.returncode == 0, started.stderr[-3000:]
     if how == "--queue":
         broken = clone.folder / "src/unisono/models/random.py"
@@ -220,8 +272,10 @@ def test_an_experiment_of_dvc_runs_its_own_code_and_takes_kept_fits(clone: Clone
         broken.write_text(text, encoding="utf-8")
     shown = clone.run("dvc", "exp", "show", "--csv").stdout
     row = next(row for row in csv.DictReader(shown.splitlines()) if row["Experiment"] == f"own{how}")
-    assert row["models.random.n_components"] == "4"
+    assert {key: row[key] for key in changes} == changes
     assert row["State"] in ("", "Success")
+    differ = json.loads(clone.run("dvc", "params", "diff", "HEAD", f"own{how}", "--json").stdout)["params.yaml"]
+    assert {key: str(values["new"]) for key, values in differ.items()} == changes
 
 
 @pytest.mark.slow

@@ -81,6 +81,48 @@ def test_stages_are_unrolled_and_an_edit_reaches_what_follows() -> None:
     assert dag.touched(STAGES, ["compute.workers"]) == set()
 
 
+#: What is drawn and written from the experiments' results.
+REPORT = {"tabulate", "plot_curves", "plot_spaces", "plot_example", "plot_image2song", "write_report"}
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("experiments.mtm_cca.seeds", {"run_experiments"}),
+        ("models.c_cca.n_components", {"run_experiments"}),
+        ("models.tnn_c_cca.margin", {"run_experiments", "tabulate_settings"}),
+        ("models", {"run_experiments", "tabulate_settings"}),
+        ("report.titles.c_cca", REPORT),
+        ("report.figures", REPORT - {"tabulate"}),
+        ("report.gallery_items", {"write_report"}),
+        ("vegas.features.inception.whitening.components", {"fit_whitening@visual", "extract_video@visual"}),
+        ("vegas.folds.n", {"deal@vegas"}),
+        ("mv10k.emotion.tags", {"build_mv10k", "train_chunk_attention"}),
+    ],
+)
+def test_a_parameter_touches_what_reads_it_as_params_or_as_a_digest(key: str, expected: set[str]) -> None:
+    assert dag.touched(STAGES, [key]) == expected
+
+
+def test_an_edit_is_known_before_the_first_stage_has_run(tmp_path: Path) -> None:
+    written = {"stages/tabulate": "1", "models/cca": "2", "params/report": "3", "stages/gone": "4"}
+    for name, text in written.items():
+        (tmp_path / dag.CODE / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / dag.CODE / name).write_text(f"{text}\n")
+    code = (dag.CODE / "stages/tabulate", dag.CODE / "models", dag.CODE / "params/report", dag.CODE / "params/new")
+    stages = {
+        name: dag.Stage(name, "", (dep.as_posix(), "data/x"), (), (), frozenset())
+        for name, dep in zip(("tabulate", "run", "report", "new"), code, strict=True)
+    }
+    del written["stages/gone"]
+    assert dag.edited(tmp_path, stages, written) == set()
+    assert dag.edited(tmp_path, stages, {**written, "models/cca": "5"}) == {"run"}
+    assert dag.edited(tmp_path, stages, {**written, "models/new": "5"}) == {"run"}
+    assert dag.edited(tmp_path, stages, {**written, "params/report": "5", "params/new": "6"}) == {"report", "new"}
+    # Where it never ran, all is new.
+    assert dag.edited(tmp_path / "other", stages, {**written, "params/new": "6"}) == set(stages)
+
+
 def test_the_full_recipe_names_its_items_and_downloads(full: Mapping[str, Any], tmp_path: Path) -> None:
     read = {key for stage in STAGES.values() for key in stage.params}
     small, large = (

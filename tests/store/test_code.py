@@ -207,6 +207,8 @@ def test_fingerprints_are_written_as_files(tmp_path: Path) -> None:
     }
     assert (tmp_path / "code/models/cca").read_text() == f"{closure.code_version('unisono.models.cca')}\n"
     assert (tmp_path / "code/extractors/vggish").is_file()
+    closure.write_fingerprints(stages, tmp_path / "code", notes=tmp_path / "notes.json", params={"a.b+c": "1"})
+    assert (tmp_path / "code/params/a.b+c").read_text() == "1\n"
 
 
 def test_notes_of_an_earlier_run_change_nothing_but_time(

@@ -35,6 +35,7 @@ def _plan(args: argparse.Namespace) -> None:
     from unisono.evaluation.params_file import check_params_file
     from unisono.io import text_tables
     from unisono.planning import checks, costs, dag, sizes
+    from unisono.store import code, digests
 
     root = Path()
     config.read_yaml(config.PARAMS_FILE)
@@ -46,10 +47,17 @@ def _plan(args: argparse.Namespace) -> None:
         after, sections = recipe.merged(args.params)
         stages = dag.read(root / "dvc.yaml", after)
     start = dag.stale(root.resolve(), present)
+    first = {dag.FIRST} & start
+    if first:
+        # DVC knows what an edit changes only after this stage; it writes what is found here.
+        notes = sections["compute"].scratch / "code.json"
+        now = code.current(root / "stages", notes=notes, params=digests.digests())
+        start = start - first | dag.edited(root, present, now)
     if args.params:
         changed = recipe.differences(yaml.safe_load(before), yaml.safe_load(after))
+        first |= {dag.FIRST} if changed else set()
         start |= set(stages) - set(present) | dag.touched(stages, (key for key, *_ in changed))
-    todo = dag.downstream(stages, start)
+    todo = sorted(first | set(dag.downstream(stages, start)))
     print(f"{len(todo)} of {len(stages)} stages would run, at most: DVC stops where an output stays the same.")
     if not todo:
         return

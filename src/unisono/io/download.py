@@ -7,71 +7,22 @@ the next attempt, or the next run, goes on from there if the server can prove th
 
 from __future__ import annotations
 
-import email.utils
 import hashlib
 import io
 import json
 import shutil
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-import requests
-import urllib3
 from tqdm import tqdm
 
 from unisono.errors import DownloadError, cannot_write, pass_machine
+from unisono.io import connections
 from unisono.io.files import replacing
-
-#: Attempts in a row without progress before an address is given up.
-ATTEMPTS = 5
-#: Wait before the second attempt, in s; it doubles from attempt to attempt.
-FIRST_WAIT_S = 1.0
-#: Longest wait that a server may ask for by ``Retry-After``, in s.
-MAX_WAIT_S = 120.0
-#: Longest silence of a server, in s.
-TIMEOUT_S = 30.0
-CHUNK_BYTES = 2**20
-#: A server that sends fewer bytes than this in so many seconds of waiting is as good as silent.
-SLOW_BYTES, SLOW_S = 2**14, 30.0
-#: Largest file that is fetched, where its reader names no smaller one.
-MAX_BYTES = 256 * 2**30
-
-
-class _Retry(Exception):
-    """An attempt failed in a way that another may not."""
-
-    def __init__(self, reason: str, wait_s: float = 0.0) -> None:
-        super().__init__(reason)
-        self.wait_s = wait_s
-
-
-class _TooLargeError(Exception):
-    """A server sends, or says that it will send, more than the file can be."""
-
-
-class _Version(NamedTuple):
-    """What a server says of the file: enough to know it again."""
-
-    url: str = ""
-    validator: str = ""
-    total: int | None = None
-
-    @classmethod
-    def of(cls, url: str, response: Any) -> _Version:
-        """Read the headers of a response to a request for the whole file or the rest of it."""
-        headers = response.headers
-        etag = headers.get("ETag", "")
-        validator = etag if etag and not etag.startswith("W/") else headers.get("Last-Modified", "")
-        if response.status_code == 206:
-            length = headers.get("Content-Range", "").rpartition("/")[2]
-        else:
-            length = headers.get("Content-Length", "")
-        return cls(url, validator, int(length) if length.isdigit() else None)
 
 
 def local_path(location: str | Path) -> Path | None:
@@ -103,7 +54,7 @@ def fetch(
     md5: str = "",
     mirrors: Sequence[str] = (),
     description: str = "",
-    max_bytes: int = MAX_BYTES,
+    max_bytes: int = connections.MAX_BYTES,
 ) -> Path:
     """Fetch a file; it appears at `destination` only when it is complete and its checksum is right.
 
@@ -174,8 +125,8 @@ def open_stream(location: str | Path) -> Iterator[BinaryIO]:
     """
     path = local_path(location)
     if path is None:
-        with _HttpStream(str(location)) as stream:
-            yield io.BufferedReader(stream, CHUNK_BYTES)
+        with connections.HttpStream(str(location)) as stream:
+            yield io.BufferedReader(stream, connections.CHUNK_BYTES)
         return
     try:
         file = path.open("rb")
@@ -198,7 +149,7 @@ def _copy(source: Path, destination: Path, sha256: str, md5: str) -> None:
         raise _unreadable(source, error) from None
     with stream, replacing(destination) as temporary:
         with temporary.open("wb") as copy:
-            shutil.copyfileobj(stream, copy, CHUNK_BYTES)
+            shutil.copyfileobj(stream, copy, connections.CHUNK_BYTES)
         if wrong := _wrong_checksum(temporary, sha256, md5):
             raise DownloadError(f"{source}: {wrong}")
 
@@ -226,15 +177,15 @@ def _download(url: str, destination: Path, sha256: str, md5: str, description: s
         try:
             _attempt(url, part, notes, description, max_bytes)
             break
-        except _TooLargeError as problem:
+        except connections.TooLargeError as problem:
             part.unlink(missing_ok=True)
             notes.unlink(missing_ok=True)
             raise DownloadError(f"{url}: {problem}") from None
-        except _Retry as problem:
+        except connections.Retry as problem:
             size = part.stat().st_size if part.exists() else 0
-            failures = 1 if size >= best + CHUNK_BYTES else failures + 1
+            failures = 1 if size >= best + connections.CHUNK_BYTES else failures + 1
             best = max(best, size)
-            _wait(url, problem, failures)
+            connections.wait(url, problem, failures)
     if wrong := _wrong_checksum(part, sha256, md5):
         part.unlink()
         notes.unlink(missing_ok=True)
@@ -253,13 +204,13 @@ def _attempt(url: str, part: Path, notes: Path, description: str, max_bytes: int
         offset = 0
     if offset and offset == known.total:
         return
-    with _get(url, offset, known.validator) as response:
-        version = _Version.of(url, response)
-        _check_size(version.total, max_bytes)
-        if response.status_code != 206 or not _continues(response, offset, known, version):
+    with connections.get(url, offset, known.validator) as response:
+        version = connections.Version.of(url, response)
+        connections.check_size(version.total, max_bytes)
+        if response.status_code != 206 or not connections.continues(response, offset, known, version):
             if response.status_code == 206:
                 part.unlink(missing_ok=True)
-                raise _Retry("the server resumed with another version of the file")
+                raise connections.Retry("the server resumed with another version of the file")
             offset = 0
         with replacing(notes) as temporary:
             temporary.write_text(json.dumps(version), encoding="utf-8")
@@ -268,21 +219,14 @@ def _attempt(url: str, part: Path, notes: Path, description: str, max_bytes: int
         )
         with progress, part.open("ab" if offset else "wb") as stream:
             size = offset
-            for chunk in _chunks(response):
+            for chunk in connections.chunks(response):
                 size += len(chunk)
-                _check_size(size, max_bytes)
+                connections.check_size(size, max_bytes)
                 _write(stream, chunk, part)
                 progress.update(len(chunk))
     size = part.stat().st_size
     if version.total is not None and size < version.total:
-        raise _Retry(f"the connection ended after {size} of {version.total} bytes")
-
-
-def _check_size(size: int | None, max_bytes: int) -> None:
-    if size is not None and size > max_bytes:
-        raise _TooLargeError(
-            f"{size:,} bytes or more, at most {max_bytes:,} are expected; check the address, or give a local path"
-        )
+        raise connections.Retry(f"the connection ended after {size} of {version.total} bytes")
 
 
 def _write(stream: BinaryIO, chunk: bytes, part: Path) -> None:
@@ -294,168 +238,8 @@ def _write(stream: BinaryIO, chunk: bytes, part: Path) -> None:
         raise cannot_write(part, error) from None
 
 
-def _read_notes(notes: Path) -> _Version:
+def _read_notes(notes: Path) -> connections.Version:
     try:
-        return _Version(*json.loads(notes.read_text(encoding="utf-8")))
+        return connections.Version(*json.loads(notes.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
-        return _Version()
-
-
-def _continues(response: Any, offset: int, known: _Version, version: _Version) -> bool:
-    """Say whether a partial response goes on exactly where we stopped, in the same version of the file."""
-    start = response.headers.get("Content-Range", "").removeprefix("bytes ").partition("-")[0]
-    same = known.validator == version.validator if known.validator else known.total is not None
-    return bool(start == str(offset) and same and known.total in (None, version.total))
-
-
-def _get(url: str, offset: int = 0, validator: str = "") -> Any:
-    """Send one request, from byte `offset` on; raise `_Retry` where a second one may help."""
-    headers = {"Accept-Encoding": "identity", "User-Agent": "unisono"}
-    if offset:
-        headers["Range"] = f"bytes={offset}-"
-        if validator:
-            headers["If-Range"] = validator
-    try:
-        response = requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S)
-    except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
-        raise DownloadError(f"{url}: not a URL: {error}") from None
-    except requests.RequestException as error:
-        raise _Retry(f"no connection ({type(error).__name__})") from error
-    status = response.status_code
-    if status in (200, 206):
-        return response
-    response.close()
-    reason = f"the server answered {status} {response.reason}"
-    if status in (408, 416, 425, 429) or status >= 500:
-        wait_s = _retry_after(response.headers.get("Retry-After", ""))
-        if wait_s > MAX_WAIT_S:
-            raise DownloadError(f"{url}: {reason} and asks to wait {wait_s:.0f} s; run again then")
-        raise _Retry(reason, wait_s)
-    raise DownloadError(f"{url}: {reason}; check the address, or give a local path instead")
-
-
-def _retry_after(value: str) -> float:
-    """Read a ``Retry-After`` header, seconds or a date, as seconds from now."""
-    if value.isdigit():
-        return float(value)
-    try:
-        return max(email.utils.parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
-    except (ValueError, TypeError):
-        return 0.0
-
-
-def _wait(url: str, problem: _Retry, failures: int) -> None:
-    """Wait before the next attempt, or give up."""
-    if failures >= ATTEMPTS:
-        raise DownloadError(
-            f"{url}: {problem} ({failures} attempts); check the connection and run again (what arrived is kept), "
-            "or give a local path instead"
-        ) from problem
-    time.sleep(max(problem.wait_s, FIRST_WAIT_S * 2 ** (failures - 1)))
-
-
-def _chunks(response: Any) -> Iterator[bytes]:
-    """Yield the body as it was sent (a .tar.gz stays one), as it arrives."""
-    arrived, waited_s = 0, 0.0
-    try:
-        while True:
-            start_s = time.monotonic()
-            chunk = response.raw.read1(CHUNK_BYTES, decode_content=False)
-            waited_s += time.monotonic() - start_s
-            arrived += len(chunk)
-            if not chunk:
-                return
-            yield chunk
-            if waited_s >= SLOW_S:
-                if arrived < SLOW_BYTES:
-                    raise _Retry(f"the server sent {arrived} bytes in {waited_s:.0f} s")
-                arrived, waited_s = 0, 0.0
-    except (urllib3.exceptions.HTTPError, requests.RequestException, OSError) as error:
-        raise _Retry(f"the connection was cut ({type(error).__name__})") from error
-
-
-class _HttpStream(io.RawIOBase):
-    """The body of a URL as a stream that survives cut connections."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__()
-        self.url = url
-        self.position = 0
-        self.failures, self.failed_at = 0, 0
-        self.digest = hashlib.sha256()
-        self.version = _Version()
-        self.response: Any = None
-        self.chunks: Iterator[bytes] = iter(())
-        self.rest = memoryview(b"")
-
-    def readable(self) -> bool:
-        """Say that it can be read."""
-        return True
-
-    def close(self) -> None:
-        """Hang up."""
-        self._hang_up()
-        super().close()
-
-    def _hang_up(self) -> None:
-        if self.response is not None:
-            self.response.close()
-            self.response = None
-
-    def readinto(self, buffer: Any) -> int:
-        """Read at most as many bytes as `buffer` holds; 0 at the end."""
-        while not self.rest:
-            try:
-                if self.response is None:
-                    self._connect()
-                    continue
-                chunk = next(self.chunks, b"")
-                _check_size(self.position + len(chunk), MAX_BYTES)
-                if not chunk and self.version.total is not None and self.position < self.version.total:
-                    raise _Retry(f"the connection ended after {self.position} of {self.version.total} bytes")
-            except _Retry as problem:
-                self._hang_up()
-                self.failures = 1 if self.position >= self.failed_at + CHUNK_BYTES else self.failures + 1
-                self.failed_at = self.position
-                _wait(self.url, problem, self.failures)
-                continue
-            except _TooLargeError as problem:
-                raise DownloadError(f"{self.url}: {problem}") from None
-            if not chunk:
-                return 0
-            self._take(chunk)
-        n = min(len(buffer), len(self.rest))
-        buffer[:n] = self.rest[:n]
-        self.rest = self.rest[n:]
-        return n
-
-    def _take(self, chunk: bytes) -> None:
-        self.rest = memoryview(chunk)
-        self.position += len(chunk)
-        self.digest.update(chunk)
-
-    def _connect(self) -> None:
-        """Open the connection so that the next chunk is the one at our position."""
-        response = _get(self.url, self.position, self.version.validator)
-        known, self.version = self.version, _Version.of(self.url, response)
-        self.response, self.chunks = response, _chunks(response)
-        if self.position == 0 or (
-            response.status_code == 206 and _continues(response, self.position, known, self.version)
-        ):
-            return
-        if response.status_code == 206:
-            raise DownloadError(f"{self.url}: changed while it was read; run again")
-        # The whole file once more: skip what we have, if it is the same.
-        again, left = hashlib.sha256(), self.position
-        for chunk in self.chunks:
-            again.update(chunk[:left])
-            self.rest = memoryview(chunk)[left:]
-            left -= min(left, len(chunk))
-            if not left:
-                break
-        else:
-            raise _Retry("the connection ended early")
-        if again.digest() != self.digest.digest():
-            raise DownloadError(f"{self.url}: changed while it was read; run again")
-        self.position += len(self.rest)
-        self.digest.update(self.rest)
+        return connections.Version()

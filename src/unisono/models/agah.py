@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unisono.models.base import Count, Dropout, Labels, Lengths, Natural, Positive, Several, Share, Views, Weight
-from unisono.models.parts import deep, hashing, triplets
+from unisono.models.parts import class_codes, deep, hashing
 from unisono.models.parts.columns import standardisation
 
 if TYPE_CHECKING:
@@ -20,173 +20,10 @@ if TYPE_CHECKING:
 LAYERS = {"other": [256]}
 #: Hidden layers of the critics, in parts of the features' width: the authors' 512 and 256 for 512 features.
 CRITIC = (1.0, 0.5)
-#: Weight of the gradient penalty, betas and weight decay of the critics' optimiser: WGAN-GP's, as in the authors' code.
-PENALTY, BETAS, CRITIC_DECAY = 10.0, (0.5, 0.9), 1e-4
+#: Betas and weight decay of the critics' optimiser: WGAN-GP's, as in the authors' code.
+BETAS, CRITIC_DECAY = (0.5, 0.9), 1e-4
 #: The learning rate is multiplied by the first number every so many epochs.
 DECAY, DECAY_EPOCHS = 0.6, 100
-#: Within the sigmoid of the attention.
-SHARPNESS = 5.0
-
-
-def attend(features: torch.Tensor, feature_map: torch.Tensor, attention: float) -> torch.Tensor:
-    r"""Mix features with those of the classes they resemble, :math:`(1 - \lambda) f + \lambda \, m F / \sum_c m_c`.
-
-    :math:`m = \sigma(5 f F^T)`.
-
-    Parameters
-    ----------
-    features : torch.Tensor [shape=(b, w), dtype=float32]
-        f, rows of unit length.
-    feature_map : torch.Tensor [shape=(C, w), dtype=float32]
-        F, rows of unit length.
-    attention : float
-        lambda.
-
-    Returns
-    -------
-    torch.Tensor [shape=(b, w), dtype=float32]
-    """
-    mask = (SHARPNESS * features @ feature_map.T).sigmoid()
-    return (1 - attention) * features + attention * (mask @ feature_map) / mask.sum(1, keepdim=True)
-
-
-def triplet_loss(one: torch.Tensor, other: torch.Tensor, codes: torch.Tensor, margin: float) -> torch.Tensor:
-    r"""Sum of :math:`[m - \cos(h_a, h_p) + \cos(h_a, h_n)]_+` over all triplets of a batch in both directions.
-
-    Parameters
-    ----------
-    one, other : torch.Tensor [shape=(b, k), dtype=float32]
-        Outputs for the same items in two views; an anchor's own item is one of its positives.
-    codes : torch.Tensor [shape=(b,), dtype=int64]
-        Classes.
-    margin : float
-        m.
-
-    Returns
-    -------
-    torch.Tensor [shape=(), dtype=float32]
-    """
-    distances = triplets.cosine(one, other)
-    # Every triplet of the one direction is one of the other too: classes are the same in both views.
-    taken = triplets.batch_all(distances.detach(), *triplets.candidates(codes, own_pair=True), margin)
-    count = taken[2].sum()
-    total = distances.new_zeros(())
-    for anchored in (distances, distances.T):
-        mean, active = triplets.hinge(anchored, taken, margin)
-        total = total + mean * (active * count)
-    return total
-
-
-def balance_loss(h: torch.Tensor) -> torch.Tensor:
-    r"""Sum of :math:`1 / (1 + \exp \cos(|h_i|, 1))`, least where all outputs of an item are equally large."""
-    import torch
-
-    cosine = torch.nn.functional.cosine_similarity(h.abs(), torch.ones_like(h))
-    return (-cosine).sigmoid().sum()
-
-
-def code_map_loss(h: torch.Tensor, code_map: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
-    r"""Sum of :math:`(h_i \cdot c_j - k (2 l_{ij} - 1))^2` over items and classes, l telling an item's class.
-
-    Parameters
-    ----------
-    h : torch.Tensor [shape=(b, k), dtype=float32]
-    code_map : torch.Tensor [shape=(C, k), dtype=float32]
-        c, of -1 and 1.
-    codes : torch.Tensor [shape=(b,), dtype=int64]
-
-    Returns
-    -------
-    torch.Tensor [shape=(), dtype=float32]
-    """
-    return (h @ code_map.T - h.shape[1] * _sides(codes, len(code_map))).square().sum()
-
-
-def update_code_map(code_map: torch.Tensor, outputs: list[torch.Tensor], codes: torch.Tensor) -> torch.Tensor:
-    """Choose the bits of the code map one after the other, each the best for `code_map_loss` of the outputs' signs.
-
-    Parameters
-    ----------
-    code_map : torch.Tensor [shape=(C, k), dtype=float32]
-    outputs : list of torch.Tensor [shape=(n, k), dtype=float32]
-        By view.
-    codes : torch.Tensor [shape=(n,), dtype=int64]
-
-    Returns
-    -------
-    torch.Tensor [shape=(C, k), dtype=float32]
-    """
-    import torch
-
-    found = code_map.clone()
-    sides = _sides(codes, len(code_map))
-    gram = sum((_signs(h).T @ _signs(h) for h in outputs), torch.zeros_like(code_map[0, 0]))
-    wanted = code_map.shape[1] * sum((sides.T @ _signs(h) for h in outputs), torch.zeros_like(code_map))
-    for bit in range(code_map.shape[1]):
-        others = found @ gram[:, bit] - found[:, bit] * gram[bit, bit]
-        found[:, bit] = _signs(wanted[:, bit] - others)
-    return found
-
-
-def slopes(critic: torch.nn.Sequential, x: torch.Tensor) -> torch.Tensor:
-    """Gradient of a critic's value with respect to each row, itself with gradient for the critic's weights.
-
-    Parameters
-    ----------
-    critic : torch.nn.Sequential
-        Dense layers with ReLU between them, and one output. A ReLU passes all of a gradient or nothing, so that no
-        graph of the backward pass is needed.
-    x : torch.Tensor [shape=(b, w), dtype=float32]
-
-    Returns
-    -------
-    torch.Tensor [shape=(b, w), dtype=float32]
-    """
-    import torch
-
-    layers = [layer for layer in critic if isinstance(layer, torch.nn.Linear)]
-    passed = []
-    with torch.no_grad():
-        for layer in layers[:-1]:
-            x = layer(x).relu()
-            passed.append(x > 0)
-    found: torch.Tensor = layers[-1].weight
-    for layer, mask in zip(reversed(layers[:-1]), reversed(passed), strict=True):
-        found = (found * mask) @ layer.weight
-    return found
-
-
-def critic_loss(
-    critic: torch.nn.Sequential, real: torch.Tensor, fake: torch.Tensor, mixing: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    r"""Wasserstein loss with gradient penalty, and its part without the penalty.
-
-    .. math:: \frac{1}{b} \sum_i D(f_i) - D(r_i) + 10 \, (\lVert \nabla D(x_i) \rVert - 1)^2, \quad
-              x = u r + (1 - u) f
-
-    Parameters
-    ----------
-    critic : torch.nn.Sequential
-        D, as for `slopes`.
-    real, fake : torch.Tensor [shape=(b, w), dtype=float32]
-        r and f, without gradient.
-    mixing : torch.Tensor [shape=(b, w), dtype=float32]
-        u.
-
-    Returns
-    -------
-    loss, distance : torch.Tensor [shape=(), dtype=float32]
-
-    References
-    ----------
-    Gulrajani et al., "Improved training of Wasserstein GANs", NIPS 2017, Eq. 3.
-    """
-    import torch
-
-    fakes, reals = critic(torch.cat([fake, real])).split(len(fake))
-    distance = fakes.mean() - reals.mean()
-    gradients = slopes(critic, mixing * real + (1 - mixing) * fake)
-    return distance + PENALTY * (gradients.norm(dim=1) - 1).square().mean(), distance
 
 
 class AGAH(hashing.HashAligner):
@@ -194,14 +31,14 @@ class AGAH(hashing.HashAligner):
 
     .. math:: \min \; T + \alpha B + \beta L + \gamma M + \eta Q - \mu (D_y(f_x) + D_x(f_y))
 
-    A network per view gives features f of unit length, mixed with those of the classes they resemble (`attend`); one
-    hash layer (tanh), shared by the views, gives outputs h in (-1, 1). T is the triplet loss, in both directions, B
-    makes the outputs of an item equally large, L is the cross-entropy of a label classifier on f, M ties h to a code
-    for every class, Q = :math:`\sum (h - \operatorname{sign} h)^2`; B, L, M and Q are summed over both views, and all
-    but the critics' terms over the items of a batch. Each critic (WGAN-GP) tells the other view's features from those
-    of its own, and the networks raise its value of the other's. After every epoch the features and the codes of the
-    classes are made anew from all training rows. Embeddings are the outputs. Inputs are standardised; Adamax. The
-    weights are those of the last epoch.
+    A network per view gives features f of unit length, mixed with those of the classes they resemble
+    (`class_codes.attend`); one hash layer (tanh), shared by the views, gives outputs h in (-1, 1). T is the triplet
+    loss, in both directions, B makes the outputs of an item equally large, L is the cross-entropy of a label classifier
+    on f, M ties h to a code for every class, Q = :math:`\sum (h - \operatorname{sign} h)^2`; B, L, M and Q are summed
+    over both views, and all but the critics' terms over the items of a batch. Each critic (WGAN-GP) tells the other
+    view's features from those of its own, and the networks raise its value of the other's. After every epoch the
+    features and the codes of the classes are made anew from all training rows. Embeddings are the outputs. Inputs are
+    standardised; Adamax. The weights are those of the last epoch.
 
     Parameters
     ----------
@@ -343,12 +180,12 @@ def _hash_network() -> Any:
             # Random until the end of the first epoch.
             directions = torch.nn.functional.normalize(torch.randn(n_classes, width))
             self.register_buffer("feature_map", directions)
-            self.register_buffer("code_map", _signs(torch.randn(n_classes, bits)))
+            self.register_buffer("code_map", class_codes.signs(torch.randn(n_classes, bits)))
 
         def forward(self, view: str, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
             """Return features, features after attention, outputs."""
             plain = torch.nn.functional.normalize(self.bodies[view](x))
-            attended = attend(plain, self.feature_map, self.attention)
+            attended = class_codes.attend(plain, self.feature_map, self.attention)
             return plain, attended, self.layer(attended)
 
         def branch(self, view: str) -> torch.nn.Module:
@@ -420,7 +257,7 @@ class _Training:
         for place, critic in enumerate(self.networks["critics"].values()):
             # Randomness from the CPU.
             mixing = torch.rand(features[0].shape).to(features[0].device)
-            found.append(critic_loss(critic, features[place], features[1 - place], mixing))
+            found.append(class_codes.critic_loss(critic, features[place], features[1 - place], mixing))
         losses, distances = zip(*found, strict=True)
         return {"critics": torch.stack(losses).sum(), "critics_distance": -torch.stack(distances).sum()}
 
@@ -436,10 +273,10 @@ class _Training:
         critics = list(self.networks["critics"].values())
         one, other = outputs
         terms: dict[str, tuple[float, list[torch.Tensor]]] = {
-            "triplet": (1.0, [triplet_loss(one, other, codes, model.margin)]),
-            "balance": (model.balance, [balance_loss(h) for h in outputs]),
-            "code_map": (model.code_map, [code_map_loss(h, map_of_codes, codes) for h in outputs]),
-            "quantisation": (model.quantisation, [(h - _signs(h)).square().sum() for h in outputs]),
+            "triplet": (1.0, [class_codes.triplet_loss(one, other, codes, model.margin)]),
+            "balance": (model.balance, [class_codes.balance_loss(h) for h in outputs]),
+            "code_map": (model.code_map, [class_codes.code_map_loss(h, map_of_codes, codes) for h in outputs]),
+            "quantisation": (model.quantisation, [(h - class_codes.signs(h)).square().sum() for h in outputs]),
             "adversary": (model.adversary, [-critics[1 - place](f).mean() for place, f in enumerate(features)]),
         }
         if model.label:
@@ -464,22 +301,8 @@ class _Training:
                 sums += belongs.T @ torch.cat([plain for plain, _, _ in parts])
                 outputs.append(torch.cat([h for _, _, h in parts]))
             network.feature_map.copy_(normalize(sums))
-            network.code_map.copy_(update_code_map(network.code_map, outputs, self.codes))
+            network.code_map.copy_(class_codes.update_code_map(network.code_map, outputs, self.codes))
         network.train()
-
-
-def _sides(codes: torch.Tensor, n_classes: int) -> torch.Tensor:
-    """1 where an item has a class, -1 elsewhere."""
-    from torch.nn.functional import one_hot
-
-    return 2.0 * one_hot(codes, n_classes) - 1
-
-
-def _signs(x: torch.Tensor) -> torch.Tensor:
-    """-1 or 1; zero becomes 1."""
-    import torch
-
-    return torch.where(x < 0, -1.0, 1.0)
 
 
 MODEL = AGAH

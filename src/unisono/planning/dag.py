@@ -6,15 +6,19 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from unisono.errors import DataError, ProgramError
 from unisono.io.files import temporary_folder
+from unisono.store import digests
 from unisono.store.tracked import RWLOCK
 
 #: Longest that `dvc status` may take, in s: files that DVC does not know yet are read whole.
 TIMEOUT_S = 600
+#: The first stage, and where it writes what all others depend on.
+FIRST, CODE = "fingerprint", Path("data/code")
 #: What DVC holds between stages, and for short commands.
 LOCK = Path(".dvc/tmp/lock")
 
@@ -27,7 +31,7 @@ class Stage(NamedTuple):
     name, command : str
         ``extract_video@audio``; script and arguments, ``extract_video --samples ...``.
     deps, outs, params : tuple of str
-        Paths, and dotted keys of params.yaml.
+        Paths, and dotted keys of params.yaml: those of digests among `deps` too.
     later : frozenset of str
         The stages that use, directly or not, what it makes.
     """
@@ -66,12 +70,13 @@ def read(path: Path, params: str) -> dict[str, Stage]:
         found = {}
         for stage in sorted(index.stages, key=lambda stage: str(stage.name)):
             settings = [dep for dep in stage.deps if hasattr(dep, "params")]
+            deps = tuple(dep.def_path for dep in stage.deps if dep not in settings)
             found[stage.name] = Stage(
                 stage.name,
                 " ".join(stage.cmd.partition("-m stages.")[2].split()),
-                tuple(dep.def_path for dep in stage.deps if dep not in settings),
+                deps,
                 tuple(out.def_path for out in stage.outs),
-                tuple(key for dep in settings for key in dep.params),
+                tuple(chain(*(dep.params for dep in settings), *map(digests.keys_of, deps))),
                 frozenset(later.name for later in ancestors(index.graph, stage)),
             )
     return found
@@ -88,6 +93,31 @@ def touched(stages: Mapping[str, Stage], keys: Iterable[str]) -> set[str]:
         for stage in stages.values()
         for own in stage.params
         if any(f"{own}.".startswith(f"{key}.") or f"{key}.".startswith(f"{own}.") for key in wanted)
+    }
+
+
+def edited(root: Path, stages: Mapping[str, Stage], now: Mapping[str, str]) -> set[str]:
+    """Name the stages whose code or parameters are no longer those that the first stage wrote down.
+
+    Parameters
+    ----------
+    root : Path
+    stages : mapping of str to Stage
+    now : mapping of str to str
+        From `unisono.store.code.current`.
+
+    Returns
+    -------
+    set of str
+    """
+    files = [path for path in (root / CODE).rglob("*") if path.is_file()]
+    before = {path.relative_to(root / CODE).as_posix(): path.read_text(encoding="utf-8").strip() for path in files}
+    differ = {name for name in {*before, *now} if before.get(name) != now.get(name)}
+    places = {(CODE / name).as_posix() for name in differ}
+    return {
+        stage.name
+        for stage in stages.values()
+        if any(f"{place}/".startswith(f"{dep}/") for place in places for dep in stage.deps)
     }
 
 

@@ -147,30 +147,53 @@ def fingerprints(stages: Path) -> dict[str, str]:
     return {name: code_version(module) for name, module in sorted(names.items())}
 
 
-def write_fingerprints(stages: Path, out: Path, *, notes: Path) -> None:
-    """Write a file for each of `fingerprints`, in folders by kind.
+def current(stages: Path, *, notes: Path, params: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Say what the first stage would write now: `fingerprints`, and digests of parameters.
 
     Parameters
     ----------
     stages : Path
         As for `fingerprints`.
-    out : Path
-        Folder; it is replaced as a whole.
     notes : Path
         File in which a run leaves what it has parsed for the next one; safe to delete.
+    params : mapping of str to str, optional
+        From `unisono.store.digests.digests`.
+
+    Returns
+    -------
+    dict of str to str
+        As `fingerprints`, and ``params/<key>+<key>`` to a digest.
 
     Raises
     ------
     DataError
-        It cannot be written, or a module does not parse or imports what is not there: the message names file and line.
+        A module does not parse or imports what is not there: the message names file and line.
     """
     try:
         with _remembered(notes):
-            found = fingerprints(stages)
+            return fingerprints(stages) | {f"params/{keys}": text for keys, text in (params or {}).items()}
     except SyntaxError as error:
         raise DataError(f"{error.filename}:{error.lineno}: {error.msg}; mend the code and run again") from None
     except ModuleNotFoundError as error:
         raise DataError(f"{error.msg}; mend the import and run again") from None
+
+
+def write_fingerprints(stages: Path, out: Path, *, notes: Path, params: Mapping[str, str] | None = None) -> None:
+    """Write a file for each entry of `current`, in folders by kind.
+
+    Parameters
+    ----------
+    stages, notes, params
+        As for `current`.
+    out : Path
+        Folder; it is replaced as a whole.
+
+    Raises
+    ------
+    DataError
+        As `current`; or it cannot be written.
+    """
+    found = current(stages, notes=notes, params=params)
     with replacing_folder(out) as folder:
         for name, version in found.items():
             path = folder / name
