@@ -60,7 +60,7 @@ class LocalCCA(Aligner):
     standardises = True
     #: What is tried where hyper-parameters are chosen by cross-validation on the training part: every combination.
     grid: ClassVar[Mapping[str, Sequence[Any]]] = {
-        "ridge": (0.03, 0.3, 1.0),
+        "ridge": (0.01, 0.03, 0.3),
         "power": (1.0, 2.0),
         "context": (0, 2, 4),
     }
