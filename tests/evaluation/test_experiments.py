@@ -547,6 +547,37 @@ def test_stage_runs_the_experiments_of_params_yaml_and_takes_kept_fits_again(
     assert [path.name for path in Path("out").iterdir()] == ["other"]
 
 
+def test_csls_is_a_ranking_of_its_own_beside_the_cosine(
+    make_mtm: Build, params_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = "dataset: mtm, model: cca, params: {n_components: 2}"
+    variants = "[{setting: plain, ranking: cosine}, {setting: corrected}]"
+    write_experiments(params_file, f"tiny: {{{entry}, ranking: csls, variants: {variants}}}\nalone: {{{entry}}}")
+    folder = make_mtm(snippets=10)
+    run_stage(monkeypatch, folder.parent)
+    plain, corrected = metrics_of("tiny")["variants"]
+    assert "ranking" not in plain
+    assert corrected["ranking"] == "csls"
+    assert any(note.startswith("ranked by CSLS") for note in corrected["notes"])
+    alone = metrics_of("alone")
+    assert all(plain[direction] == alone[direction] for direction in alone if "->" in direction)
+    # The figures are those of corrected cosines, over all queries of the test part.
+    dataset = load_folder(folder, views={view: view for view in ("audio", "sheet", "lyrics")})
+    [part] = evaluation.divide(dataset)
+    params = load_models()["cca"] | {"n_components": 2}
+    model = models.create("cca", **params).fit({v: dataset.views[v][part.train] for v in ("audio", "lyrics")})
+    embedded = model.transform({view: dataset.views[view][part.test] for view in ("audio", "lyrics")})
+    scores = metrics.csls(metrics.similarities(embedded["audio"], embedded["lyrics"]))
+    expected = [metrics.rank_among(row, own) for own, row in enumerate(scores)]
+    assert corrected["audio->lyrics"]["mean_rank"] == pytest.approx(np.mean(expected))
+    assert corrected["audio->lyrics"]["median_rank"] == np.median(expected)
+    assert corrected["audio->lyrics"]["mean_rank"] != plain["audio->lyrics"]["mean_rank"]
+    capsys.readouterr()
+    write_experiments(params_file, f"tiny: {{{entry}, ranking: cslss}}")
+    with pytest.raises(ConfigError, match=r"experiments\.tiny\.ranking"):
+        run_stage(monkeypatch, folder.parent)
+
+
 def test_an_edit_of_a_method_makes_its_fits_again_and_no_others(
     make_mtm: Build, params_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,17 +18,18 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import soundfile
+import yaml
 from PIL import Image
 
 from tests.divided import divide
-from unisono import models
+from unisono import load_dataset, models
 from unisono.cli import main
 from unisono.config.compute import Compute
 from unisono.config.experiments import load_experiments
 from unisono.errors import ConfigError, DataError
 from unisono.evaluation import search
 from unisono.evaluation.answers import rank
-from unisono.features import query, skipgram
+from unisono.features import query, skipgram, syllables
 from unisono.features.asmcmr import extraction as asmcmr_extraction
 from unisono.features.query import mtm, reading, vegas
 from unisono.features.vggish import extraction as vggish_extraction
@@ -84,8 +85,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         data / "features" / "lyrics",
         compute=Compute.load().model_copy(update={"executor": "serial"}),
     )
-    from unisono import load_dataset
-
     views = load_dataset("mtm", views={"audio": "audio", "sheet": "sheet", "lyrics": "lyrics"}).views
     # A method of two views: a model for every pair.
     for first, second in itertools.combinations(views, 2):
@@ -152,6 +151,28 @@ def test_the_lyrics_of_an_item_find_what_the_item_finds(project: Path) -> None:
     assert by_text.view == "lyrics"
     assert [hit.id for hit in by_text.rankings[0].hits] == [hit.id for hit in by_id.rankings[0].hits]
     assert by_text.rankings[0].own_rank is None
+
+
+def test_lyrics_are_a_query_by_their_syllables_too(project: Path) -> None:
+    compute = Compute.load().model_copy(update={"executor": "serial"})
+    syllables.extract_folder(
+        project / "data/mtm/samples", project / "data/mtm/features/lyrics_syllables", compute=compute
+    )
+    params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    views = {"lyrics": "lyrics_syllables"}
+    params["experiments"]["notes"] = {"dataset": "mtm", "model": "local_cca", "views": views}
+    Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+    loaded = load_dataset("mtm", views={"audio": "audio", "lyrics": "lyrics_syllables"}).views
+    model = models.create("local_cca", ridge=0.1).fit(loaded)
+    model.save(project / "results/experiments/notes/model/audio-lyrics")
+    text = parquet.read(project / "data/mtm/samples").column("syllables")[5].as_py()
+    by_id = search.search(IDS[5], "mtm", "notes", view="lyrics", target="audio")
+    by_text = search.search(" ".join(text), "mtm", "notes", target="audio")
+    assert [hit.id for hit in by_text.rankings[0].hits] == [hit.id for hit in by_id.rankings[0].hits]
+    assert "compared by where its words and sentences begin and end, not by what they say" in by_text.notes
+    # A shorter text is a beginning, words that no song has are no reason to refuse it.
+    found = search.search("xyz, Zy-x.", "mtm", "notes", target="audio")
+    assert len(found.rankings[0].hits) == 10
 
 
 def test_the_page_needs_nothing_else_and_escapes_what_it_shows(project: Path) -> None:

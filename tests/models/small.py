@@ -23,6 +23,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "c_kcca": {"n_components": 2},
     "gcca": {"n_components": 3},
     "kcca": {"n_components": 3},
+    "local_cca": {"context": 1},
     "multi_view": {"n_components": 3},
     "c_dcca": {"n_components": 3, "layers": {"other": [16, 6]}, "epochs": 2, "min_steps": 0, "batch": 45},
     "dcca": {"n_components": 3, "layers": {"other": [16, 6]}, "epochs": 2, "min_steps": 0, "batch": 45},

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
 from unisono.config import PARAMS_FILE, Section, section, validate
 from unisono.config.keys import Key, is_key
 from unisono.errors import ConfigError
+
+
+#: How scores become a ranking: as they are, or by `unisono.metrics.csls`, which takes all queries at once.
+Ranking = Literal["cosine", "csls"]
 
 
 class Variant(Section):
@@ -24,6 +28,7 @@ class Variant(Section):
     params: dict[str, Any] = Field(default_factory=dict)
     views: dict[str, Key] = Field(default_factory=dict)
     division: str = ""
+    ranking: Ranking | None = None
 
 
 class Experiment(Section):
@@ -33,6 +38,7 @@ class Experiment(Section):
     model: str
     views: dict[str, Key] = Field(default_factory=dict)
     division: str = ""
+    ranking: Ranking = "cosine"
     seeds: int = Field(default=1, ge=1)
     seed: int = Field(default=0, ge=0)
     deals: int = Field(default=1, ge=1, le=100)
@@ -48,6 +54,7 @@ class Experiment(Section):
                 params={**self.params, **variant.params},
                 views={**self.views, **variant.views},
                 division=variant.division or self.division,
+                ranking=variant.ranking or self.ranking,
             )
             for variant in self.variants or [Variant(setting="")]
         ]

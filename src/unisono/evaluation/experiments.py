@@ -130,6 +130,7 @@ def _request(
             each.setting,
             load(entry.dataset, tuple(feature_sets(entry.dataset, each.views).items()), each.division, entry.deals),
             {**defaults.get(entry.model, {}), **each.params},
+            ranking=each.ranking or "cosine",
         )
         for each in entry.settings
     ]

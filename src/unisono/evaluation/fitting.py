@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from unisono import models
+from unisono import metrics, models
+from unisono.config.experiments import Ranking
 from unisono.datasets.loading import Dataset
 from unisono.evaluation import relation
 from unisono.evaluation.measuring import Classes, measure, measure_scores
@@ -25,6 +26,8 @@ from unisono.store.jobs import SharedArrays
 
 #: Rows of sequences averaged at a time.
 BLOCK = 1024
+#: What a result says that was ranked by `unisono.metrics.csls`.
+CSLS = "ranked by CSLS, which takes all queries at once: the cosines of embeddings.parquet are not these scores"
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ class Job:
         Prefix of the rows for training and testing; None: fit all rows and score nothing.
     deal : int
         Whose features are taken of views that have some for every deal.
+    ranking : {"cosine", "csls"}
+        How scores become a ranking.
     folder : Path
         For what is kept: the model, the outcome, a checkpoint. Named after everything that the outcome depends on.
     device : str
@@ -59,6 +64,7 @@ class Job:
     data: str
     part: str | None
     deal: int
+    ranking: Ranking
     folder: Path
     device: str
     where: str
@@ -225,14 +231,18 @@ def _score(model: models.Aligner, shared: SharedArrays, job: Job, outcome: Outco
 
     started = time.perf_counter()
     for query, target in permutations(job.views, 2):
-        if model.scores_jointly():
+        if job.ranking == "csls":
+            found = measure_scores(metrics.csls(_scored(model, data, query, target)), classes)
+        elif model.scores_jointly():
             found = measure_scores(_scored(model, data, query, target), classes)
         else:
             found = measure(embedded[query], embedded[target], classes, correlation=model.correlates)
         outcome.scores[f"{query}->{target}"], outcome.curves[f"{query}->{target}"] = found
     outcome.times["measure_s"] = time.perf_counter() - started
     outcome.embeddings = embedded
-    if model.scores_jointly():
+    if job.ranking == "csls":
+        outcome.notes.append(CSLS)
+    elif model.scores_jointly():
         outcome.notes.append("ranks by scores of pairs: the cosines of embeddings.parquet are not them")
 
 
@@ -249,6 +259,8 @@ def _score_items(model: models.Aligner, shared: SharedArrays, job: Job, outcome:
     for query, target in permutations(job.views, 2):
         started = time.perf_counter()
         scores = _scored(model, data, query, target)
+        if job.ranking == "csls":
+            scores = metrics.csls(scores)
         outcome.times["transform_s"] += time.perf_counter() - started
 
         started = time.perf_counter()

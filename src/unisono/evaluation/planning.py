@@ -12,6 +12,7 @@ import numpy as np
 
 from unisono import arithmetic, models
 from unisono.config.compute import Compute
+from unisono.config.experiments import Ranking
 from unisono.config.keys import check_views
 from unisono.datasets.loading import Dataset
 from unisono.evaluation import fitting
@@ -37,12 +38,15 @@ class Setting:
         Hyper-parameters of the method.
     notes : tuple of str
         What the result says of them.
+    ranking : {"cosine", "csls"}
+        How scores become a ranking; see `unisono.config.experiments`.
     """
 
     label: str
     dataset: Dataset
     params: Mapping[str, Any]
     notes: tuple[str, ...] = ()
+    ranking: Ranking = "cosine"
 
 
 class Place(NamedTuple):
@@ -155,7 +159,8 @@ def make_plan(
         setting = settings[number]
         for space, views in spaces(cls, list(setting.dataset.views)):
             deal = [index] if setting.dataset.by_deal or setting.dataset.tags is not None else []
-            name = fits.key(code, rounding, model, dict(setting.params), seed, views, data, rows, *deal)
+            ranking = [] if setting.ranking == "cosine" else [setting.ranking]
+            name = fits.key(code, rounding, model, dict(setting.params), seed, views, data, rows, *deal, *ranking)
             plan.jobs[Place(number, seed, index, space)] = Job(
                 model=model,
                 params=dict(setting.params),
@@ -164,6 +169,7 @@ def make_plan(
                 data=data,
                 part=rows,
                 deal=max(index, 0),
+                ranking=setting.ranking,
                 folder=folder / name,
                 device=compute.device,
                 where=", ".join(

@@ -120,6 +120,7 @@ def _content(plan: Plan, number: int, found: Mapping[Place, Outcome]) -> dict[st
         "source": dataset.source,
         "model": plan.model,
         "params": dict(setting.params),
+        **({} if setting.ranking == "cosine" else {"ranking": setting.ranking}),
         "seed": plan.seeds[0],
         "n_seeds": len(plan.seeds),
         "n_items": len(dataset),

@@ -30,6 +30,7 @@ from unisono.metrics.reciprocal import (
     mean_reciprocal_rank,
     reciprocal_ranks,
 )
+from unisono.metrics.scaling import csls
 
 __all__ = [
     "Expected",
@@ -41,6 +42,7 @@ __all__ = [
     "chance_reciprocal_rank",
     "class_reciprocal_rank",
     "class_reciprocal_ranks",
+    "csls",
     "inner_products",
     "kind_oracle",
     "mean_average_precision",

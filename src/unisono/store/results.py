@@ -164,7 +164,8 @@ def setting(experiment: Experiment) -> str:
     """Describe what an experiment changes against its method's usual setting (``"sheet=sheet_plain"``, or empty)."""
     changes = {**experiment.views, **experiment.params}
     divided = {"division": experiment.division} if experiment.division else {}
-    return ";".join(f"{name}={value}" for name, value in {**changes, **divided}.items())
+    ranked = {"ranking": experiment.ranking} if experiment.ranking != "cosine" else {}
+    return ";".join(f"{name}={value}" for name, value in {**changes, **divided, **ranked}.items())
 
 
 def _label(key: str, experiments: Mapping[str, Experiment], looks: Report) -> str:

@@ -129,13 +129,17 @@ def _text(source: Path | str, view: str, place: Place) -> list[str]:
     notes = [f"only its first {N_NOTES} of {n} syllables count"] if n > N_NOTES else []
     if n < N_NOTES:
         notes.append(f"{n} syllables, where the items of the data set have {N_NOTES}; hyphens divide a word in-to them")
-    return notes + _skipgram(place, view, name)
+    return notes + _lyrics(place, view, name)
 
 
-def _skipgram(place: Place, view: str, name: str) -> list[str]:
-    from unisono.features import skipgram
+def _lyrics(place: Place, view: str, name: str) -> list[str]:
+    """Take the syllables of the small data set to the feature set of lyrics that is searched."""
+    from unisono.features import skipgram, syllables
 
     out = place.folder / "features" / place.sets[view]
+    if place.sets[view] == syllables.NAME:
+        syllables.extract_folder(place.folder / "samples", out, compute=place.compute)
+        return ["compared by where its words and sentences begin and end, not by what they say"]
     skipgram.extract_folder(place.folder / "samples", place.built / "models" / "skipgram", out, compute=place.compute)
     facts = parquet.metadata(out)
     shares = {level: float(facts[f"unknown_{level}"]) for level in skipgram.LEVELS}
@@ -188,7 +192,7 @@ def _from_notes(notes: Any, title: str, view: str, place: Place, *, with_lyrics:
     row = samples.row(samples.Sample(Song("", title, "", notes), 0, notes), name=ID, song="")
     samples.write([{**row, "id": ID}], place.folder / "samples", shard_size=1, metadata={})
     if view == "lyrics":
-        return _skipgram(place, view, title)
+        return _lyrics(place, view, title)
     if view == "audio":
         from unisono.media import timidity
 
@@ -214,7 +218,9 @@ def _from_notes(notes: Any, title: str, view: str, place: Place, *, with_lyrics:
 
 def feature_sets() -> set[str]:
     """Name the feature sets that have an extractor here."""
-    return {"audio", "lyrics", *Mtm.load().engravings}
+    from unisono.features import syllables
+
+    return {"audio", "lyrics", syllables.NAME, *Mtm.load().engravings}
 
 
 #: Folder in which the stages keep published files.

@@ -191,7 +191,7 @@ def covariances(
     w = np.full(n, 1 / n) if weights is None else weights
     members = np.zeros(n, dtype=np.intp) if classes is None else classes
     # Moments around a point near the mean, moved to the mean afterwards.
-    shifts = [_near_mean(function(view[:BLOCK])) for function, view in zip(maps, views, strict=True)]
+    shifts = [near_mean(function(view[:BLOCK])) for function, view in zip(maps, views, strict=True)]
     widths = [len(shift) for shift in shifts]
     buffers = [np.empty((min(BLOCK, n), width)) for width in widths]
     within = [np.zeros((width, width), order="F") for width in widths]
@@ -296,7 +296,7 @@ def class_canonical(
     return S, *_weights(L1, U, L2, V)
 
 
-def _near_mean(rows: np.ndarray) -> np.ndarray:
+def near_mean(rows: np.ndarray) -> np.ndarray:
     """Mean of some rows; of a constant column its value, so that it becomes exactly zero."""
     mean: np.ndarray = rows.mean(axis=0, dtype=np.float64)
     constant = (rows == rows[0]).all(axis=0)
