@@ -12,12 +12,12 @@ from pydantic import Field
 
 from unisono.errors import ConfigError, DataError
 from unisono.models.base import Count, Labels, Lengths, Positive, Several, Views
-from unisono.models.parts.calibration import calibrate, softmax, temperature
+from unisono.models.parts.calibration import Calibration, calibrate, softmax, temperature
 from unisono.models.parts.held_out import Classifier, discriminant, one_hot_ridges
 from unisono.models.parts.kernel import SAMPLE, Features, gaussian, squared_distances
 from unisono.models.parts.linear import BLOCK
 from unisono.models.parts.posteriors import PosteriorAligner
-from unisono.models.parts.scalings import Kind, Scaling, scale
+from unisono.models.parts.scalings import Kind, Scaling, scale, standardised
 
 #: Scalings, in the order in which saved models number them.
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -37,7 +37,7 @@ class Candidate(NamedTuple):
     Attributes
     ----------
     loss : float
-        Log-loss of held-out training rows.
+        Log-loss of held-out training rows, calibrated.
     kind : str
         Scaling of the columns.
     width : float
@@ -50,6 +50,22 @@ class Candidate(NamedTuple):
     kind: Kind
     width: float
     penalty: float
+
+
+class Fit(NamedTuple):
+    """A classifier of scaled rows.
+
+    Attributes
+    ----------
+    features : Features or None
+        Of the kernel; None for discriminant analysis.
+    classifier : Classifier
+    calibration : Calibration
+    """
+
+    features: Features | None
+    classifier: Classifier
+    calibration: Calibration
 
 
 class Posterior(PosteriorAligner):
@@ -135,22 +151,22 @@ class Posterior(PosteriorAligner):
         # The same for every view: what one learns does not depend on which others there are.
         generator = np.random.default_rng(self.seed)
         chosen, scaling = self._kernel(view, array, classes, n_classes, generator)
-        best, found = self._regression(array, classes, n_classes, scaling, chosen, generator)
-        fits = [found]
+        best, fit = self._regression(array, classes, n_classes, scaling, chosen, generator)
+        fits = [fit]
         if self.lda and array.shape[1] <= MOST_COLUMNS:
-            columns = scale(array, "columns")
+            columns = standardised(array)
             analysis = discriminant(columns(array), classes, n_classes)
-            loss = _loss(analysis.held_out, classes)
-            if loss < best.loss:
-                best, scaling, fits = Candidate(loss, "columns", 0.0, 0.0), columns, [(None, analysis)]
-        if fits[0][0] is not None and len(array) > self.landmarks:
+            calibration = calibrate(analysis.held_out, classes, seed=self.seed)
+            if calibration.loss < best.loss:
+                best, scaling = Candidate(calibration.loss, "columns", 0.0, 0.0), columns
+                fits = [Fit(None, analysis, calibration)]
+        if best.width and len(array) > self.landmarks:
             more = range(1, self.draws)
             fits += [self._regression(array, classes, n_classes, scaling, chosen, generator)[1] for _ in more]
-        for place, (features, classifier) in enumerate(fits):
-            calibration = calibrate(classifier.held_out, classes, seed=self.seed)
-            weights = calibration.linear(classifier.weights)
-            arrays = {"weights": weights} if features is None else features.arrays(weights)
-            arrays["bias"] = calibration(classifier.bias[None])[0]
+        for place, fit in enumerate(fits):
+            weights = fit.calibration.linear(fit.classifier.weights)
+            arrays = {"weights": weights} if fit.features is None else fit.features.arrays(weights)
+            arrays["bias"] = fit.calibration(fit.classifier.bias[None])[0]
             self.arrays_ |= {f"{view}.{place}.{name}": array for name, array in arrays.items()}
         self.arrays_ |= {
             f"{view}.chosen": np.array([best.loss, KINDS.index(best.kind), best.width, best.penalty]),
@@ -178,7 +194,7 @@ class Posterior(PosteriorAligner):
                         best = Candidate(loss, kind, width, penalty), scaling
         if best is None:
             raise ConfigError(
-                f"models.{self.name}.scalings: view {view!r} has values below 0, which have no roots; add none or columns"
+                f"models.{self.name}.scalings: view {view!r} has values below 0, which have no roots; add columns"
             )
         return best
 
@@ -190,7 +206,7 @@ class Posterior(PosteriorAligner):
         scaling: Scaling,
         chosen: Candidate,
         generator: np.random.Generator,
-    ) -> tuple[Candidate, tuple[Features | None, Classifier]]:
+    ) -> tuple[Candidate, Fit]:
         """Fit the chosen kernel to all rows, by landmarks of their own; choose the penalty anew."""
         points = scaling(array[generator.permutation(len(array))[: self.landmarks]])
         features = _features(points, chosen.width, _median(points))
@@ -203,7 +219,8 @@ class Posterior(PosteriorAligner):
             if best is None or loss < best[0]:
                 best = loss, penalty, found
         assert best is not None
-        return chosen._replace(loss=best[0], penalty=best[1]), (features, best[2])
+        calibration = calibrate(best[2].held_out, classes, seed=self.seed)
+        return chosen._replace(loss=calibration.loss, penalty=best[1]), Fit(features, best[2], calibration)
 
     def _posteriors(self, view: str, array: np.ndarray) -> np.ndarray:
         learned = {key.removeprefix(f"{view}."): a for key, a in self.arrays_.items() if key.startswith(f"{view}.")}

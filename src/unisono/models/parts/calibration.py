@@ -106,11 +106,14 @@ class Calibration:
         D; None stands for zero.
     bias : np.ndarray [shape=(C,), dtype=float64]
         c.
+    loss : float
+        Mean log-loss of the scores, each row's with a matrix fitted to others.
     """
 
     temperature: float
     matrix: np.ndarray | None
     bias: np.ndarray
+    loss: float
 
     def linear(self, scores: np.ndarray) -> np.ndarray:
         """Return Z + Z D of scores, or of weights that give scores [shape=(n, C), dtype=float64]."""
@@ -144,8 +147,8 @@ def calibrate(scores: np.ndarray, classes: np.ndarray, *, seed: int = 0) -> Cali
     Calibration
     """
     n, n_classes = scores.shape
-    t, _ = temperature(scores, classes)
-    none = Calibration(t, None, np.zeros(n_classes))
+    t, loss = temperature(scores, classes)
+    none = Calibration(t, None, np.zeros(n_classes), loss)
     if n_classes > MOST_CLASSES or n < 2 * N_FOLDS:
         return none
     Z = none(scores)
@@ -160,10 +163,11 @@ def calibrate(scores: np.ndarray, classes: np.ndarray, *, seed: int = 0) -> Cali
             start = _matrix(Z[train], classes[train], penalty, start)
             losses[penalty] += log_losses(Z[test] + Z[test] @ start[1:] + start[0], classes[test]).sum()
     penalty = min(losses, key=lambda key: losses[key])
+    loss = losses[penalty] / len(rows)
     if penalty == np.inf:
-        return none
+        return Calibration(t, None, np.zeros(n_classes), loss)
     found = _matrix(Z, classes, penalty, np.zeros((n_classes + 1, n_classes)))
-    return Calibration(t, found[1:], found[0])
+    return Calibration(t, found[1:], found[0], loss)
 
 
 def _matrix(Z: np.ndarray, classes: np.ndarray, penalty: float, start: np.ndarray) -> np.ndarray:

@@ -58,20 +58,26 @@ def scale(array: np.ndarray, kind: Kind) -> Scaling | None:
     Scaling or None
         None where there are no roots, since a value is below 0. A constant column becomes zero.
     """
-    roots = kind == "roots"
-    if roots:
+    if kind == "roots":
         if (array < 0).any():
             return None
-        array = np.sqrt(array, dtype=np.float64)
-    mean, deviation = standardisation(array)
-    if kind in ("columns", "roots"):
-        return Scaling(mean, 1 / deviation, roots)
+        return standardised(np.sqrt(array, dtype=np.float64))._replace(roots=True)
+    columns = standardised(array)
+    if kind == "columns":
+        return columns
+    mean = columns.mean
     if kind == "none":
-        # Deviations of constant columns are 1 by convention.
-        variance = float(np.mean(np.where((array == array[0]).all(axis=0), 0, deviation**2)))
-        return Scaling(mean, np.full(len(mean), 1 / np.sqrt(variance or 1)), roots)
+        # Of constant columns the deviation is 1 by convention.
+        variances = np.where((array == array[0]).all(axis=0), 0, columns.weights**-2)
+        return columns._replace(weights=np.full(len(mean), 1 / np.sqrt(variances.mean() or 1)))
     variances, axes = _principal(array, mean)
-    return Scaling(mean, axes / np.sqrt(variances + WHITENING * (variances.mean() or 1)), roots)
+    return columns._replace(weights=axes / np.sqrt(variances + WHITENING * (variances.mean() or 1)))
+
+
+def standardised(array: np.ndarray) -> Scaling:
+    """Fit the scaling after which every column has mean 0 and deviation 1, or is zero [shape=(n, d)]."""
+    mean, deviation = standardisation(array)
+    return Scaling(mean, 1 / deviation, roots=False)
 
 
 def _principal(array: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
