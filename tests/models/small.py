@@ -26,6 +26,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "multi_view": {"n_components": 3},
     "posterior": {"scalings": ["columns", "whitened"], "widths": [0.3]},
     "scm": {"n_components": 3},
+    "semantic_matching": {},
     "c_dcca": {"n_components": 3, "layers": {"other": [16, 6]}, "epochs": 2, "min_steps": 0, "batch": 45},
     "dcca": {"n_components": 3, "layers": {"other": [16, 6]}, "epochs": 2, "min_steps": 0, "batch": 45},
     "joint_dcca": {
