@@ -44,9 +44,7 @@ def search(rows: np.ndarray, labels: np.ndarray, widths: list[float]) -> GridSea
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--items", type=int, default=22482, help="training items of the full size")
-    parser.add_argument(
-        "--peer-items", type=int, default=1000, help="training items for scikit-learn; 0 = leave it out"
-    )
+    parser.add_argument("--peer-items", type=int, default=1000, help="training items for the peer; 0 = leave it out")
     parser.add_argument("--test-items", type=int, default=1000, help="ranked items")
     parser.add_argument("--widths", type=int, nargs=2, default=(128, 1024), help="of the two views")
     parser.add_argument("--runs", type=int, default=1, help="the fastest of these counts (of ours)")

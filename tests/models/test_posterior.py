@@ -19,6 +19,7 @@ from unisono import metrics, models
 from unisono.errors import ConfigError, DataError
 from unisono.models.parts import calibration, held_out, posteriors, scalings
 from unisono.models.parts.kernel import Features
+from unisono.models.posterior import KINDS
 
 GENERATOR = np.random.default_rng(0)
 #: Unequal classes, one of a single item.
@@ -122,7 +123,7 @@ def test_discriminant_analysis_is_that_of_scikit_learn(width: int) -> None:
 @pytest.mark.parametrize("width", [5, 60])
 def test_held_out_scores_of_discriminant_analysis_are_near_those_of_n_refits(width: int) -> None:
     classes = np.arange(120) % 3
-    rows = clumps(classes, width, noise=1.5)
+    rows = clumps(classes, width, noise=1.5 if width == 5 else 4.0)
     found = held_out.discriminant(rows, classes, 3).held_out
     expected = np.empty_like(found)
     for row in range(len(rows)):
@@ -229,7 +230,7 @@ def test_above_100_classes_there_is_a_temperature_alone() -> None:
 def test_scalings(shape: tuple[int, int]) -> None:
     array = np.abs(GENERATOR.standard_normal(shape)) * np.arange(1, shape[1] + 1)
     array[:, 0] = 1 / 3
-    found = {kind: scalings.scale(array, kind) for kind in scalings.get_args(scalings.Kind)}
+    found = {kind: scalings.scale(array, kind) for kind in KINDS}
     made = {kind: scaling(array) for kind, scaling in found.items() if scaling is not None}
     assert made["none"].var(axis=0).mean() == pytest.approx(1)
     np.testing.assert_allclose(made["columns"][:, 1:].std(axis=0), 1)
@@ -276,19 +277,22 @@ def test_draws_are_averaged() -> None:
 
 def test_the_better_classifier_is_chosen() -> None:
     labels = np.arange(240) % 2
-    # Two rings, which no plane divides; and two oblong clouds in many directions, where one does.
+    # Two rings, which no plane divides; and two clouds in many directions, where one does and narrow kernels fail.
     radius = np.where(labels == 0, 1.0, 2.0) + 0.1 * GENERATOR.standard_normal(240)
     angle = GENERATOR.uniform(0, 2 * np.pi, 240)
-    rings = np.column_stack([radius * np.cos(angle), radius * np.sin(angle)])
-    clouds = GENERATOR.standard_normal((240, 40)) @ GENERATOR.standard_normal((40, 40))
-    clouds[:, 0] += 0.3 * np.where(labels == 0, 1, -1) * clouds[:, 0].std()
-    model = models.create("posterior").fit({"rings": rings, "clouds": clouds}, labels)
-    chosen = model.chosen_  # type: ignore[attr-defined]
-    assert chosen["rings"].width > 0
-    assert chosen["clouds"].width == 0
-    assert chosen["rings"].loss < 0.1 < np.log(2)
-    without = models.create("posterior", lda=False).fit({"rings": rings, "clouds": clouds}, labels)
-    assert without.chosen_["clouds"].width > 0  # type: ignore[attr-defined]
+    clouds = GENERATOR.standard_normal((240, 40)) + 0.3 * np.where(labels == 0, 1, -1)[:, None]
+    views = {"clouds": clouds, "rings": np.column_stack([radius * np.cos(angle), radius * np.sin(angle)])}
+    options = {"widths": [3.0], "scalings": ["columns"]}
+    chosen, without = (
+        models.create("posterior", lda=lda, **options).fit(views, labels).chosen_ for lda in (True, False)
+    )
+    assert (chosen["clouds"].width, chosen["rings"].width) == (0, 3)
+    assert chosen["rings"].loss < 0.1 < np.log(2) / 2
+    assert chosen["rings"] == without["rings"]
+    analysis = held_out.discriminant(scalings.standardised(clouds)(clouds), labels, 2)
+    expected = calibration.calibrate(analysis.held_out, labels).loss
+    assert chosen["clouds"].loss == pytest.approx(expected)
+    assert expected < without["clouds"].loss
 
 
 def test_halves_of_digits_are_found_far_better_than_by_c_cca() -> None:
@@ -307,17 +311,6 @@ def test_halves_of_digits_are_found_far_better_than_by_c_cca() -> None:
     }
     assert found["posterior"] > found["c_cca"] + 0.1
     assert found["posterior"] > found["semantic_matching"]
-
-
-def test_shuffled_labels_are_at_chance() -> None:
-    labels = np.arange(300) % 5
-    views = {view: clumps(labels, width, noise=0.5) for view, width in (("audio", 6), ("visual", 7))}
-    shuffled = np.random.default_rng(1).permutation(labels[:200])
-    train, test = ({view: array[part] for view, array in views.items()} for part in (slice(200), slice(200, None)))
-    for kind, low, high in ((labels[:200], 0.9, 1.0), (shuffled, 0.15, 0.3)):
-        model = models.create("posterior", **SMALL["posterior"]).fit(train, kind)
-        # Of clumps a random order is above chance, which is .22 here.
-        assert low < mean_precision(model, test, labels[200:]) < high
 
 
 # Bad and unusual input
@@ -402,11 +395,7 @@ def test_constant_columns_have_no_effect_and_constant_views_are_refused(params: 
     wider = dict(views, audio=np.column_stack([views["audio"], np.full(100, 1e6 / 3)]))
     plain = models.create("posterior", **options).fit(views, labels)
     model = models.create("posterior", **options).fit(wider, labels)
-    np.testing.assert_allclose(
-        model.transform(wider)["audio"],
-        plain.transform(views)["audio"],
-        atol=2e-2 if params != {"lda": False} else 1e-5,
-    )
+    np.testing.assert_allclose(model.transform(wider)["audio"], plain.transform(views)["audio"], atol=1e-4)
     with pytest.raises(ConfigError, match="posterior, view 'audio': every column is constant; remove the view"):
         models.create("posterior", **options).fit(dict(views, audio=np.ones((100, 3))), labels)
 

@@ -72,3 +72,10 @@ def test_a_grid_holds_legal_values() -> None:
                 models.check_params(name, {key: value})
     with pytest.raises(ConfigError, match=r"models\.semantic_matching\.classifier: .*logistic"):
         models.create("semantic_matching", classifier="svm")
+
+
+@pytest.mark.parametrize("classifier", ["logistic", "lda"])
+def test_a_constant_view_is_refused(classifier: str) -> None:
+    views, labels = two_views()
+    with pytest.raises(ConfigError, match="semantic_matching, view 'audio': every column is constant; remove the view"):
+        models.create("semantic_matching", classifier=classifier).fit(dict(views, audio=np.ones((100, 3))), labels)

@@ -16,7 +16,7 @@ from unisono.models.parts.calibration import Calibration, calibrate, softmax, te
 from unisono.models.parts.held_out import Classifier, discriminant, one_hot_ridges
 from unisono.models.parts.kernel import SAMPLE, Features, gaussian, squared_distances
 from unisono.models.parts.linear import BLOCK
-from unisono.models.parts.posteriors import PosteriorAligner
+from unisono.models.parts.posteriors import PosteriorAligner, check_varying
 from unisono.models.parts.scalings import Kind, Scaling, scale, standardised
 
 #: Scalings, in the order in which saved models number them.
@@ -142,9 +142,8 @@ class Posterior(PosteriorAligner):
                 f"{self.name}: {len(classes)} training rows of {len(names)} classes; at most {MOST_SCORES} scores of "
                 "rows are held, merge rare classes"
             )
+        check_varying(self.name, views)
         for view, array in views.items():
-            if (array == array[0]).all():
-                raise ConfigError(f"{self.name}, view {view!r}: every column is constant; remove the view or repair it")
             self._fit_view(view, array, classes, len(names))
 
     def _fit_view(self, view: str, array: np.ndarray, classes: np.ndarray, n_classes: int) -> None:

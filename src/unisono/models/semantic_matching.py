@@ -11,7 +11,7 @@ import numpy as np
 from unisono.models.base import Labels, Lengths, Views
 from unisono.models.parts.columns import standardisation
 from unisono.models.parts.held_out import discriminant
-from unisono.models.parts.posteriors import SemanticAligner, logistic
+from unisono.models.parts.posteriors import SemanticAligner, check_varying, logistic
 
 
 class SemanticMatching(SemanticAligner):
@@ -45,6 +45,7 @@ class SemanticMatching(SemanticAligner):
     classifier: Literal["logistic", "lda"] = "logistic"
 
     def _fit(self, views: Views, labels: Labels, lengths: Lengths, checkpoint: Path | None) -> None:
+        check_varying(self.name, views)
         names, classes = np.unique(np.asarray(labels), return_inverse=True)
         for view, array in views.items():
             mean, deviation = standardisation(array)

@@ -93,7 +93,8 @@ def discriminant(rows: np.ndarray, classes: np.ndarray, n_classes: int) -> Class
               \Sigma = \sum_k \pi_k \, D_k \big[(1 - \gamma_k) R_k + \gamma_k I\big] D_k
 
     with the class's mean m, share :math:`\pi`, deviations D, correlations R and shrinkage :math:`\gamma`: what
-    scikit-learn's ``LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")`` computes.
+    scikit-learn's ``LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")`` computes of columns that vary; the
+    others are left out.
 
     Held-out scores keep :math:`\gamma` and the shrinkage's target and leave out the row from everything else: its
     class's mean, the shares, and by :math:`\Sigma_{-i} = \frac{n}{n-1} (\Sigma - w u_i u_i^T)`,
@@ -103,7 +104,7 @@ def discriminant(rows: np.ndarray, classes: np.ndarray, n_classes: int) -> Class
     Parameters
     ----------
     rows : np.ndarray [shape=(n, d), dtype=float64]
-        With standardised columns.
+        With standardised columns, of which one varies at least.
     classes : np.ndarray [shape=(n,), dtype=int]
         From 0 to C-1, each at least once.
     n_classes : int
@@ -114,6 +115,12 @@ def discriminant(rows: np.ndarray, classes: np.ndarray, n_classes: int) -> Class
     Classifier
         The only row of a class, held out, has for that class the least score that it has for any.
     """
+    varying = (rows != rows[0]).any(axis=0)
+    if not varying.all():
+        found = discriminant(rows[:, varying], classes, n_classes)
+        weights = np.zeros((len(varying), n_classes))
+        weights[varying] = found.weights
+        return found._replace(weights=weights)
     n, d = rows.shape
     sizes = np.bincount(classes, minlength=n_classes)
     means = np.stack([rows[classes == c].mean(axis=0) for c in range(n_classes)])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
 
+from unisono.errors import ConfigError
 from unisono.models.base import Aligner, Positive
 from unisono.models.parts.calibration import softmax
 
@@ -55,6 +57,13 @@ class SemanticAligner(PosteriorAligner):
 
     def _posteriors(self, view: str, array: np.ndarray) -> np.ndarray:
         return softmax(array @ self.arrays_[f"{view}.classifier"] + self.arrays_[f"{view}.bias"])
+
+
+def check_varying(name: str, views: Mapping[str, np.ndarray]) -> None:
+    """Raise `ConfigError` where a view says nothing, since all of its rows are equal."""
+    for view, array in views.items():
+        if (array == array[0]).all():
+            raise ConfigError(f"{name}, view {view!r}: every column is constant; remove the view or repair it")
 
 
 def embed(posteriors: np.ndarray, place: int, n_views: int) -> np.ndarray:
