@@ -135,7 +135,7 @@ def test_held_out_scores_of_discriminant_analysis_are_near_those_of_n_refits(wid
     assert np.abs(away).max() < 0.06 * np.abs(expected - expected.mean(axis=1, keepdims=True)).max()
     resubstituted = rows @ (both := held_out.discriminant(rows, classes, 3)).weights + both.bias
     exact, ours, naive = (calibration.log_losses(each, classes).mean() for each in (expected, found, resubstituted))
-    assert ours == pytest.approx(exact, rel=0.03)
+    assert ours == pytest.approx(exact, rel=0.06)
     if width == 60:
         assert naive < 0.7 * exact
 
@@ -259,6 +259,16 @@ def test_saved_and_loaded(params: dict[str, object], tmp_path: Path) -> None:
     assert loaded.chosen_ == model.chosen_  # type: ignore[attr-defined]
     draws = sum(key.startswith("audio.") and key.endswith(".landmarks") for key in model.arrays_)
     assert draws == (params.get("draws", 1) if "lda" in params else draws)
+
+
+def test_names_of_views_may_begin_alike() -> None:
+    views, labels = two_views(noise=1.0)
+    plain = fitted(lda=False, landmarks=20, draws=2)[0].transform(views)
+    names = {"audio": "a", "visual": "a.0"}
+    model = models.create("posterior", **SMALL["posterior"], lda=False, landmarks=20, draws=2)
+    found = model.fit({names[view]: array for view, array in views.items()}, labels)
+    for view, array in found.transform({names[view]: array for view, array in views.items()}).items():
+        np.testing.assert_array_equal(array, plain["audio" if view == "a" else "visual"])
 
 
 def test_draws_are_averaged() -> None:
@@ -409,6 +419,14 @@ def test_equal_rows_and_columns_of_unequal_scale_do_no_harm() -> None:
         model = models.create("posterior", **SMALL["posterior"]).fit(twice, np.repeat(labels[:50], 2))
         assert mean_precision(model, twice, np.repeat(labels[:50], 2)) > 0.95
         assert mean_precision(models.create("posterior").fit(views, labels), views, labels) > 0.95
+
+
+def test_three_rows_are_enough() -> None:
+    views = {"audio": GENERATOR.standard_normal((3, 2)), "visual": GENERATOR.standard_normal((3, 1))}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = models.create("posterior").fit(views, np.array([0, 0, 1])).transform(views)
+    assert all(np.isfinite(array).all() for array in found.values())
 
 
 def test_values_below_0_have_no_roots() -> None:

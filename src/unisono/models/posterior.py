@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -86,7 +87,9 @@ class Posterior(PosteriorAligner):
     be tuned from outside. Work is O(n m^2 + n m d) for m landmarks, and O(n d^2) for the analysis.
 
     It knows the classes of its training rows and no others: an item of another gets the probabilities of those it is
-    like. Within a class the order is that of certainty, not of likeness.
+    like. Within a class the order is that of certainty, not of likeness. The posteriors are embedded so that the cosine
+    of two views is their inner product (`unisono.models.parts.posteriors.PosteriorAligner`), to seven digits, as single
+    precision has them.
 
     Parameters
     ----------
@@ -95,7 +98,7 @@ class Posterior(PosteriorAligner):
     draws : int
         Sets of landmarks whose posteriors are averaged; where all rows are landmarks there is one.
     scalings : list of str
-        Scalings of columns to choose from. none: one for all columns. columns: each has deviation 1. whitened:
+        Scalings to choose from, of columns as `standardise` leaves them. none: one for all columns. columns: each has deviation 1. whitened:
         principal axes with equal variance but for a ridge of a tenth of the mean. roots: as columns, of square roots,
         where no value is below 0.
     widths : list of float
@@ -212,19 +215,15 @@ class Posterior(PosteriorAligner):
         made = np.empty((len(array), len(points)))
         for start in range(0, len(array), BLOCK):
             made[start : start + BLOCK] = features(scaling(array[start : start + BLOCK]))
-        best: tuple[float, float, Classifier] | None = None
-        for penalty, found in one_hot_ridges(made, classes, n_classes, PENALTIES):
-            loss = _loss(found.held_out, classes)
-            if best is None or loss < best[0]:
-                best = loss, penalty, found
-        assert best is not None
-        calibration = calibrate(best[2].held_out, classes, seed=self.seed)
-        return chosen._replace(loss=calibration.loss, penalty=best[1]), Fit(features, best[2], calibration)
+        fits = one_hot_ridges(made, classes, n_classes, PENALTIES)
+        penalty, classifier = min(fits, key=lambda fit: _loss(fit[1].held_out, classes))
+        calibration = calibrate(classifier.held_out, classes, seed=self.seed)
+        return chosen._replace(loss=calibration.loss, penalty=penalty), Fit(features, classifier, calibration)
 
     def _posteriors(self, view: str, array: np.ndarray) -> np.ndarray:
         learned = {key.removeprefix(f"{view}."): a for key, a in self.arrays_.items() if key.startswith(f"{view}.")}
         scaling = Scaling(learned["mean"], learned["scale"], bool(learned["roots"][0]))
-        n_fits = sum(key.endswith(".bias") for key in learned)
+        n_fits = next(place for place in itertools.count() if f"{place}.bias" not in learned)
         found = np.zeros((len(array), len(learned["0.bias"])))
         for start in range(0, len(array), BLOCK):
             rows = scaling(array[start : start + BLOCK])
@@ -240,6 +239,8 @@ class Posterior(PosteriorAligner):
 def _loss(scores: np.ndarray, classes: np.ndarray) -> float:
     """Log-loss of held-out scores at the best temperature, over rows whose class has another."""
     counted = np.bincount(classes)[classes] > 1
+    if not counted.any():
+        counted[:] = True
     return temperature(scores[counted], classes[counted])[1]
 
 
