@@ -98,9 +98,9 @@ class Posterior(PosteriorAligner):
     draws : int
         Sets of landmarks whose posteriors are averaged; where all rows are landmarks there is one.
     scalings : list of str
-        Scalings to choose from, of columns as `standardise` leaves them. none: one for all columns. columns: each has deviation 1. whitened:
-        principal axes with equal variance but for a ridge of a tenth of the mean. roots: as columns, of square roots,
-        where no value is below 0.
+        Scalings to choose from, of columns as `standardise` leaves them. none: one for all columns. columns: each has
+        deviation 1. whitened: principal axes with equal variance but for a ridge of a tenth of the mean. roots: as
+        columns, of square roots, where no value is below 0.
     widths : list of float
         Values of g to choose from; larger ones are narrower kernels.
     lda : bool

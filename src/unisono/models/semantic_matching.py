@@ -38,7 +38,7 @@ class SemanticMatching(SemanticAligner):
     grid: ClassVar[Mapping[str, Sequence[Any]]] = {
         "classifier": ("logistic", "lda"),
         "similarity": ("inner", "cosine"),
-        "penalty": (1.0, 10.0, 100.0, 1000.0),
+        "penalty": (1.0, 10.0, 100.0),
     }
     standardises = True
 
