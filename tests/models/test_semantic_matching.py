@@ -43,14 +43,17 @@ def test_both_similarities_compare_the_same_posteriors(name: str) -> None:
 
 def test_scm_is_logistic_regression_of_canonical_variates() -> None:
     views, labels = two_views(noise=1.0)
-    params = {"n_components": 3, "ridge": 0.1, "scale": "none"}
+    params = {"n_components": 3, "ridge": 0.1}
     model = models.create("scm", penalty=0.5, **params).fit(views, labels)
+    same = models.create("scm", penalty=0.5, scale="none", **params).fit(views, labels).transform(views)
     variates = models.create("cca", **params).fit(views)
     np.testing.assert_array_equal(model.correlations_, variates.correlations_)  # type: ignore[attr-defined]
     for view, found in model.transform(views).items():
         rows = variates.transform(views)[view].astype(float)
+        rows = (rows - rows.mean(axis=0)) / rows.std(axis=0)
         peer = LogisticRegression(C=2.0, max_iter=1000).fit(rows, labels)
         np.testing.assert_allclose(found, peer.predict_proba(rows), atol=1e-3)
+        np.testing.assert_allclose(found, same[view], atol=1e-3)
 
 
 def test_constant_columns_have_no_effect() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from unisono.models.base import Labels, Lengths, Views
 from unisono.models.cca import CCA
+from unisono.models.parts.columns import standardisation
 from unisono.models.parts.linear import project
 from unisono.models.parts.posteriors import SemanticAligner, logistic
 
@@ -18,13 +19,7 @@ class SCM(SemanticAligner, CCA):
     """Projects both views by `cca`, then compares them by the posteriors of classifiers of the projections.
 
     CCA of own pairs finds what the views share, without labels; multinomial logistic regression of either view's
-    variates, as CCA leaves them (their axes weighed by `scale`), gives the posteriors.
-
-    Parameters
-    ----------
-    penalty : float
-        On the logistic regression's weights of canonical variates, against the sum of the training rows' log-losses:
-        1/C of scikit-learn.
+    variates, each of them standardised (so that `scale` has no effect), gives the posteriors.
 
     References
     ----------
@@ -36,7 +31,7 @@ class SCM(SemanticAligner, CCA):
     grid: ClassVar[Mapping[str, Sequence[Any]]] = {
         "n_components": (10, 30),
         "similarity": ("inner", "cosine"),
-        "penalty": (0.1, 1.0, 10.0),
+        "penalty": (1.0, 10.0, 100.0),
     }
     correlates = False
 
@@ -44,8 +39,10 @@ class SCM(SemanticAligner, CCA):
         super()._fit(views, None, lengths, checkpoint)
         _, classes = np.unique(np.asarray(labels), return_inverse=True)
         for view, array in views.items():
-            weights, bias = logistic(project(self.arrays_, view, array), classes, self.penalty)
-            self.arrays_ |= {f"{view}.classifier": weights, f"{view}.bias": bias}
+            variates = project(self.arrays_, view, array)
+            deviation = standardisation(variates)[1]
+            weights, bias = logistic(variates / deviation, classes, self.penalty)
+            self.arrays_ |= {f"{view}.classifier": weights / deviation[:, None], f"{view}.bias": bias}
 
     def _posteriors(self, view: str, array: np.ndarray) -> np.ndarray:
         return super()._posteriors(view, project(self.arrays_, view, array))

@@ -43,8 +43,8 @@ class SemanticAligner(PosteriorAligner):
         inner: the inner product of the posteriors, which is the probability that both items are of one class. cosine:
         their cosine, as published, which lets unsure items come first too often.
     penalty : float
-        On the logistic regression's weights of standardised columns, against the sum of the training rows' log-losses:
-        1/C of scikit-learn.
+        On the logistic regression's weights of standardised columns (or variates), against the sum of the training
+        rows' log-losses: 1/C of scikit-learn.
     """
 
     similarity: Literal["inner", "cosine"] = "cosine"
