@@ -25,6 +25,9 @@ SMALL: dict[str, dict[str, Any]] = {
     "kcca": {"n_components": 3},
     "local_cca": {"context": 1},
     "multi_view": {"n_components": 3},
+    "posterior": {"scalings": ["columns", "whitened"], "widths": [0.3]},
+    "scm": {"n_components": 3},
+    "semantic_matching": {},
     "c_dcca": {"n_components": 3, "layers": {"other": [16, 6]}, "epochs": 2, "min_steps": 0, "batch": 45},
     "dcca": {"n_components": 3, "layers": {"other": [16, 6]}, "epochs": 2, "min_steps": 0, "batch": 45},
     "joint_dcca": {
@@ -53,6 +56,7 @@ LEARNING: dict[str, dict[str, Any]] = {
     "cca": {"ridge": 0.1},
     "c_cca": {"ridge": 0.1},
     "gcca": {"ridge": 0.1},
+    "scm": {"ridge": 0.1},
     "kcca": {"width": 10.0, "ridge": 0.1},
     "c_kcca": {"width": 10.0, "ridge": 0.1},
     # Two frames are no picture.

@@ -31,7 +31,20 @@ DISTRIBUTIONS = {
     "stop_words": "stop-words",
     "yt_dlp": "yt-dlp",
 }
-CLOSED = ("c_cca", "c_kcca", "cca", "gcca", "kcca", "local_cca", "multi_view", "popularity", "random")
+CLOSED = (
+    "c_cca",
+    "c_kcca",
+    "cca",
+    "gcca",
+    "kcca",
+    "local_cca",
+    "multi_view",
+    "popularity",
+    "posterior",
+    "random",
+    "scm",
+    "semantic_matching",
+)
 
 
 def test_methods_in_closed_form_are_compared_and_networks_named(light: Run, features: Path, tmp_path: Path) -> None:
