@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations_with_replacement
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def classification_loss(predicted: Sequence[torch.Tensor], codes: torch.Tensor) -> torch.Tensor:
-    r"""Discrimination in the label space, Eq. 4, :math:`\frac{1}{n} (\lVert P^T U - Y \rVert_F + \lVert P^T V - Y \rVert_F)`.
+    r"""Discrimination in the label space, :math:`(\lVert P^T U - Y \rVert_F + \lVert P^T V - Y \rVert_F) / n`.
 
     Parameters
     ----------
@@ -89,11 +89,41 @@ def invariance_loss(embedded: Sequence[torch.Tensor]) -> torch.Tensor:
 
 
 class DSCMR(PerceptronAligner):
-    """x"""
+    r"""Trains networks that end in one layer for both views, on class labels and pairs.
+
+    .. math:: \min_{f, g, P} \; \kappa J_1 + \lambda J_2 + \eta J_3
+
+    :math:`J_1` is the distance of what a linear classifier P, shared by the views, gives for the embeddings from the
+    labels (`classification_loss`), :math:`J_2` how badly cosines within and between the views tell who is of one class
+    (`discrimination_loss`), :math:`J_3` the distance of pairs (`invariance_loss`). The last layers of f and g are one
+    layer, so that the layers before them are equally wide. Inputs are standardised. The weights are those of the last
+    epoch.
+
+    DEFAULTS
+
+    Parameters
+    ----------
+    classification : float
+        kappa, 1 in the paper.
+    discrimination : float
+        lambda.
+    invariance : float
+        eta.
+
+    References
+    ----------
+    Zhen, Hu, Wang, Peng, "Deep supervised cross-modal retrieval", CVPR 2019. Their published code takes the mean length
+    of the rows for the Frobenius norm over n.
+    """
 
     n_views = 2
     supervised = True
+    grid: ClassVar[Mapping[str, Sequence[Any]]] = {
+        "layers": ({"other": [256, 64]}, {"other": [256, 256, 64]}),
+        "weight_decay": (1.0, 3.0, 10.0),
+    }
 
+    weight_decay = 3.0
     classification: Weight = 1.0
     discrimination: Weight = 1.0
     invariance: Weight = 0.1
@@ -101,13 +131,16 @@ class DSCMR(PerceptronAligner):
     def _heads(self, width: int, n_classes: int) -> dict[str, torch.nn.Module]:
         return {"classifier": deep.perceptron(width, [n_classes], last="linear")}
 
-    def _networks(self, views: Views, train: np.ndarray) -> dict[str, torch.nn.Module]:
+    def _networks(self, views: Views, train: np.ndarray) -> list[Any]:
         found = super()._networks(views, train)
-        first, second = found.values()
-        if first[-1].weight.shape != second[-1].weight.shape:
-            raise ConfigError("x")
-        # One layer: both views' gradients change it.
-        second[-1] = first[-1]
+        last: list[Any] = [network[-1] for network in found]
+        if last[0].in_features != last[1].in_features:
+            given = ", ".join(f"{view} {each.in_features}" for view, each in zip(views, last, strict=True))
+            raise ConfigError(
+                f"models.{self.name}.layers: the last layer, which the views share, would take inputs of two widths "
+                f"({given}); give both views a hidden layer before it, of one width"
+            )
+        found[1][-1] = last[0]
         return found
 
     def _terms(self, embedded: Sequence[torch.Tensor], codes: torch.Tensor, heads: torch.nn.ModuleDict) -> Terms:

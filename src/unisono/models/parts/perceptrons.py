@@ -7,9 +7,10 @@ the terms that a method gives. torch is imported inside functions.
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import permutations
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
     #: Weight and value of each part of a loss, by name.
     Terms = dict[str, tuple[float, torch.Tensor]]
 
-#: Widths of the layers of either view.
-LAYERS: deep.Layers = {deep.OTHER: [256, 64]}
+#: Where the networks stand among the arrays, by the views' order.
+NETWORKS = "networks"
+#: Widths of the layers of every view.
+LAYERS: deep.Layers = {deep.OTHER: [256, 256, 64]}
 
 
 class PerceptronAligner(Aligner):
@@ -74,11 +77,12 @@ class PerceptronAligner(Aligner):
         """Return what `_terms` needs besides the networks of the views; it is trained with them."""
         return {}
 
-    def _networks(self, views: Views, train: np.ndarray) -> dict[str, torch.nn.Module]:
-        """Return the network of each view as training finds it; its first part standardises."""
-        return {view: self._network(view, array[train]) for view, array in views.items()}
+    def _networks(self, views: Views, train: np.ndarray) -> list[Any]:
+        """Build the networks as training starts with them, by the views' order."""
+        return [self._network(view, array[train]) for view, array in views.items()]
 
     def _network(self, view: str, array: np.ndarray) -> torch.nn.Module:
+        """Build the network of a view that standardises as these rows ask for."""
         return deep.perceptron(
             array.shape[1],
             deep.layers_of(self.name, self.layers, view),
@@ -104,9 +108,10 @@ class PerceptronAligner(Aligner):
             codes = np.unique(labels, return_inverse=True)[1]
             data.append(labels)
         with deep.seeded(self.seed):
-            embedders = self._networks(views, train)
+            # By place, since a view's name may be none that a module takes.
+            embedders = torch.nn.ModuleList(self._networks(views, train))
             heads = torch.nn.ModuleDict(self._heads(width, int(codes.max()) + 1))
-            networks = torch.nn.ModuleDict({"views": torch.nn.ModuleDict(embedders), "heads": heads}).to(device)
+            networks = torch.nn.ModuleDict({"views": embedders, "heads": heads}).to(device)
             best = deep.keep_best(networks) if len(held) else None
             optimiser = torch.optim.AdamW(_groups(networks, self.weight_decay), lr=self.learning_rate, fused=True)
             inputs = [torch.as_tensor(array, dtype=torch.float32).to(device) for array in views.values()]
@@ -115,7 +120,7 @@ class PerceptronAligner(Aligner):
             def run_epoch(number: int) -> dict[str, float]:
                 sums: dict[str, torch.Tensor] = {}
                 for rows in own[torch.randperm(len(own))].to(device).tensor_split(n_batches):
-                    outputs = [network(array[rows]) for network, array in zip(embedders.values(), inputs, strict=True)]
+                    outputs = [network(array[rows]) for network, array in zip(embedders, inputs, strict=True)]
                     terms = self._terms(outputs, class_of[rows], heads)
                     loss = torch.stack([weight * value for weight, value in terms.values()]).sum()
                     optimiser.zero_grad()
@@ -126,7 +131,7 @@ class PerceptronAligner(Aligner):
                 found = {name: value.item() / n_batches for name, value in sums.items()}
                 if best is not None:
                     networks.eval()
-                    found["validation"] = _log_rank(embedders, views, held)
+                    found["validation"] = _log_rank(embedders, [array[held] for array in views.values()])
                     best.consider(-found["validation"])
                 return found
 
@@ -137,12 +142,12 @@ class PerceptronAligner(Aligner):
             deep.check_finite(self.name, epochs - 1, {"weights": weights})
             if best is not None:
                 best.restore()
-        for view, network in embedders.items():
-            self.arrays_ |= deep.to_arrays(network, view)
+        self.arrays_ |= deep.to_arrays(embedders, NETWORKS)
 
     def _transform(self, view: str, array: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
         network = self._network(view, np.zeros((1, self.widths_[view])))
-        return deep.embed(deep.from_arrays(network, self.arrays_, view), array)
+        place = list(self.widths_).index(view)
+        return deep.embed(deep.from_arrays(network, self.arrays_, f"{NETWORKS}.{place}"), array)
 
 
 def _groups(networks: torch.nn.Module, weight_decay: float) -> list[dict[str, object]]:
@@ -158,8 +163,7 @@ def _groups(networks: torch.nn.Module, weight_decay: float) -> list[dict[str, ob
     return [group for group in groups if group["params"]]
 
 
-def _log_rank(embedders: Mapping[str, torch.nn.Module], views: Views, rows: np.ndarray) -> float:
+def _log_rank(networks: Iterable[torch.nn.Module], arrays: Sequence[np.ndarray]) -> float:
     """Mean logarithm of the rank of the own pair among some rows, over all directions."""
-    embedded = [deep.embed(network, views[view][rows]) for view, network in embedders.items()]
-    pairs = [(one, other) for one in embedded for other in embedded if one is not other]
-    return float(np.mean([np.log(ranks(*pair)) for pair in pairs]))
+    embedded = [deep.embed(network, array) for network, array in zip(networks, arrays, strict=True)]
+    return float(np.mean([np.log(ranks(*pair)) for pair in permutations(embedded, 2)]))
