@@ -95,7 +95,7 @@ def test_learns_classes_of_any_number_of_views_and_needs_no_pairs(loss: Any, pai
         order = np.lexsort((generator.random(len(labels)), labels))
         place = np.argsort(np.argsort(labels, kind="stable"))
         views["sheet"] = views["sheet"][order][place]
-    model = models.create("supcon", loss=loss, layers={"other": [32, 8]}, epochs=60, min_steps=0)
+    model = models.create("supcon", loss=loss, layers={"other": [64, 8]}, dropout=0.3, epochs=120)
     model.progress = False
     found = model.fit(views, labels).transform(test)
     chance = metrics.chance_map(truth, truth)
