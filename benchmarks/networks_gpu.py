@@ -3,8 +3,9 @@
 Each method runs with its default settings on random views of ten classes: vectors, or what it needs besides (a third
 view, frames). The seconds of an epoch are the difference of two trainings, so that what comes before and after (closed
 forms, graphs of neighbours) counts once; a whole training is extrapolated to the default number of epochs. Networks use
-the threads that they always use. On a GPU the last value of the loss stands beside the CPU's: the same draws, other
-arithmetic. Without a GPU its columns stay empty, and a line says so.
+the threads that they always use. Of the CPU it is processor seconds over all threads, which other work disturbs less,
+of a GPU seconds on the clock. The last value of the loss stands beside both: the same draws, other arithmetic. Without
+a GPU its columns stay empty, and a line says so.
 
     python benchmarks/networks_gpu.py
     python benchmarks/networks_gpu.py --methods supcon dscmr clip --epochs 5
@@ -70,7 +71,7 @@ def measure(name: str, device: str, views: dict[str, np.ndarray], labels: np.nda
         model = models.create(name, **params)
         model.device, model.progress = device, False
         found = cost(lambda: model.fit(views, labels))
-        return found.wall_s, found.result
+        return found.cpu_s if device == "cpu" else found.wall_s, found.result
 
     first_s, model = seconds(once)
     whole_s, epoch_s = first_s, 0.0

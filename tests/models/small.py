@@ -57,6 +57,9 @@ LEARNING: dict[str, dict[str, Any]] = {
     "gcca": {"ridge": 0.1},
     "kcca": {"width": 10.0, "ridge": 0.1},
     "c_kcca": {"width": 10.0, "ridge": 0.1},
+    "clip": {"layers": {"other": [32, 16]}, "epochs": 30, "learning_rate": 0.003},
+    "dscmr": {"layers": {"other": [32, 16]}, "dropout": 0.2, "epochs": 30},
+    "supcon": {"layers": {"other": [32, 16]}, "dropout": 0.2, "epochs": 30},
     # Two frames are no picture.
     "joint_dcca": {"audio_branch": "recurrent", "units": 32},
     # In data with few shared directions only own pairs are a guide, and weight decay makes all outputs equal.

@@ -126,7 +126,9 @@ class CLIP(PerceptronAligner):
         return _corrected(array.shape[1], layers[-1], body, standardisation(array))
 
     def _terms(self, embedded: Sequence[torch.Tensor], codes: torch.Tensor, heads: torch.nn.ModuleDict) -> Terms:
-        return {"pairs": (1.0, pair_loss(*embedded, heads["scale"].log_scale))}
+        one, other = embedded
+        scale: Any = heads["scale"]
+        return {"pairs": (1.0, pair_loss(one, other, scale.log_scale))}
 
 
 def _scale(start: float) -> Any:
@@ -151,7 +153,8 @@ def _corrected(width: int, outputs: int, body: torch.nn.Sequential, scale: tuple
             self.scaling = deep.perceptron(width, [], scale=scale)
             self.linear = torch.nn.Linear(width, outputs)
             self.body = body
-            for layer in (self.linear, body[-1]):
+            last: Any = body[-1]
+            for layer in (self.linear, last):
                 torch.nn.init.zeros_(layer.weight)
                 torch.nn.init.zeros_(layer.bias)
 

@@ -120,7 +120,8 @@ class SupCon(PerceptronAligner):
     def _terms(self, embedded: Sequence[torch.Tensor], codes: torch.Tensor, heads: torch.nn.ModuleDict) -> Terms:
         if self.loss == "contrastive":
             return {"contrastive": (1.0, contrastive_loss(embedded, codes, self.temperature))}
-        return {"proxies": (1.0, proxy_loss(embedded, codes, heads["proxies"].weight, self.temperature))}
+        proxies: Any = heads["proxies"]
+        return {"proxies": (1.0, proxy_loss(embedded, codes, proxies.weight, self.temperature))}
 
 
 MODEL = SupCon
