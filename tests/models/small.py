@@ -19,6 +19,9 @@ SMALL: dict[str, dict[str, Any]] = {
     "agah": {"n_components": 6, "layers": {"other": [16]}, "features": 12, "epochs": 2, "min_steps": 0},
     "acmr": {"layers": {"other": [8, 4]}, "epochs": 2, "min_steps": 0},
     "cca": {"n_components": 3},
+    "clip": {"layers": {"other": [16, 6]}, "epochs": 2, "min_steps": 0},
+    "dscmr": {"layers": {"other": [16, 6]}, "epochs": 2, "min_steps": 0},
+    "supcon": {"layers": {"other": [16, 6]}, "epochs": 2, "min_steps": 0},
     "c_cca": {"n_components": 2},
     "c_kcca": {"n_components": 2},
     "gcca": {"n_components": 3},
@@ -59,6 +62,9 @@ LEARNING: dict[str, dict[str, Any]] = {
     "scm": {"ridge": 0.1},
     "kcca": {"width": 10.0, "ridge": 0.1},
     "c_kcca": {"width": 10.0, "ridge": 0.1},
+    "clip": {"layers": {"other": [32, 16]}, "epochs": 30, "learning_rate": 0.003},
+    "dscmr": {"layers": {"other": [32, 16]}, "dropout": 0.2, "epochs": 30},
+    "supcon": {"layers": {"other": [32, 16]}, "dropout": 0.2, "epochs": 30},
     # Two frames are no picture.
     "joint_dcca": {"audio_branch": "recurrent", "units": 32},
     # In data with few shared directions only own pairs are a guide, and weight decay makes all outputs equal.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from unisono.models.base import Positive, Weight
 from unisono.models.parts import deep, triplets
@@ -104,6 +105,7 @@ class ACMR(shared.AdversarialAligner):
     supervised = True
     last: ClassVar[str] = "tanh"
 
+    grid: ClassVar[Mapping[str, Sequence[Any]]] = {"learning_rate": (1e-3, 3e-3), "triplet": (0.1, 0.3, 1.0)}
     positives: Positives = "class"
     pull: Positive = 1.0
     margin: Positive = 1.0

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -85,6 +85,7 @@ class AGAH(hashing.HashAligner):
     supervised = True
     standardises = True
 
+    grid: ClassVar[Mapping[str, Sequence[Any]]] = {"learning_rate": (3e-3, 1e-2), "code_map": (1e-4, 1e-3, 1e-2)}
     layers: deep.Layers = LAYERS
     features: Several = 256
     dropout: Dropout = 0.5

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
 
 from unisono.errors import ConfigError
 from unisono.models.base import Count, Weight
@@ -45,6 +46,7 @@ class DARLearning(BaselineGAN):
     al., "IRGAN", SIGIR 2017: the dissertation gives none.
     """
 
+    grid: ClassVar[Mapping[str, Sequence[Any]]] = {"learning_rate": (3e-4, 1e-3, 3e-3), "transfer": (0.0, 1.0)}
     truth: Literal["cca", "pairs"] = "cca"
     neighbours: Count = 5
     transfer: Weight = 1.0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -32,6 +34,7 @@ class MultiView(LinearAligner):
 
     n_views = 2
     standardises = True
+    grid: ClassVar[Mapping[str, Sequence[Any]]] = {"n_components": (4, 6, 10, 16, 24, 32)}
 
     def _fit(self, views: Views, labels: Labels, lengths: Lengths, checkpoint: Path | None) -> None:
         check_components(self.name, self.n_components, views)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from unisono.models.base import Share
 from unisono.models.parts.correlation import PerceptronCorrelation
@@ -39,6 +40,7 @@ class SDCCA(PerceptronCorrelation):
 
     supervised = True
 
+    grid: ClassVar[Mapping[str, Sequence[Any]]] = {"sigma": (0.2, 0.5, 0.8), "ridge": (1.0, 3.0)}
     sigma: Share = 0.2
     extend: Literal["none", "half", "all"] = "none"
 

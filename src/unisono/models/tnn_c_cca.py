@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -31,6 +33,7 @@ class TNNCCCA(TripletNetwork, ClusterAligner):
     16(3), 2020; the dissertation's section 5.2, Eq. 5.5 and 5.13.
     """
 
+    grid: ClassVar[Mapping[str, Sequence[Any]]] = {"scale": ("none", "correlation"), "ridge": (0.3, 1.0, 3.0)}
     correlates = False
     # The projections, not what is projected.
     standardises = False

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -89,6 +90,7 @@ class UCAL(shared.AdversarialAligner):
 
     last: ClassVar[str] = "linear"
 
+    grid: ClassVar[Mapping[str, Sequence[Any]]] = {"learning_rate": (1e-3, 3e-3), "weight_decay": (0.01, 0.03, 0.1)}
     weight_decay = 0.03
     moments: Weight = 1.0
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -162,6 +162,7 @@ class UGACH(hashing.HashAligner):
     published code takes the reward as here, but the softmax of the generator's step over two samples only.
     """
 
+    grid: ClassVar[Mapping[str, Sequence[Any]]] = {"neighbours": (4, 10, 20), "weight_decay": (0.01, 0.03)}
     hidden: Count = 256
     neighbours: Annotated[int, Field(ge=2, multiple_of=2)] = 10
     margin: Positive = 1.25

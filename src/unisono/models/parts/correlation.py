@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -75,6 +75,7 @@ class DeepCorrelation(CanonicalAligner):
     trains_networks = True
     standardises = True
 
+    grid: ClassVar[Mapping[str, Sequence[Any]]] = {"ridge": (0.3, 1.0, 3.0), "learning_rate": (1e-3, 3e-3)}
     epochs: Count = 50
     batch: Several = 100
     learning_rate: Positive = 1e-3

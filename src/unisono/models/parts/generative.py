@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -186,6 +186,7 @@ class ThreeBranch(Aligner):
     n_candidates = 1
     embedding = "discriminator"
 
+    grid: ClassVar[Mapping[str, Sequence[Any]]] = {"learning_rate": (3e-4, 1e-3, 3e-3), "margin": (0.3, 1.0)}
     source_view: str = "lyrics"
     layers: deep.Layers = LAYERS
     distance: Literal["triple", "mean"] = "triple"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -68,6 +68,7 @@ class TripletNetwork(Aligner):
     trains_networks = True
     standardises = True
 
+    grid: ClassVar[Mapping[str, Sequence[Any]]] = {"margin": (0.2, 0.35, 0.5), "learning_rate": (1e-3, 3e-3)}
     anchor: str = "auto"
     layers: deep.Layers = LAYERS
     last: Literal["sigmoid", "tanh+sigmoid"] = "sigmoid"
