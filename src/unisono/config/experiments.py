@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from unisono.config import PARAMS_FILE, Section, section, validate
 from unisono.config.keys import Key, is_key
@@ -36,6 +36,7 @@ class Experiment(Section):
     seeds: int = Field(default=1, ge=1)
     seed: int = Field(default=0, ge=0)
     params: dict[str, Any] = Field(default_factory=dict)
+    tune: StrictBool | dict[str, list[Any]] = False
     variants: list[Variant] = Field(default_factory=list)
 
     @property
