@@ -104,6 +104,9 @@ def run_experiments(
                     unexpected = unexpected or error
                 continue
             write(ended.result, out / key)
+            if entries[key].tune is not False:
+                # Also where there was nothing to choose: `unisono plan` asks whether it was measured.
+                ended.result.times.setdefault("tune_s", 0.0)
             write_times(ended.result, times / f"{key}.json")
             done = len(ended.fits) - ended.n_kept
             made = f"{done} of {len(ended.fits)} fits made" if done else f"its {len(ended.fits)} fits were kept"

@@ -260,6 +260,7 @@ def _score_items(model: models.Aligner, shared: SharedArrays, job: Job, outcome:
 
 
 def is_relation(shared: SharedArrays, job: Job) -> bool:
+    """Say whether items are of one view each."""
     return f"{job.data}/tags" in shared
 
 

@@ -245,7 +245,8 @@ def run(
     ConfigError, DataError, TrainingError, ProgramError
         As `run_settings`.
     """
-    settings = [tuning.applied(Setting("", dataset, params or {}), model, tune, fixed=params or {})]
+    given = params or {}
+    settings = [tuning.applied(Setting("", dataset, given), model, tune, fixed=given)]
     return run_settings(settings, model, seed=seed, n_seeds=n_seeds, n_folds=n_folds, compute=compute, scratch=scratch)
 
 

@@ -176,9 +176,10 @@ def content(plan: Plan, number: int) -> dict[str, Any]:
     Returns
     -------
     dict of str to object
-        ``criterion``; ``inner_folds`` and how many of them are ``held_out``, each the least of all parts; ``candidates``,
-        how many, and their ``grid``; ``chosen``, a list of ``seed``, ``fold``, ``space`` (where there are several), ``params`` and ``value``; and
-        ``kept_model``, by space the values of the model that is fitted to all rows.
+        ``criterion``; ``inner_folds`` and how many of them are ``held_out``, each the least of all parts;
+        ``candidates``, how many, and their ``grid``; ``chosen``, a list of ``seed``, ``fold``, ``space`` (where there
+        are several), ``params`` and ``value``; ``kept_model``, by space (or ``model``) what the model that is fitted
+        to all rows takes.
     """
     places = _places(plan, number)
     if not places:

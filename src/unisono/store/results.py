@@ -163,8 +163,9 @@ def measures(scores: Mapping[str, Any]) -> list[str]:
 def setting(experiment: Experiment) -> str:
     """Describe what an experiment changes against its method's usual setting (``"sheet=sheet_plain"``, or empty)."""
     changes = {**experiment.views, **experiment.params}
-    divided = {"division": experiment.division} if experiment.division else {}
-    return ";".join(f"{name}={value}" for name, value in {**changes, **divided}.items())
+    more = {"division": experiment.division, "tune": "grid" if experiment.tune else ""}
+    changes |= {name: value for name, value in more.items() if value}
+    return ";".join(f"{name}={value}" for name, value in changes.items())
 
 
 def _label(key: str, experiments: Mapping[str, Experiment], looks: Report) -> str:
