@@ -227,6 +227,10 @@ def test_items_of_one_view_each_are_tuned_by_their_relation(folder: Path) -> Non
     tuned = result.metrics["tuned"]
     assert tuned["criterion"] == "map"
     for chosen in tuned["chosen"]:
+
+        def by_deal(view: str, of: dict[str, np.ndarray], deal: int = chosen["fold"]) -> np.ndarray:
+            return data.by_deal[view][of[view], deal]
+
         part = evaluation.divide(data)[chosen["fold"]]
         folds = trying.inner_folds(data, part.train)
         n_folds = int(folds.max()) + 1
@@ -242,10 +246,12 @@ def test_items_of_one_view_each_are_tuned_by_their_relation(folder: Path) -> Non
                     relation.relevance(*(data.tags[of[view], chosen["fold"]] for view in ("keywords", "words")))
                     for of in (train, test)
                 ]
+                if not shared[1].nnz:
+                    continue
                 fitted = models.create("cca", n_components=2, ridge=ridge)
-                fitted.fit({view: data.views[view][train[view]] for view in train}, relevance=shared[0])
+                fitted.fit({view: by_deal(view, train) for view in train}, relevance=shared[0])
                 for query, target in permutations(("keywords", "words"), 2):
-                    sides = [{view: data.views[view][test[view]]} for view in (query, target)]
+                    sides = [{view: by_deal(view, test)} for view in (query, target)]
                     relevant = shared[1] if query == "keywords" else shared[1].T.tocsr()
                     values.append(relation.measure(fitted.score(*sides), relevant)[0]["map"])
             merits.append(float(np.mean(values)))

@@ -8,13 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, StrictBool
+from pydantic import BeforeValidator, Field
 
 from unisono.config import PARAMS_FILE, Section, section, validate
 from unisono.config.keys import Key, is_key
 from unisono.errors import ConfigError
+
+
+def _grid(value: Any) -> Any:
+    lists = isinstance(value, dict) and all(isinstance(values, list) for values in value.values())
+    if not (isinstance(value, bool) or lists):
+        raise ValueError("expected true, false, or lists of values by hyper-parameter, as {ridge: [0.1, 1.0]}")
+    return value
+
+
+#: Whether hyper-parameters are chosen, by the method's own grid (true) or by one of these values.
+Tune = Annotated[bool | dict[str, list[Any]], BeforeValidator(_grid)]
 
 
 class Variant(Section):
@@ -36,7 +47,7 @@ class Experiment(Section):
     seeds: int = Field(default=1, ge=1)
     seed: int = Field(default=0, ge=0)
     params: dict[str, Any] = Field(default_factory=dict)
-    tune: StrictBool | dict[str, list[Any]] = False
+    tune: Tune = False
     variants: list[Variant] = Field(default_factory=list)
 
     @property

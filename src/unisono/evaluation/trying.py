@@ -111,14 +111,16 @@ def work(shared: SharedArrays, job: Trial) -> Outcome:
     started = time.perf_counter()
     outcome = Outcome(scores={MERIT: {}})
     train, folds = shared[f"{job.part}/train"], shared[f"{job.part}/inner"]
-    found: dict[str, float] = {}
+    found: dict[str, float | None] = {}
     try:
         # What there is to say, the fit to all training rows says.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             for fold in range(job.n_held_out):
                 found[str(fold)] = _merit(shared, job, train[folds != fold], train[folds == fold])
-        outcome.scores[MERIT] = found
+        outcome.scores[MERIT] = {fold: merit for fold, merit in found.items() if merit is not None}
+        if not outcome.scores[MERIT]:
+            raise DataError("no two held-out items belong together; add items, or leave tune out")
     except (ConfigError, DataError, TrainingError) as error:
         pass_machine(error)
         outcome.notes = [" ".join(str(error).split())]
@@ -127,14 +129,17 @@ def work(shared: SharedArrays, job: Trial) -> Outcome:
     return outcome
 
 
-def _merit(shared: SharedArrays, job: Trial, rows: np.ndarray, held_out: np.ndarray) -> float:
+def _merit(shared: SharedArrays, job: Trial, rows: np.ndarray, held_out: np.ndarray) -> float | None:
+    """Judge a candidate by held-out rows; None where none of them belong together."""
+    take = items_of if is_relation(shared, job) else pairs_of
+    data = take(shared, job, held_out)
+    if is_relation(shared, job) and not data["relevance"].nnz:
+        return None
     model = models.create(job.model, seed=job.seed, **job.params)
     model.device = job.device
     model.progress = False
-    take = items_of if is_relation(shared, job) else pairs_of
     # Only a network goes on from a checkpoint, and holds out one part.
     model.fit(**take(shared, job, rows), checkpoint=job.folder / fits.CHECKPOINT if job.n_held_out == 1 else None)
-    data = take(shared, job, held_out)
     directions = list(permutations(job.views, 2))
     if is_relation(shared, job):
         relevant = {
