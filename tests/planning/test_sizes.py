@@ -286,9 +286,8 @@ def test_songs_of_which_none_can_be_held_out_are_named_where_an_experiment_is_tu
     def change(raw: dict[str, Any], n_songs: int, *, tune: bool) -> None:
         raw["mtm"].update(source="musicxml")
         raw["experiments"]["mtm_cca"]["tune"] = tune
-        place = Path("data/raw/mtm/musicxml")
+        place = Path("data/raw/mtm")
         place.mkdir(parents=True, exist_ok=True)
-        raw["mtm"]["songs"]["musicxml"]["location"] = str(place)
         for number in range(n_songs):
             (place / f"{number}.musicxml").touch()
 
