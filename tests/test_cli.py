@@ -62,6 +62,31 @@ def test_evaluate_writes_metrics_embeddings_and_model(tmp_path: Path, capsys: py
     assert "R@5 is" not in printed
 
 
+def test_evaluate_prints_default_and_tuned_and_keeps_groups_together(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    songs = [f"song{row // 5}" for row in range(50)]
+    path, out = written(tmp_path / "f.parquet", group=songs), tmp_path / "out"
+    main(["evaluate", str(path), "--model", "c_cca", "--tune", "--param", "n_components=1", "--out", str(out)])
+    printed = capsys.readouterr().out
+    assert "2 methods on f.parquet: mean average precision of 50 queries, 5 folds" in printed
+    assert re.search(r"\nc_cca +0", printed)
+    assert re.search(r"\nc_cca-tuned +0", printed)
+    assert re.search(r"\ntuned: c_cca-tuned: 14 candidates by MAP on 4 of 4 inner folds: ridge=[\d.]+;scale=", printed)
+    tuned = json.loads((out / "c_cca-tuned" / "metrics.json").read_text())["tuned"]
+    assert set(tuned["grid"]) == {"ridge", "scale"}
+    found = pq.read_table(out / "c_cca-tuned" / "embeddings.parquet").to_pydict()
+    pairs = {(songs[int(i[1:])], fold) for i, fold in zip(found["id"], found["fold"], strict=True)}
+    assert len(pairs) == len(set(songs))
+    assert (out / "c_cca-tuned" / "tuning.csv").is_file()
+
+    # What there is of songs is too little to hold one out.
+    line = failing(
+        capsys, "evaluate", written(path, group=["a"] * 25 + ["b"] * 25), "--model", "cca", "--tune", "--out", out
+    )
+    assert "folds: got 5, expected 2 to 2, the number of groups" in line
+
+
 def test_identity_scores_the_embeddings_that_evaluate_wrote(tmp_path: Path) -> None:
     path = written(tmp_path / "f.parquet")
     main(["evaluate", str(path), "--model", "cca", "--param", "n_components=3", "--out", str(tmp_path / "one")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,13 @@ import pyarrow as pa
 import pytest
 from sklearn.metrics import average_precision_score
 
-from unisono import evaluation
+from unisono import evaluation, models
+from unisono.config.compute import Compute
 from unisono.datasets import dealing
 from unisono.datasets.base import DataSet
 from unisono.datasets.loading import Dataset, load_folder
 from unisono.errors import DataError
-from unisono.evaluation import comparison, rankings, relation, writing
+from unisono.evaluation import comparison, rankings, relation, trying, writing
 from unisono.io import parquet
 
 PICTURES, SONGS, TAGS, DEALS = 24, 18, 5, 2
@@ -216,3 +218,42 @@ def test_of_paired_rows_the_scores_of_a_method_count_that_scores_pairs_together(
     compared = comparison.run(data, {"popularity": {}, "random": {}}, out=tmp_path / "out")
     assert compared.methods == ["random"]
     assert "ranks by scores of pairs" in compared.skipped["popularity"]
+
+
+def test_items_of_one_view_each_are_tuned_by_their_relation(folder: Path) -> None:
+    data = load_folder(folder, views={"keywords": "keywords", "words": "words"})
+    grid = {"ridge": [1000.0, 0.01]}
+    result = evaluation.run(data, "cca", {"n_components": 2}, tune=grid, compute=Compute(executor="serial"))
+    tuned = result.metrics["tuned"]
+    assert tuned["criterion"] == "map"
+    for chosen in tuned["chosen"]:
+
+        def by_deal(view: str, of: dict[str, np.ndarray], deal: int = chosen["fold"]) -> np.ndarray:
+            return data.by_deal[view][of[view], deal]
+
+        part = evaluation.divide(data)[chosen["fold"]]
+        folds = trying.inner_folds(data, part.train)
+        n_folds = int(folds.max()) + 1
+        merits = []
+        for ridge in grid["ridge"]:
+            values = []
+            for fold in range(n_folds):
+                train, test = (
+                    relation.rows_of(data.present, part.train[side]) for side in (folds != fold, folds == fold)
+                )
+                assert data.tags is not None
+                shared = [
+                    relation.relevance(*(data.tags[of[view], chosen["fold"]] for view in ("keywords", "words")))
+                    for of in (train, test)
+                ]
+                if not shared[1].nnz:
+                    continue
+                fitted = models.create("cca", n_components=2, ridge=ridge)
+                fitted.fit({view: by_deal(view, train) for view in train}, relevance=shared[0])
+                for query, target in permutations(("keywords", "words"), 2):
+                    sides = [{view: by_deal(view, test)} for view in (query, target)]
+                    relevant = shared[1] if query == "keywords" else shared[1].T.tocsr()
+                    values.append(relation.measure(fitted.score(*sides), relevant)[0]["map"])
+            merits.append(float(np.mean(values)))
+        assert chosen["value"] == pytest.approx(max(merits))
+        assert chosen["params"] == {"ridge": grid["ridge"][int(np.argmax(merits))]}

@@ -176,6 +176,11 @@ def test_experiments_took_what_their_fits_took(tmp_path: Path) -> None:
     assert costs.seconds(stage, {"mtm_cca": entry}, {}, tmp_path) is None
     (tmp_path / "results" / "timing" / "mtm_cca.json").write_text(json.dumps({"wall_s": 7.0}))
     assert costs.seconds(stage, {"mtm_cca": entry}, {"mtm": 3.0}, tmp_path) == 21
+    # What it takes when it is tuned, it does not tell.
+    tuned = {"mtm_cca": entry.model_copy(update={"tune": True})}
+    assert costs.seconds(stage, tuned, {}, tmp_path) is None
+    (tmp_path / "results" / "timing" / "mtm_cca.json").write_text(json.dumps({"wall_s": 9.0, "tune_s": 8.0}))
+    assert costs.seconds(stage, tuned, {}, tmp_path) == 9
 
 
 def test_addresses_are_asked(address: str) -> None:

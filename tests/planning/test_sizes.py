@@ -280,3 +280,19 @@ def test_pictures_of_too_few_songs(n: int, test: float, expected: dict[str, str]
     assert found.keys() == expected.keys()
     for key, text in expected.items():
         assert found[key].startswith(text)
+
+
+def test_songs_of_which_none_can_be_held_out_are_named_where_an_experiment_is_tuned() -> None:
+    def change(raw: dict[str, Any], n_songs: int, *, tune: bool) -> None:
+        raw["mtm"].update(source="musicxml")
+        raw["experiments"]["mtm_cca"]["tune"] = tune
+        place = Path("data/raw/mtm")
+        place.mkdir(parents=True, exist_ok=True)
+        for number in range(n_songs):
+            (place / f"{number}.musicxml").touch()
+
+    assert problems(lambda raw: change(raw, 3, tune=False)) == {}
+    found = problems(lambda raw: change(raw, 3, tune=True))
+    assert list(found) == ["experiments.mtm_cca.tune"]
+    assert "3 songs of mtm; 4 are needed, two of them to train" in found["experiments.mtm_cca.tune"]
+    assert problems(lambda raw: change(raw, 4, tune=True)) == {}

@@ -20,7 +20,8 @@ def add(commands: Any) -> None:
         help="fit methods on paired features and score them in every direction",
         description="Fit a method on paired features and score it in every direction, or several methods on the same "
         "folds and compare them. FEATURES.parquet, a file or a folder of them, has a column id, optional label, "
-        "optional split (train, test) or fold (integer), and a column of vectors per view.",
+        "optional split (train, test) or fold (integer), optional group (rows that no division separates), and a "
+        "column of vectors per view.",
     )
     evaluate.add_argument("features", type=Path, metavar="FEATURES.parquet")
     evaluate.add_argument(
@@ -48,6 +49,12 @@ def add(commands: Any) -> None:
     evaluate.add_argument(
         "--folds", type=int, help="folds to deal where the file has neither split nor fold (default: 5)"
     )
+    evaluate.add_argument(
+        "--tune",
+        action="store_true",
+        help="run each method twice and compare: as given, and with hyper-parameters that are chosen from a small grid "
+        "on the training rows of each fold; what --param gives stays",
+    )
     evaluate.add_argument("--seed", type=int, default=0, help="of the method and of the folds (default: 0)")
     evaluate.add_argument("--out", type=Path, required=True, help="folder for the results")
     evaluate.set_defaults(command=_evaluate)
@@ -60,10 +67,12 @@ def _evaluate(args: argparse.Namespace) -> None:
     if args.seed < 0:
         raise ConfigError(f"--seed: got {args.seed}, expected 0 or more")
     # All that can be wrong in the command, before the data are read.
-    params = _params_of(_methods(args.model), read_parameters(args.param), standardise=args.standardise)
+    names, given = _methods(args.model), read_parameters(args.param)
+    params = _params_of(names, given, standardise=args.standardise)
     dataset = load_features(args.features, views=_names(args.views))
-    if len(params) > 1:
-        _compare(args, dataset, params)
+    if len(params) > 1 or args.tune:
+        fixed = {name: [key.removeprefix(f"{name}.") for key in given] for name in names}
+        _compare(args, dataset, params, fixed)
         return
     [(model, settings)] = params.items()
     unfinished = args.out / ".unfinished"
@@ -76,10 +85,14 @@ def _evaluate(args: argparse.Namespace) -> None:
     print(f"\nwritten: {args.out}/metrics.json, embeddings.parquet, {tables}model/")
 
 
-def _compare(args: argparse.Namespace, dataset: Any, params: dict[str, dict[str, Any]]) -> None:
+def _compare(
+    args: argparse.Namespace, dataset: Any, params: dict[str, dict[str, Any]], fixed: dict[str, list[str]]
+) -> None:
     from unisono.evaluation import comparison
 
-    found = comparison.run(dataset, params, seed=args.seed, n_folds=args.folds, out=args.out)
+    found = comparison.run(
+        dataset, params, seed=args.seed, n_folds=args.folds, tune=args.tune, fixed=fixed, out=args.out
+    )
     comparison.write(found, args.out)
     print(comparison.to_text(found))
     print(f"\nwritten: {args.out}/comparison.csv, comparison.md, and a folder for each of {len(found.methods)} methods")

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from unisono.config import PARAMS_FILE, Section, section, validate
 from unisono.config.keys import Key, is_key
@@ -19,6 +19,17 @@ from unisono.errors import ConfigError
 
 #: How scores become a ranking: as they are, or by `unisono.metrics.csls`, which takes all queries at once.
 Ranking = Literal["cosine", "csls"]
+
+
+def _grid(value: Any) -> Any:
+    lists = isinstance(value, dict) and all(isinstance(values, list) for values in value.values())
+    if not (isinstance(value, bool) or lists):
+        raise ValueError("expected true, false, or lists of values by hyper-parameter, as {ridge: [0.1, 1.0]}")
+    return value
+
+
+#: Whether hyper-parameters are chosen, by the method's own grid (true) or by one of these values.
+Tune = Annotated[bool | dict[str, list[Any]], BeforeValidator(_grid)]
 
 
 class Variant(Section):
@@ -43,6 +54,7 @@ class Experiment(Section):
     seed: int = Field(default=0, ge=0)
     deals: int = Field(default=1, ge=1, le=100)
     params: dict[str, Any] = Field(default_factory=dict)
+    tune: Tune = False
     variants: list[Variant] = Field(default_factory=list)
 
     @property

@@ -14,7 +14,14 @@ from unisono.errors import ConfigError, DataError
 PARTS = ("train", "validation", "test")
 
 
-def assign_folds(n_items: int, labels: np.ndarray | None = None, *, n_folds: int = 5, seed: int = 0) -> np.ndarray:
+def assign_folds(
+    n_items: int,
+    labels: np.ndarray | None = None,
+    *,
+    n_folds: int = 5,
+    seed: int = 0,
+    groups: np.ndarray | None = None,
+) -> np.ndarray:
     """Deal items into folds at random, classes evenly.
 
     Parameters
@@ -22,13 +29,16 @@ def assign_folds(n_items: int, labels: np.ndarray | None = None, *, n_folds: int
     n_items : int
     labels : np.ndarray [shape=(n_items,), dtype=int or str], optional
     n_folds : int
-        From 2 to half the number of items.
+        From 2 to half the number of items, or to the number of groups.
     seed : int
+    groups : np.ndarray [shape=(n_items,), dtype=int or str], optional
+        Items of one group lie in one fold.
 
     Returns
     -------
     np.ndarray [shape=(n_items,), dtype=int64]
-        Fold of each item, from 0. Sizes of folds, and of a class within folds, differ by one at most.
+        Fold of each item, from 0. Sizes of folds, and of a class within folds, differ by one at most; with groups by
+        as little as dealing the largest first gives.
 
     Raises
     ------
@@ -40,6 +50,8 @@ def assign_folds(n_items: int, labels: np.ndarray | None = None, *, n_folds: int
     >>> np.bincount(assign_folds(11, n_folds=2)).tolist()
     [6, 5]
     """
+    if groups is not None:
+        return _in_groups(groups, labels, n_folds=n_folds, seed=seed)
     if not 2 <= n_folds <= n_items // 2:
         raise ConfigError(f"folds: got {n_folds}, expected 2 to {n_items // 2} (two items or more in each)")
     order = np.random.default_rng(seed).permutation(n_items)
@@ -49,6 +61,26 @@ def assign_folds(n_items: int, labels: np.ndarray | None = None, *, n_folds: int
         order = order[np.argsort(codes[order], kind="stable")]
     folds = np.empty(n_items, dtype=np.int64)
     folds[order] = np.arange(n_items) % n_folds
+    return folds
+
+
+def _in_groups(groups: np.ndarray, labels: np.ndarray | None, *, n_folds: int, seed: int) -> np.ndarray:
+    """Deal whole groups, the largest first, each to the fold that has least of its classes, and least of all."""
+    _, members, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    if not 2 <= n_folds <= len(sizes):
+        raise ConfigError(
+            f"folds: got {n_folds}, expected 2 to {len(sizes)}, the number of groups, which stay together"
+        )
+    codes = np.zeros(len(groups), dtype=np.int64) if labels is None else np.unique(labels, return_inverse=True)[1]
+    rows_of = np.split(np.argsort(members, kind="stable"), np.cumsum(sizes)[:-1])
+    order = np.random.default_rng(seed).permutation(len(sizes))
+    dealt = np.zeros((n_folds, int(codes.max()) + 1), dtype=np.int64)
+    folds = np.empty(len(groups), dtype=np.int64)
+    for group in order[np.argsort(-sizes[order], kind="stable")]:
+        own = codes[rows_of[group]]
+        fold = int(np.lexsort((dealt.sum(axis=1), dealt[:, own].sum(axis=1)))[0])
+        np.add.at(dealt[fold], own, 1)
+        folds[rows_of[group]] = fold
     return folds
 
 

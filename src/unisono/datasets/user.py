@@ -19,7 +19,7 @@ from unisono.io import parquet
 _MAGIC = b"PAR1"
 _SPLITS = ("train", "validation", "test")
 #: Columns that are no views.
-_SPECIAL = ("id", "label", "split", "fold")
+_SPECIAL = ("id", "label", "split", "fold", "group")
 
 
 def load_features(path: Path, *, views: Sequence[str] | None = None) -> Dataset:
@@ -29,9 +29,9 @@ def load_features(path: Path, *, views: Sequence[str] | None = None) -> Dataset:
     ----------
     path : Path
         Parquet file, or folder of them (see `unisono.io.parquet.given`), with ``id`` (string), optional ``label``
-        (string or integer), optional ``split``
-        (``train``, ``test``; ``validation`` rows are used for neither) or ``fold`` (integer), and a column of
-        vectors per view: lists, fixed-size lists or fixed-shape tensors of floats, nested once more for
+        (string or integer), optional ``split`` (``train``, ``test``; ``validation`` rows are used for neither) or
+        ``fold`` (integer), optional ``group`` (string or integer: rows of one song, say, which are dealt together), and
+        a column of vectors per view: lists, fixed-size lists or fixed-shape tensors of floats, nested once more for
         sequences. Other columns are ignored.
     views : sequence of str, optional
         Columns to use; all that hold vectors by default.
@@ -98,6 +98,7 @@ def load_features(path: Path, *, views: Sequence[str] | None = None) -> Dataset:
         labels=labels,
         splits=_check_splits(given.get("split"), path),
         folds=_check_folds(given.get("fold"), path),
+        groups=given.get("group"),
         metadata={view: {} for view in wanted},
     )
 

@@ -9,6 +9,7 @@ from unisono.config import nearest
 from unisono.config.experiments import Experiment
 from unisono.datasets.base import dataset_of
 from unisono.errors import ConfigError
+from unisono.evaluation import tuning
 
 
 def check_experiment(key: str, entry: Experiment) -> None:
@@ -31,6 +32,9 @@ def check_experiment(key: str, entry: Experiment) -> None:
     models.method(entry.model, where=f"{where}.model")
     _check_views(entry.views, views, where=f"{where}.views")
     models.check_params(entry.model, entry.params, where=f"{where}.params")
+    if entry.tune is not False:
+        for each in entry.settings:
+            tuning.candidates(entry.model, entry.tune, fixed=each.params, where=f"{where}.tune")
     for position, variant in enumerate(entry.variants):
         own = f"{where}.variants.{position}"
         _check_views(variant.views, views, where=f"{own}.views")

@@ -14,7 +14,7 @@ for the number of comparisons.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import permutations
@@ -26,7 +26,7 @@ import numpy as np
 from unisono import evaluation, metrics, models
 from unisono.datasets.loading import Dataset
 from unisono.errors import DataError, UnisonoError, pass_machine
-from unisono.evaluation import significance
+from unisono.evaluation import significance, tuning
 from unisono.evaluation.embeddings import Space
 from unisono.io.files import replacing
 from unisono.io.text_tables import markdown, plain, write_csv
@@ -90,6 +90,8 @@ class Comparison:
         Methods that did not run, with the reason.
     notes : dict of str to list of str
         What methods said of their results.
+    tuned : dict of str to str
+        What was chosen for methods that were tuned.
     """
 
     source: str
@@ -100,6 +102,7 @@ class Comparison:
     scores: dict[str, dict[str, Score]]
     skipped: dict[str, str] = field(default_factory=dict)
     notes: dict[str, list[str]] = field(default_factory=dict)
+    tuned: dict[str, str] = field(default_factory=dict)
 
 
 def run(
@@ -108,6 +111,8 @@ def run(
     *,
     seed: int = 0,
     n_folds: int | None = None,
+    tune: bool = False,
+    fixed: Mapping[str, Iterable[str]] | None = None,
     out: Path,
 ) -> Comparison:
     """Fit, score and write several methods, and compare them.
@@ -121,6 +126,11 @@ def run(
         Of the methods and of the folds.
     n_folds : int, optional
         See `unisono.evaluation.divide`.
+    tune : bool
+        Whether every method that has a grid runs once more, as ``<method>-tuned``, with hyper-parameters that are
+        chosen on the training rows of each fold (`unisono.evaluation.tuning`).
+    fixed : mapping of str to iterable of str, optional
+        By method hyper-parameters that tuning leaves as they are.
     out : Path
         Folder; ``<method>/`` in it gets what `unisono.evaluation.write` writes.
 
@@ -136,26 +146,29 @@ def run(
     """
     dataset = with_folds(dataset, seed=seed, n_folds=n_folds)
     found: dict[str, dict[str, significance.Scores]] = {}
-    skipped, notes = {}, {}
-    for name, own in params.items():
-        if models.method(name).supervised and dataset.labels is None:
+    skipped, notes, tuned = {}, {}, {}
+    for name, method, own, grid in _rows(params, fixed or {}, tune=tune):
+        if models.method(method).supervised and dataset.labels is None:
             skipped[name] = "learns from labels, and there are none"
             continue
-        if models.method(name).scores_jointly():
+        if models.method(method).scores_jointly():
             skipped[name] = "ranks by scores of pairs, and a comparison has embeddings alone; run it by itself"
             continue
         unfinished = out / ".unfinished"
         try:
-            result = evaluation.run(dataset, name, own, seed=seed, scratch=unfinished / name)
+            result = evaluation.run(dataset, method, own, seed=seed, tune=grid, scratch=unfinished / name)
         except UnisonoError as error:
             pass_machine(error)
-            skipped[name] = _said_by(name, str(error))
+            skipped[name] = _said_by(method, str(error))
             continue
         finally:
             with suppress(OSError):
                 unfinished.rmdir()
         evaluation.write(result, out / name)
-        notes[name] = [_said_by(name, note) for note in result.metrics.get("notes", [])]
+        notes[name] = [_said_by(method, note) for note in result.metrics.get("notes", [])]
+        if tune and models.method(method).trained and not models.method(method).grid:
+            notes[name].append("has no grid, so there is nothing to tune")
+        tuned[name] = "".join(tuning.lines(result.metrics, result.times))
         found[name] = query_scores(result.embeddings, list(dataset.views))
         labels, folds = _labels(result.embeddings), result.embeddings["fold"]
     if not found:
@@ -174,7 +187,20 @@ def run(
         scores=scores,
         skipped=skipped,
         notes={name: notes[name] for name in ordered if notes[name]},
+        tuned={name: tuned[name] for name in ordered if tuned[name]},
     )
+
+
+def _rows(
+    params: Mapping[str, Mapping[str, Any]], fixed: Mapping[str, Iterable[str]], *, tune: bool
+) -> Iterator[tuple[str, str, Mapping[str, Any], tuning.Tune]]:
+    """Yield what is compared: its name, its method, hyper-parameters and grid."""
+    for method, own in params.items():
+        yield method, method, own, False
+        given = set(fixed.get(method, ()))
+        grid = {name: values for name, values in models.method(method).grid.items() if tune and name not in given}
+        if grid:
+            yield f"{method}-tuned", method, {name: own[name] for name in own if name not in grid}, grid
 
 
 def with_folds(dataset: Dataset, *, seed: int = 0, n_folds: int | None = None) -> Dataset:
@@ -353,7 +379,8 @@ def to_text(comparison: Comparison) -> str:
     lines = plain(rows, _alignment(rows))
     left_out = [f"not run: {name}: {reason}" for name, reason in comparison.skipped.items()]
     notes = [f"note: {name}: {note}" for name, own in comparison.notes.items() for note in own]
-    return "\n".join([_head(comparison), *lines, _legend(), *_easy(comparison), *notes, *left_out])
+    chosen = [f"tuned: {name}: {text}" for name, text in comparison.tuned.items()]
+    return "\n".join([_head(comparison), *lines, _legend(), *_easy(comparison), *chosen, *notes, *left_out])
 
 
 def _alignment(rows: Sequence[Sequence[str]]) -> str:
@@ -382,6 +409,9 @@ def to_markdown(comparison: Comparison) -> str:
         "that were learned; it does not say what another seed or other training items would change. The best method "
         "was chosen by the same queries, and nothing corrects for the number of comparisons.",
     ]
+    if comparison.tuned:
+        page += ["", "Chosen on the training rows of each fold:", ""]
+        page += [f"- {name}: {text}" for name, text in comparison.tuned.items()]
     if comparison.notes:
         page += ["", "Notes:", ""]
         page += [f"- {name}: {note}" for name, own in comparison.notes.items() for note in own]

@@ -68,7 +68,8 @@ def divide(dataset: Dataset, *, seed: int = 0, n_folds: int | None = None, train
     Parameters
     ----------
     dataset : Dataset
-        Its splits, folds or deals decide; without any, class-balanced folds are dealt.
+        Its splits, folds or deals decide; without any, class-balanced folds are dealt, of whole groups where there are
+        groups.
     seed : int
         Of dealt folds. With splits, a seed above 0 deals the held-out groups anew into validation and test.
     n_folds : int, optional
@@ -104,7 +105,7 @@ def divide(dataset: Dataset, *, seed: int = 0, n_folds: int | None = None, train
     else:
         folds = dataset.folds
         if folds is None:
-            folds = assign_folds(len(dataset), dataset.labels, n_folds=n_folds or 5, seed=seed)
+            folds = assign_folds(len(dataset), dataset.labels, n_folds=n_folds or 5, seed=seed, groups=dataset.groups)
         dealt = folds[:, None] if folds.ndim == 1 else folds
         parts = [
             Part(int(fold) + deal * len(np.unique(own)), np.flatnonzero(own != fold), np.flatnonzero(own == fold))

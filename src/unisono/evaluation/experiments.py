@@ -14,6 +14,7 @@ from unisono.config.compute import Compute
 from unisono.config.experiments import Experiment
 from unisono.datasets.loading import Dataset, load_folder
 from unisono.errors import ConfigError, UnisonoError
+from unisono.evaluation import tuning
 from unisono.evaluation.adapting import adapt
 from unisono.evaluation.checks import check_experiment
 from unisono.evaluation.divisions import dealt_anew, feature_sets
@@ -104,10 +105,15 @@ def run_experiments(
                     unexpected = unexpected or error
                 continue
             write(ended.result, out / key)
+            if entries[key].tune is not False:
+                # Also where there was nothing to choose: `unisono plan` asks whether it was measured.
+                ended.result.times.setdefault("tune_s", 0.0)
             write_times(ended.result, times / f"{key}.json")
             done = len(ended.fits) - ended.n_kept
             made = f"{done} of {len(ended.fits)} fits made" if done else f"its {len(ended.fits)} fits were kept"
             print(f"experiment {n_done} of {len(wanted)}: {key}, {made}", flush=True)
+            for line in tuning.lines(ended.result.metrics, ended.result.times):
+                print(f"tuned: experiments.{key}: {line}", flush=True)
         if keys is None and not failed and not unexpected:
             for path in out.iterdir():
                 if path.name not in entries:
@@ -137,4 +143,9 @@ def _request(
     adapted = adapt(settings, entry.model, seeds=range(entry.seed, entry.seed + entry.seeds))
     for note in dict.fromkeys(note for setting in adapted for note in setting.notes):
         print(f"note: experiments.{key}: {note}")
-    return Request(key, entry.model, adapted, seed=entry.seed, n_seeds=entry.seeds)
+    fixed = {each.setting: each.params for each in entry.settings}
+    tuned = [
+        tuning.applied(each, entry.model, entry.tune, fixed=fixed[each.label], where=f"experiments.{key}.tune")
+        for each in adapted
+    ]
+    return Request(key, entry.model, tuned, seed=entry.seed, n_seeds=entry.seeds)

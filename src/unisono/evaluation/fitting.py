@@ -175,7 +175,7 @@ def work(shared: SharedArrays, job: Job) -> Outcome:
         # Only one process has the terminal.
         model.progress = multiprocessing.parent_process() is None
         train = None if job.part is None else shared[f"{job.part}/train"]
-        data = _items(shared, job, train) if _is_relation(shared, job) else _pairs(shared, job, train)
+        data = items_of(shared, job, train) if is_relation(shared, job) else pairs_of(shared, job, train)
         model.fit(**data, checkpoint=job.folder / fits.CHECKPOINT)
         del data
         note = getattr(model, "note_", "")
@@ -183,11 +183,11 @@ def work(shared: SharedArrays, job: Job) -> Outcome:
         outcome.history = model.history_
         outcome.times["fit_s"] = time.perf_counter() - started
         if job.part is not None:
-            score = _score_items if _is_relation(shared, job) else _score
+            score = _score_items if is_relation(shared, job) else _score
             score(model, shared, job, outcome)
     if job.keeps_model:
         model.save(job.folder / "model")
-    _write(outcome, job.folder)
+    keep(outcome, job.folder)
     return outcome
 
 
@@ -224,7 +224,7 @@ def kept(job: Job) -> Outcome | None:
 def _score(model: models.Aligner, shared: SharedArrays, job: Job, outcome: Outcome) -> None:
     started = time.perf_counter()
     test = shared[f"{job.part}/test"]
-    data = _pairs(shared, job, test)
+    data = pairs_of(shared, job, test)
     classes = _classes(shared, job, test)
     embedded = model.transform(data["views"], lengths=data["lengths"])
     outcome.times["transform_s"] = time.perf_counter() - started
@@ -232,9 +232,9 @@ def _score(model: models.Aligner, shared: SharedArrays, job: Job, outcome: Outco
     started = time.perf_counter()
     for query, target in permutations(job.views, 2):
         if job.ranking == "csls":
-            found = measure_scores(metrics.csls(_scored(model, data, query, target)), classes)
+            found = measure_scores(metrics.csls(scored(model, data, query, target)), classes)
         elif model.scores_jointly():
-            found = measure_scores(_scored(model, data, query, target), classes)
+            found = measure_scores(scored(model, data, query, target), classes)
         else:
             found = measure(embedded[query], embedded[target], classes, correlation=model.correlates)
         outcome.scores[f"{query}->{target}"], outcome.curves[f"{query}->{target}"] = found
@@ -246,7 +246,7 @@ def _score(model: models.Aligner, shared: SharedArrays, job: Job, outcome: Outco
         outcome.notes.append("ranks by scores of pairs: the cosines of embeddings.parquet are not them")
 
 
-def _scored(model: models.Aligner, data: Mapping[str, Any], query: str, target: str) -> np.ndarray:
+def scored(model: models.Aligner, data: Mapping[str, Any], query: str, target: str) -> np.ndarray:
     """Score the rows of one view with those of another."""
     sides = [{view: data["views"][view]} for view in (query, target)]
     return model.score(*sides, lengths=data["lengths"], gallery_lengths=data["lengths"])
@@ -254,11 +254,11 @@ def _scored(model: models.Aligner, data: Mapping[str, Any], query: str, target: 
 
 def _score_items(model: models.Aligner, shared: SharedArrays, job: Job, outcome: Outcome) -> None:
     """Score test items of one view each."""
-    data = _items(shared, job, shared[f"{job.part}/test"])
+    data = items_of(shared, job, shared[f"{job.part}/test"])
     outcome.times |= {"transform_s": 0.0, "measure_s": 0.0}
     for query, target in permutations(job.views, 2):
         started = time.perf_counter()
-        scores = _scored(model, data, query, target)
+        scores = scored(model, data, query, target)
         if job.ranking == "csls":
             scores = metrics.csls(scores)
         outcome.times["transform_s"] += time.perf_counter() - started
@@ -271,11 +271,12 @@ def _score_items(model: models.Aligner, shared: SharedArrays, job: Job, outcome:
         outcome.times["measure_s"] += time.perf_counter() - started
 
 
-def _is_relation(shared: SharedArrays, job: Job) -> bool:
+def is_relation(shared: SharedArrays, job: Job) -> bool:
+    """Say whether items are of one view each."""
     return f"{job.data}/tags" in shared
 
 
-def _pairs(shared: SharedArrays, job: Job, rows: np.ndarray | None) -> dict[str, Any]:
+def pairs_of(shared: SharedArrays, job: Job, rows: np.ndarray | None) -> dict[str, Any]:
     """Take rows (all, if None) of views, lengths and labels."""
     labels = shared.get(f"{job.data}/labels")
     sides = {view: _side(shared, job, view, rows) for view in job.views}
@@ -286,7 +287,7 @@ def _pairs(shared: SharedArrays, job: Job, rows: np.ndarray | None) -> dict[str,
     }
 
 
-def _items(shared: SharedArrays, job: Job, rows: np.ndarray | None) -> dict[str, Any]:
+def items_of(shared: SharedArrays, job: Job, rows: np.ndarray | None) -> dict[str, Any]:
     """Take those of some rows (of all, if None) that have a view, and which of them belong together."""
     tags = shared[f"{job.data}/tags"]
     present = {view: shared[f"{job.data}/present/{view}"] for view in sorted(job.views)}
@@ -338,7 +339,8 @@ def _recorded(outcome: Outcome) -> Iterator[None]:
             outcome.notes.append(text)
 
 
-def _write(outcome: Outcome, folder: Path) -> None:
+def keep(outcome: Outcome, folder: Path) -> None:
+    """Write what `kept` reads again."""
     arrays = {f"embeddings/{view}": array for view, array in outcome.embeddings.items()}
     for direction, curves in outcome.curves.items():
         arrays |= {f"curves/{direction}/{name}": curve for name, curve in curves.items()}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,9 +15,10 @@ from unisono.config.compute import Compute
 from unisono.config.experiments import Ranking
 from unisono.config.keys import check_views
 from unisono.datasets.loading import Dataset
-from unisono.evaluation import fitting
+from unisono.evaluation import fitting, trying
 from unisono.evaluation.divisions import Part, divide, spaces
 from unisono.evaluation.fitting import Job
+from unisono.evaluation.trying import Trial
 from unisono.store import fits
 from unisono.store.code import code_version
 
@@ -40,6 +41,9 @@ class Setting:
         What the result says of them.
     ranking : {"cosine", "csls"}
         How scores become a ranking; see `unisono.config.experiments`.
+    candidates : tuple of mapping of str to object
+        What is tried in place of some of `params`, chosen for every part by its training rows alone
+        (`unisono.evaluation.tuning`); none where nothing is to be chosen.
     """
 
     label: str
@@ -47,6 +51,7 @@ class Setting:
     params: Mapping[str, Any]
     notes: tuple[str, ...] = ()
     ranking: Ranking = "cosine"
+    candidates: tuple[Mapping[str, Any], ...] = ()
 
 
 class Place(NamedTuple):
@@ -56,6 +61,28 @@ class Place(NamedTuple):
     seed: int
     part: int
     space: str
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A fit whose hyper-parameters are still to be chosen.
+
+    Attributes
+    ----------
+    job : Job
+        Its folder is that of the store.
+    before, after : tuple
+        What the fit depends on, but for the hyper-parameters between them.
+    """
+
+    job: Job
+    before: tuple[Any, ...]
+    after: tuple[Any, ...]
+
+    def with_params(self, params: Mapping[str, Any]) -> Job:
+        """Give the fit with its hyper-parameters, named after all that it depends on."""
+        name = fits.key(*self.before, dict(params), *self.after)
+        return replace(self.job, params=dict(params), folder=self.job.folder / name)
 
 
 @dataclass(frozen=True)
@@ -71,6 +98,12 @@ class Plan:
         Per number of a setting and seed.
     jobs : dict of Place to Job
         The longest first.
+    drafts : dict of Place to Draft
+        Fits that become jobs when their trials have chosen (`unisono.evaluation.tuning.settle`).
+    trials : dict of Place to tuple of Trial
+        One for each candidate of the setting.
+    choices : dict of Place to Choice
+        What was chosen, and why.
     arrays : dict of str to np.ndarray
         For `unisono.evaluation.fitting.work`; settings, and experiments, with the same data share theirs.
     """
@@ -80,7 +113,34 @@ class Plan:
     seeds: Sequence[int]
     parts: dict[tuple[int, int], list[Part]] = field(default_factory=dict)
     jobs: dict[Place, Job] = field(default_factory=dict)
+    drafts: dict[Place, Draft] = field(default_factory=dict)
+    trials: dict[Place, tuple[Trial, ...]] = field(default_factory=dict)
+    choices: dict[Place, Choice] = field(default_factory=dict)
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def all_jobs(self) -> list[Job]:
+        """What is to be done, trials first."""
+        return [*(trial for own in self.trials.values() for trial in own), *self.jobs.values()]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the trials of a fit have shown.
+
+    Attributes
+    ----------
+    number : int
+        Of the candidate that was taken.
+    merits : tuple of float
+        The criterion of every candidate, higher is better; minus infinity for one that cannot be trained.
+    reasons : tuple of str
+        Why, or empty.
+    """
+
+    number: int
+    merits: tuple[float, ...]
+    reasons: tuple[str, ...]
 
 
 @dataclass
@@ -148,6 +208,7 @@ def make_plan(
         check_views(setting.dataset.views, setting.dataset.source)
     shared = shared or Shared()
     code = [shared.version(fitting.__name__), shared.version(models.source_of(cls))]
+    tried = [shared.version(trying.__name__), *code]
     rounding = [*arithmetic.facts(), compute.device, compute.threads_per_worker]
     plan = Plan(model, settings, seeds)
 
@@ -158,25 +219,45 @@ def make_plan(
     def add(number: int, seed: int, index: int, data: str, rows: str | None, *, keeps_model: bool) -> None:
         setting = settings[number]
         for space, views in spaces(cls, list(setting.dataset.views)):
+            place = Place(number, seed, index, space)
             deal = [index] if setting.dataset.by_deal or setting.dataset.tags is not None else []
             ranking = [] if setting.ranking == "cosine" else [setting.ranking]
-            name = fits.key(code, rounding, model, dict(setting.params), seed, views, data, rows, *deal, *ranking)
-            plan.jobs[Place(number, seed, index, space)] = Job(
+            job = Job(
                 model=model,
-                params=dict(setting.params),
+                params={},
                 seed=seed,
                 views=views,
                 data=data,
                 part=rows,
                 deal=max(index, 0),
                 ranking=setting.ranking,
-                folder=folder / name,
+                folder=folder,
                 device=compute.device,
                 where=", ".join(
                     filter(None, (setting.label, space, f"seed {seed}", f"part {index}" if rows else "all rows"))
                 ),
                 keeps_model=keeps_model,
             )
+            draft = Draft(job, (code, rounding, model), (seed, views, data, rows, *deal, *ranking))
+            if setting.candidates:
+                plan.drafts[place] = draft
+            else:
+                plan.jobs[place] = draft.with_params(setting.params)
+            if setting.candidates and rows:
+                plan.trials[place] = tuple(trials(draft, setting, plan.parts[number, seed][index]))
+
+    def trials(draft: Draft, setting: Setting, part: Part) -> Iterator[Trial]:
+        dataset = setting.dataset
+        folds = trying.inner_folds(dataset, part.train)
+        n_held_out = 1 if cls.trains_networks else int(folds.max()) + 1
+        rows = share(_digest(divided := {"train": part.train, "inner": folds}), divided)
+        # One seed, so that parts of several seeds with the same training rows have the same trials.
+        job = replace(draft.job, seed=seeds[0], part=rows, keeps_model=False)
+        _, views, data, _, *deal = draft.after
+        own = Draft(job, (tried, rounding, model), (seeds[0], views, data, rows, n_held_out, *deal))
+        for candidate in setting.candidates:
+            job = own.with_params({**setting.params, **candidate})
+            yield Trial(**{**vars(job), "where": f"{job.where}, {trying.said(candidate)}"}, n_held_out=n_held_out)
 
     first_data = settings[0].dataset
     on_all_rows = cls.trained and first_data.splits is None and first_data.tags is None

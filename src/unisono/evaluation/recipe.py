@@ -18,7 +18,7 @@ from unisono.evaluation.params_file import check_params_file
 from unisono.io.files import replacing, temporary_folder
 
 #: Keys that an entry of `experiments` may lack.
-OPTIONAL = ("params", "views", "ranking", "seeds", "seed", "deals")
+OPTIONAL = ("params", "tune", "views", "ranking", "seeds", "seed", "deals")
 
 
 def merge(text: str, changes: Mapping[str, Any], *, where: str = "recipe") -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 from unisono import models
 from unisono.datasets.loading import Dataset
-from unisono.evaluation import relation
+from unisono.evaluation import relation, tuning
 from unisono.evaluation.divisions import Part
 from unisono.evaluation.fitting import Outcome
 from unisono.evaluation.measuring import chance, classes_of, cutoffs, mean_curve, summary
@@ -44,11 +44,13 @@ class Result:
         Of such items, columns of ``rankings.parquet`` (`unisono.evaluation.rankings.COLUMNS`), of the first setting,
         seed and part.
     tables : dict of str to Table
-        ``parts``, ``recall``, with labels ``precision_recall`` and, of a training in epochs, ``history``.
+        ``parts``, ``recall``, with labels ``precision_recall``, of a training in epochs ``history`` and of a setting
+        that was tuned ``tuning``.
     models : dict of str to unisono.models.Aligner
         Per space the fitted model of the first setting.
     times : dict of str to float
-        Seconds for fitting, transforming and measuring, over all fits, and of the whole run.
+        Seconds for fitting, transforming and measuring, over all fits, for all trials of tuned settings, and of the
+        whole run.
     """
 
     metrics: dict[str, Any]
@@ -83,7 +85,9 @@ def result_of(plan: Plan, outcomes: Mapping[Path, Outcome], wall_s: float) -> Re
     for text in dict.fromkeys(text for outcome in found.values() for text in outcome.warned):
         warnings.warn(text, stacklevel=2)
     contents = [_content(plan, number, found) for number in range(len(plan.settings))]
-    times = {
+    tried = {trial.folder for trials in plan.trials.values() for trial in trials}
+    times = {"tune_s": sum(outcomes[folder].times["fit_s"] for folder in tried)} if tried else {}
+    times |= {
         name: sum(outcome.times.get(name, 0.0) for outcome in found.values())
         for name in ("fit_s", "transform_s", "measure_s")
     }
@@ -114,12 +118,14 @@ def _content(plan: Plan, number: int, found: Mapping[Place, Outcome]) -> dict[st
     dataset = setting.dataset
     first = plan.parts[number, plan.seeds[0]]
     n_train = np.mean([len(part.train) if models.method(plan.model).trained else 0 for part in first])
+    tuned = tuning.content(plan, number)
+    tried = tuned.get("grid", {})
     content: dict[str, Any] = {"setting": setting.label} if setting.label else {}
     content |= {
         "dataset": dataset.name,
         "source": dataset.source,
         "model": plan.model,
-        "params": dict(setting.params),
+        "params": {name: value for name, value in setting.params.items() if name not in tried},
         **({} if setting.ranking == "cosine" else {"ranking": setting.ranking}),
         "seed": plan.seeds[0],
         "n_seeds": len(plan.seeds),
@@ -129,13 +135,15 @@ def _content(plan: Plan, number: int, found: Mapping[Place, Outcome]) -> dict[st
         "n_folds": len(first),
         "weights": {view: str(dataset.metadata.get(view, {}).get("weights", "")) for view in dataset.views},
     }
+    if tuned:
+        content["tuned"] = tuned
     chances = _chances(plan, number)
     for direction in _directions(dataset):
         scores = [fit.scores[direction] for _, _, fit in _fits(plan, found, number) if direction in fit.scores]
         content[direction] = summary(scores, chances[direction])
     adapted = [str(facts["adapted"]) for facts in dataset.metadata.values() if "adapted" in facts]
     said = [note for place, fit in found.items() if place.setting == number for note in fit.notes]
-    notes = [*adapted, *setting.notes, *said]
+    notes = [*adapted, *setting.notes, *tuning.notes(plan, number), *said]
     if notes:
         content["notes"] = list(dict.fromkeys(notes))
     return content
@@ -190,7 +198,13 @@ def _embeddings(plan: Plan, found: Mapping[Place, Outcome]) -> dict[str, Any]:
         for view in filter(outcome.embeddings.__contains__, dataset.views):
             name = f"{view}@{place.space}" if place.space else view
             matrices.setdefault(name, []).append(outcome.embeddings[view])
-    return columns | {name: np.concatenate(rows) for name, rows in matrices.items()}
+    return columns | {name: _stacked(rows) for name, rows in matrices.items()}
+
+
+def _stacked(matrices: list[np.ndarray]) -> np.ndarray:
+    """Stack rows of all parts; where tuning has chosen several widths, zeros, which no cosine notices, fill them up."""
+    width = max(matrix.shape[1] for matrix in matrices)
+    return np.concatenate([np.pad(matrix, ((0, 0), (0, width - matrix.shape[1]))) for matrix in matrices])
 
 
 def _tables(plan: Plan, found: Mapping[Place, Outcome]) -> dict[str, Table]:
@@ -216,5 +230,6 @@ def _tables(plan: Plan, found: Mapping[Place, Outcome]) -> dict[str, Table]:
                 if "class_recall" in means:
                     values = (f"{means[name][k - 1]:.6f}" for name in ("class_precision", "class_recall"))
                     by_class.rows.append((label, direction, k, *values))
-    tables = {"parts": parts, "precision_recall": by_class, "recall": recall, "history": history}
+    tried = Table(tuning.COLUMNS, [row for number in range(len(plan.settings)) for row in tuning.rows(plan, number)])
+    tables = {"parts": parts, "precision_recall": by_class, "recall": recall, "history": history, "tuning": tried}
     return {name: table for name, table in tables.items() if table.rows}

@@ -6,7 +6,7 @@ import functools
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,10 +15,12 @@ from typing import Any
 from unisono import models
 from unisono.config.compute import Compute
 from unisono.datasets.loading import Dataset
-from unisono.errors import require
+from unisono.errors import UnisonoError, require
+from unisono.evaluation import trying, tuning
 from unisono.evaluation.fitting import Job, Outcome, kept, work
 from unisono.evaluation.planning import Plan, Setting, Shared, make_plan
 from unisono.evaluation.results import Result, result_of
+from unisono.evaluation.trying import Trial
 from unisono.io.files import temporary_folder
 from unisono.store import fits, jobs
 from unisono.store.jobs import SharedArrays
@@ -97,60 +99,84 @@ def run_requests(
     started = time.perf_counter()
     plans: dict[int, Plan] = {}
     shared = Shared()
-    todo: dict[Path, Job] = {}
     outcomes: dict[Path, Outcome] = {}
+    failed: dict[Path, BaseException] = {}
+    new: set[Path] = set()
     for number, request in enumerate(requests):
         try:
-            plan = plans[number] = _plan(request, compute, folder, shared)
+            plans[number] = _plan(request, compute, folder, shared)
         except Exception as error:
             yield Ended(request, None, error)
-            continue
-        for job in plan.jobs.values():
-            before = todo.get(job.folder, job)
-            todo[job.folder] = replace(job, keeps_model=job.keeps_model or before.keeps_model)
+
+    def ended() -> Iterator[Ended]:
+        """Yield the experiments of which nothing more is to be done."""
+        for number, plan in list(plans.items()):
+            folders = [job.folder for job in plan.all_jobs]
+            error = next((failed[each] for each in folders if each in failed), None)
+            if error is None and (plan.drafts or not all(each in outcomes for each in folders)):
+                continue
+            del plans[number]
+            result = None if error else result_of(plan, outcomes, time.perf_counter() - started)
+            names = tuple(dict.fromkeys(each.name for each in folders))
+            n_kept = sum(each not in new for each in folders)
+            yield Ended(requests[number], result, error, names, n_kept)
+
+    arrays = {name: array for plan in plans.values() for name, array in plan.arrays.items()}
+    with _place_for_arrays(compute.scratch) as place:
+        memory = SharedArrays(arrays, place)
+        # First what can be done at once; then the fits that trials have settled.
+        for settled in (False, True):
+            for number, plan in list(plans.items()) if settled else ():
+                try:
+                    tuning.settle(plan, outcomes)
+                except UnisonoError as error:
+                    del plans[number]
+                    yield Ended(requests[number], None, error, tuple(each.folder.name for each in plan.all_jobs))
+            waiting = _waiting(plans.values(), outcomes)
+            yield from ended()
+            for job, done in _done(waiting, memory, compute, description):
+                new.add(job.folder)
+                if done.error is None:
+                    outcomes[job.folder] = done.value
+                else:
+                    failed[job.folder] = done.error
+                yield from ended()
+
+
+def _waiting(plans: Iterable[Plan], outcomes: dict[Path, Outcome]) -> list[Job]:
+    """List the jobs that are to be done, each once, networks first, so that short fits fill the end.
+
+    Outcomes that an earlier run has kept are added to `outcomes`.
+    """
+    todo: dict[Path, Job] = {}
+    for plan in plans:
+        for job in plan.all_jobs:
+            if job.folder not in outcomes or (job.keeps_model and not (job.folder / "model").is_dir()):
+                before = todo.get(job.folder, job)
+                todo[job.folder] = replace(job, keeps_model=job.keeps_model or before.keeps_model)
     for job in list(todo.values()):
         found = kept(job)
         if found is not None:
             outcomes[job.folder] = found
             del todo[job.folder]
-    n_kept = {number: sum(job.folder in outcomes for job in plan.jobs.values()) for number, plan in plans.items()}
-    failed: dict[Path, BaseException] = {}
+    return sorted(todo.values(), key=lambda job: not models.method(job.model).trains_networks)
 
-    def ended() -> Iterator[Ended]:
-        """Yield the experiments of which nothing more is to be done."""
-        for number, plan in list(plans.items()):
-            folders = [job.folder for job in plan.jobs.values()]
-            error = next((failed[each] for each in folders if each in failed), None)
-            if error is None and not all(each in outcomes for each in folders):
-                continue
-            del plans[number]
-            result = None if error else result_of(plan, outcomes, time.perf_counter() - started)
-            names = tuple(dict.fromkeys(each.name for each in folders))
-            yield Ended(requests[number], result, error, names, n_kept[number])
 
-    yield from ended()
-    # Networks first, so that short fits fill the end.
-    waiting = sorted(todo.values(), key=lambda job: not models.method(job.model).trains_networks)
-    arrays = {name: array for plan in plans.values() for name, array in plan.arrays.items()}
+def _done(
+    waiting: Sequence[Job], memory: SharedArrays, compute: Compute, description: str
+) -> Iterator[tuple[Job, jobs.Done]]:
     deep = bool(waiting) and models.method(waiting[0].model).trains_networks
     if deep:
         # The first optimiser imports torch._dynamo.
         method = models.method(waiting[0].model).__module__
         jobs.start_workers(["torch", "torch._dynamo", __name__, method], compute)
-    with _place_for_arrays(compute.scratch) as place:
-        for done in jobs.map_jobs(
-            functools.partial(work, SharedArrays(arrays, place)),
-            waiting,
-            compute=compute,
-            description=description,
-            at_once=deep,
-        ):
-            at = waiting[done.number].folder
-            if done.error is None:
-                outcomes[at] = done.value
-            else:
-                failed[at] = done.error
-            yield from ended()
+    do = functools.partial(_work, memory)
+    for done in jobs.map_jobs(do, waiting, compute=compute, description=description, at_once=deep):
+        yield waiting[done.number], done
+
+
+def _work(memory: SharedArrays, job: Job) -> Outcome:
+    return trying.work(memory, job) if isinstance(job, Trial) else work(memory, job)
 
 
 def _plan(request: Request, compute: Compute, folder: Path, shared: Shared) -> Plan:
@@ -191,6 +217,7 @@ def run(
     seed: int = 0,
     n_seeds: int = 1,
     n_folds: int | None = None,
+    tune: tuning.Tune = False,
     compute: Compute | None = None,
     scratch: Path | None = None,
 ) -> Result:
@@ -203,6 +230,9 @@ def run(
         One of `unisono.models.available`.
     params : mapping of str to object, optional
         Hyper-parameters.
+    tune : bool or mapping of str to sequence
+        Whether some are chosen on the training rows of each part, from the method's own grid (but for those of
+        `params`) or from this one.
     seed, n_seeds, n_folds, compute, scratch
         As in `run_settings`.
 
@@ -215,7 +245,8 @@ def run(
     ConfigError, DataError, TrainingError, ProgramError
         As `run_settings`.
     """
-    settings = [Setting("", dataset, params or {})]
+    given = params or {}
+    settings = [tuning.applied(Setting("", dataset, given), model, tune, fixed=given)]
     return run_settings(settings, model, seed=seed, n_seeds=n_seeds, n_folds=n_folds, compute=compute, scratch=scratch)
 
 

@@ -18,7 +18,7 @@ from unisono.io.files import replacing
 from unisono.io.text_tables import write_csv
 
 #: Files that not every experiment has: those of an earlier one in the same folder are removed.
-OPTIONAL = {"precision_recall.csv", "history.csv", "embeddings.parquet", "rankings.parquet"}
+OPTIONAL = {"precision_recall.csv", "history.csv", "tuning.csv", "embeddings.parquet", "rankings.parquet"}
 #: Columns of what queries find, where items are of one view each.
 RANKINGS = {
     "direction": pa.string(), "query": pa.string(), "found": pa.list_(pa.string()), "score": pa.list_(pa.float32()),

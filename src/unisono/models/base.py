@@ -10,7 +10,7 @@ from __future__ import annotations
 import abc
 import inspect
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Self, dataclass_transform
 
@@ -124,6 +124,10 @@ class Aligner(_Declared, abc.ABC):
     correlates: ClassVar[bool] = False
     #: Whether it standardises all that it gets by itself, so that the scale of a column has no effect.
     standardises = False
+    #: What tuning tries: values by hyper-parameter, of which all combinations are candidates, the first named first.
+    #: At most six of a method that trains networks. Where it is empty there is nothing to choose, or the method does so
+    #: itself.
+    grid: ClassVar[Mapping[str, Sequence[Any]]] = {}
 
     standardise: Literal["none", "columns"] = "none"
     seed: int = 0

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from unisono.models.base import Labels, Lengths, Views
 from unisono.models.parts.clusters import ClusterAligner
 from unisono.models.parts.linear import LinearAligner
+from unisono.models.parts.tuning import RIDGES
 
 
 class CCCA(LinearAligner, ClusterAligner):
@@ -31,6 +33,8 @@ class CCCA(LinearAligner, ClusterAligner):
     Rasiwasia, Mahajan, Mahadevan, Aggarwal, "Cluster canonical correlation analysis", AISTATS 2014; the
     dissertation's Eq. 5.5.
     """
+
+    grid: ClassVar = {"ridge": RIDGES, "scale": ("correlation", "none"), "n_components": (10, 5)}
 
     def _fit(self, views: Views, labels: Labels, lengths: Lengths, checkpoint: Path | None) -> None:
         self.arrays_ = self._linear(views, labels)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from unisono.models.parts.linear import (
     fix_signs,
     unbiased,
 )
+from unisono.models.parts.tuning import RIDGES
 from unisono.models.parts.views import check_components
 
 
@@ -50,6 +51,8 @@ class CCA(LinearAligner, ClosedAligner):
     Hotelling, "Relations between two sets of variates", Biometrika 28, 1936; the dissertation's section
     5.3.3.
     """
+
+    grid: ClassVar = {"ridge": RIDGES, "scale": ("correlation", "none"), "n_components": (10, 5, 30)}
 
     solver: Literal["svd", "nipals"] = "svd"
 

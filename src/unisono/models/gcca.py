@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from scipy import linalg
@@ -42,6 +42,7 @@ class GCCA(LinearAligner):
     """
 
     correlates = True
+    grid: ClassVar = {"ridge": RIDGES, "n_components": (10, 5, 30)}
 
     ridge: Weight | Literal["auto"] = "auto"
 

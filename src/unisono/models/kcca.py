@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from unisono.models.base import Labels, Views
 from unisono.models.parts.closed import Solver
 from unisono.models.parts.kernel import KernelAligner
@@ -27,6 +29,8 @@ class KCCA(KernelAligner):
     machines", 2001; Rahimi and Recht, "Random features for large-scale kernel machines", 2007; the
     dissertation's sections 4.3.1 and 5.3.3.
     """
+
+    grid: ClassVar = {**KernelAligner.grid, "n_components": (10, 30)}
 
     def _problem(self, views: Views, labels: Labels, maps: tuple[Map, Map]) -> tuple[Covariances, Solver]:
         x, y = views.values()

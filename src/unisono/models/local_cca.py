@@ -90,9 +90,7 @@ class LocalCCA(Aligner):
                 f"models.{self.name}.centre: item leaves nothing of view {view!r}, whose items have one row; set none"
             )
         counts = self._paired(sides, T)
-        maps = {
-            view: standardiser(each, WIDEST, where=f"{self.name}, view {view!r}") for view, each in sides.items()
-        }
+        maps = {view: standardiser(each, WIDEST, where=f"{self.name}, view {view!r}") for view, each in sides.items()}
         context = min(self.context, T - 1)
         widths = tuple(columns.shape[1] for _, columns in maps.values())
         sums = Sums(context, (widths[0], widths[1]))

@@ -44,8 +44,11 @@ def seconds(stage: Stage, entries: Mapping[str, Any], factors: Mapping[str, floa
     """Say what a stage took when it last ran, grown with its data set; None where nobody measured it."""
     try:
         if stage.name == "run_experiments":
-            took = {key: _read(root / "results" / "timing" / f"{key}.json")["wall_s"] for key in entries}
-            return sum(float(took[key]) * factors.get(entry.dataset, 1.0) for key, entry in entries.items())
+            took = {key: _read(root / "results" / "timing" / f"{key}.json") for key in entries}
+            if any(entry.tune is not False and "tune_s" not in took[key] for key, entry in entries.items()):
+                # It ran, but was not tuned then.
+                return None
+            return sum(float(took[key]["wall_s"]) * factors.get(entry.dataset, 1.0) for key, entry in entries.items())
         return float(_read(root / time_file(stage.command))["seconds"]) * _factor(stage, factors)
     except (OSError, ValueError, KeyError, TypeError):
         return None

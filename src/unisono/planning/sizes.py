@@ -29,6 +29,8 @@ from unisono.media import excerpt
 DIGITS = "0123456789"
 #: Songs that can be dealt: two to train and two to test on.
 FEWEST_SONGS = 4
+#: The same where an experiment is tuned: two to train, one for every other part.
+TUNABLE = {"mtm": 4, "songs": FEWEST_SONGS, "image2song": 3}
 #: Places whose names are listed without reading all of it.
 LISTED = (".zip", ".tar")
 
@@ -58,6 +60,7 @@ def problems(sections: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield from _mv10k(sections["mv10k"])
     yield from _songs(sections["songs"])
     yield from _image2song(sections["image2song"])
+    yield from _tuned(sections)
 
 
 def _vegas(section: vegas.Vegas) -> Iterator[tuple[str, str]]:
@@ -89,6 +92,22 @@ def _vegas(section: vegas.Vegas) -> Iterator[tuple[str, str]]:
             )
     if not divided:
         yield from _folds("vegas", section.folds.n, {label: n - round(share * n) for label, n in counts.items()})
+
+
+def _tuned(sections: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Hold experiments that are tuned against the songs that are left for training."""
+    for key, entry in sections.get("experiments", {}).items():
+        needed = TUNABLE.get(entry.dataset)
+        if entry.tune is False or needed is None:
+            continue
+        source = sections[entry.dataset].chosen
+        counts = _counts(source)
+        if counts is not None and not _divided(source) and len(counts) < needed:
+            yield (
+                f"experiments.{key}.tune",
+                f"{len(counts)} songs of {entry.dataset}; {needed} are needed, two of them to train, of which one is "
+                "held out; leave tune out, or add songs",
+            )
 
 
 def _folds(name: str, n: int, inside: Mapping[str, int]) -> Iterator[tuple[str, str]]:

@@ -163,9 +163,13 @@ def measures(scores: Mapping[str, Any], *, kinds: bool = True) -> list[str]:
 def setting(experiment: Experiment) -> str:
     """Describe what an experiment changes against its method's usual setting (``"sheet=sheet_plain"``, or empty)."""
     changes = {**experiment.views, **experiment.params}
-    divided = {"division": experiment.division} if experiment.division else {}
-    ranked = {"ranking": experiment.ranking} if experiment.ranking != "cosine" else {}
-    return ";".join(f"{name}={value}" for name, value in {**changes, **divided, **ranked}.items())
+    more = {
+        "division": experiment.division,
+        "ranking": "" if experiment.ranking == "cosine" else experiment.ranking,
+        "tune": "grid" if experiment.tune else "",
+    }
+    changes |= {name: value for name, value in more.items() if value}
+    return ";".join(f"{name}={value}" for name, value in changes.items())
 
 
 def _label(key: str, experiments: Mapping[str, Experiment], looks: Report) -> str:

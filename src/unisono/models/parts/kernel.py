@@ -58,6 +58,8 @@ class KernelAligner(ClosedAligner):
     """
 
     ridges: ClassVar = (0.03, 0.01, 0.003, 0.001, 3e-4, 1e-4, 3e-5)
+    #: Ridge and width are chosen together within each fit, which works the kernels out once for all.
+    grid: ClassVar = {"ridge": ("auto",), "width": ("auto",), "scale": ("correlation", "none")}
 
     ridge: Positive | Literal["auto"] = "auto"
     width: Literal["median", "auto"] | Positive = "auto"

@@ -77,7 +77,7 @@ def choose(
             try:
                 for setting, embed in candidates({view: array[train] for view, array in turned.items()}, own):
                     embedded = [embed(view, array[test]) for view, array in turned.items()]
-                    scores[setting] = scores.get(setting, 0.0) + _score(embedded, held_out)
+                    scores[setting] = scores.get(setting, 0.0) + merit(embedded, held_out)
             except ConfigError:
                 # A view that is constant in a part: what there is to say, the fit to all rows says.
                 return fallback
@@ -94,7 +94,21 @@ def _narrow(array: np.ndarray) -> np.ndarray:
     return factor
 
 
-def _score(embedded: Sequence[np.ndarray], classes: np.ndarray | None) -> float:
+def merit(embedded: Sequence[np.ndarray], classes: np.ndarray | None) -> float:
+    """Say how well held-out rows are ranked.
+
+    Parameters
+    ----------
+    embedded : sequence of np.ndarray [shape=(n, k), dtype=any real]
+        The views of the same items.
+    classes : np.ndarray [shape=(n,), dtype=int or str] or None
+
+    Returns
+    -------
+    float
+        Higher is better: the mean over all directions of the mean average precision by class; without classes that of
+        minus the mean natural logarithm of the own pair's rank.
+    """
     pairs = list(permutations(embedded, 2))
     if classes is None:
         return -float(np.mean([np.log(metrics.ranks(*pair)) for pair in pairs]))
