@@ -1,7 +1,7 @@
 """local_cca: against CCA on the explicit list of all rows with their neighbours, at the size of MTM by default.
 
-The list is what the method stands for: every row of every item with its neighbours, standardised, as one matrix per view,
-and numpy's covariances and singular values of it. Both have the same correlations, which is checked.
+The list is what the method stands for: every row of every item with its neighbours, standardised, as one matrix per
+view, and numpy's covariances and singular values of it. How far the correlations of both differ is printed.
 
     python benchmarks/local_cca.py
     python benchmarks/local_cca.py --items 632

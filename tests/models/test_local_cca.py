@@ -162,7 +162,7 @@ def test_sequences_of_unequal_length_are_told_with_their_numbers() -> None:
         models.create("local_cca").fit(views, lengths=lengths)
     model = models.create("local_cca").fit(views)
     longer = np.concatenate([views["audio"], views["audio"]], axis=1)
-    with pytest.raises(DataError, match="view 'audio' has 12 rows an item, it was fitted with 6; give at most as many"):
+    with pytest.raises(DataError, match="view 'audio' has 12 rows an item, fitted were 6; give 6 or fewer"):
         model.transform({"audio": longer})
     with pytest.raises(DataError, match="view 'audio' has no time axis, it was fitted with 6 rows an item"):
         model.transform({"audio": views["audio"][:, 0]})
@@ -209,8 +209,12 @@ def test_hostile_values_end_in_one_line_or_in_finite_numbers() -> None:
     np.testing.assert_allclose(models.create("local_cca").fit(scaled).correlations_, expected, atol=1e-9)
     with pytest.raises(DataError, match="view 'audio': values are so large that their squares are infinite"):
         models.create("local_cca").fit({**views, "audio": views["audio"] * 1e200})
-    with pytest.raises(ConfigError, match="view 'audio': the covariance is singular"):
-        models.create("local_cca").fit({**views, "audio": np.ones((N, T, 5))})
+    for width in (5, 80):
+        with pytest.raises(ConfigError, match="view 'audio': every column is constant; remove the view or repair it"):
+            models.create("local_cca").fit({**views, "audio": np.ones((N, T, width))})
+    still = np.repeat(views["audio"][:, :1], T, axis=1)
+    with pytest.raises(ConfigError, match="view 'audio': every column is constant within its items; remove"):
+        models.create("local_cca", centre="item").fit({**views, "audio": still})
     with pytest.raises(ConfigError, match=r"centre: item leaves nothing of view 'sheet', whose items have one row"):
         models.create("local_cca", centre="item").fit({**views, "sheet": views["sheet"][:, 0]})
     with pytest.raises(ConfigError, match=r"models\.local_cca\.context"):

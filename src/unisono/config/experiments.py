@@ -16,7 +16,6 @@ from unisono.config import PARAMS_FILE, Section, section, validate
 from unisono.config.keys import Key, is_key
 from unisono.errors import ConfigError
 
-
 #: How scores become a ranking: as they are, or by `unisono.metrics.csls`, which takes all queries at once.
 Ranking = Literal["cosine", "csls"]
 

@@ -1,11 +1,11 @@
 """Lyrics features: where words and sentences begin and end, and how long each syllable is; nothing is trained.
 
-**Conventions.** A syllable's row has seven numbers: whether a word starts with it and ends with it, whether it ends in a
-mark inside a sentence (comma, semicolon, colon) and in one that ends a sentence (full stop, question mark, exclamation
+**Conventions.** A syllable's row has seven numbers: whether a word starts with it and ends with it, whether it ends in
+a mark inside a sentence (comma, semicolon, colon) and in one that ends it (full stop, question mark, exclamation
 mark), how many letters it has, whether its first letter is a capital, how many vowels it has. Letters are characters of
-the Unicode categories L*. Vowels are letters that are, without their accents and in lower case, one of `VOWELS`: those of
-the Latin, the Greek and the Cyrillic alphabet; of other scripts none are counted. Marks are looked for behind quotation
-marks and brackets.
+the Unicode categories L*. Vowels are letters that are, without their accents and in lower case, one of `VOWELS`: those
+of the Latin, the Greek and the Cyrillic alphabet; of other scripts none are counted. A mark counts where quotation
+marks or closing brackets stand behind it, too.
 """
 
 from __future__ import annotations

@@ -64,7 +64,9 @@ class CLIP(PerceptronAligner):
     On small sets held-out pairs are found best after few steps, and worse from then on: hence so few epochs, or
     `validation`.
 
-    DEFAULTS
+    Defaults were chosen on inner quarters, by song, of the training samples of the default mtm, audio and sheet_plain:
+    R@1 .55 and R@10 .935 after 20 steps, where CCA, the start, has .49 and .92 in as many dimensions; from a
+    temperature of .07 .50 and .89 after 150. From scratch it takes more steps, and reaches .46 and .89.
 
     Parameters
     ----------

@@ -99,7 +99,9 @@ class DSCMR(PerceptronAligner):
     layer, so that the layers before them are equally wide. Inputs are standardised. The weights are those of the last
     epoch.
 
-    DEFAULTS
+    Defaults were chosen on inner quarters of the training rows of the default vegas and mv10k, four fits each, without
+    weight decay and with two layers at first: lambda .001, as published, had a MAP of .23 and .26, lambda 1 .48 and
+    .35. With the weight decay it had .55 and .38, and with three layers .60 and .35.
 
     Parameters
     ----------
@@ -112,8 +114,8 @@ class DSCMR(PerceptronAligner):
 
     References
     ----------
-    Zhen, Hu, Wang, Peng, "Deep supervised cross-modal retrieval", CVPR 2019. Their published code takes the mean length
-    of the rows for the Frobenius norm over n.
+    Zhen, Hu, Wang, Peng, "Deep supervised cross-modal retrieval", CVPR 2019. Public code takes the mean length of the
+    rows where the paper has the Frobenius norm over n.
     """
 
     n_views = 2

@@ -26,11 +26,11 @@ class LocalCCA(Aligner):
     .. math:: u_t = S^p A^T (\tilde x_t - \bar x), \quad v_t = S^p B^T (\tilde y_t - \bar y), \quad
               s(x, y) = \frac{\sum_t u_t^T v_t}{\sqrt{\sum_t \|u_t\|^2 \sum_t \|v_t\|^2}}
 
-    where :math:`\tilde x_t = (x_{t-c}, \ldots, x_{t+c})` is row t among its neighbours (zeros beyond the ends), A, B and
-    the correlations S are those of `cca` over all pairs :math:`(\tilde x_t, \tilde y_t)` of all items, and p sets how
-    much less weakly correlated components count. All components are kept; an embedding is an item's T projected rows one
-    after the other. Columns are standardised over all rows and times, and views wider than 64 turned into 64 columns by
-    PCA.
+    where :math:`\tilde x_t = (x_{t-c}, \ldots, x_{t+c})` is row t among its neighbours (zeros beyond the ends), A, B
+    and the correlations S are those of `cca` over all pairs :math:`(\tilde x_t, \tilde y_t)` of all items, and p sets
+    how much less weakly correlated components count. All components are kept; an embedding is an item's T projected
+    rows one after the other. Columns are standardised over all rows and times, and views wider than 64 turned into 64
+    columns by PCA.
 
     Where an item has fewer rows in one view than in the other and one number divides the other, rows of the shorter
     view are repeated: ten snippets of sheet music stand for two of 20 notes each. A view without a time axis, and one
@@ -111,7 +111,7 @@ class LocalCCA(Aligner):
             for index, view in enumerate(views)
         )
         S, A, B = canonical(L1, L2, covariances[2], min(len(L1), len(L2)))
-        S = S[S > NOTHING * S[0]]
+        S = S[S[0] * NOTHING < S]
         self.arrays_ = {"correlations": S, "rows": np.array([T])}
         for view, mean, weights in zip(views, means, (A, B), strict=True):
             scaled = weights[:, : len(S)] * S**self.power
@@ -133,7 +133,7 @@ class LocalCCA(Aligner):
         n_items, given, _ = side.array.shape
         if given > fitted:
             raise DataError(
-                f"{self.name}: view {view!r} has {given} rows an item, it was fitted with {fitted}; give at most as many"
+                f"{self.name}: view {view!r} has {given} rows an item, fitted were {fitted}; give {fitted} or fewer"
             )
         weights = self.arrays_[f"{view}.weights"]
         columns = self.arrays_[f"{view}.columns"]

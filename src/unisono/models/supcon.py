@@ -85,7 +85,10 @@ class SupCon(PerceptronAligner):
     batch in each other's place (`contrastive_loss`). Neither asks which rows pair; the contrastive loss takes an item's
     other view for one more of its class. Inputs are standardised. The weights are those of the last epoch.
 
-    DEFAULTS
+    Defaults were chosen on inner quarters of the training rows of the default vegas and mv10k, ten fits each: proxies
+    had a MAP of .595 and .350, the contrastive loss at its best (temperature .3, dropout .5) .601 and .334. The two are
+    level; proxies, which do not depend on what else is in a batch, are the default. Two layers in place of three had
+    .555 and .370 (four fits).
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """Rows of sequences with their neighbours side by side, and second moments of these without listing them.
 
-**Conventions.** A sequence has T rows; the *context* of row t is the rows t - c, ..., t + c one after the other (w = 2c + 1
-of them), zeros beyond the ends. Everything is float64 and goes through the items a block at a time, so that memory does
-not grow with their number.
+**Conventions.** A sequence has T rows; the *context* of row t is the rows t - c, ..., t + c one after the other
+(w = 2c + 1 of them), zeros beyond the ends. Everything is float64 and goes through the items a block at a time, so that
+memory does not grow with their number.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import linalg
 
-from unisono.errors import DataError
+from unisono.errors import ConfigError, DataError
 from unisono.models.parts.columns import real_rows
 from unisono.models.parts.linear import NOTHING, fix_signs, near_mean
 
@@ -79,6 +79,8 @@ def standardiser(sequences: Sequences, widest: int, *, where: str) -> tuple[np.n
 
     Raises
     ------
+    ConfigError
+        No column varies.
     DataError
         Values whose squares are infinite.
     """
@@ -102,6 +104,9 @@ def standardiser(sequences: Sequences, widest: int, *, where: str) -> tuple[np.n
         raise DataError(f"{where}: values are so large that their squares are infinite; divide them by a constant")
     if sequences.centred:
         variances[variances <= CONSTANT * raw / n] = 0
+    if not (variances > 0).any():
+        within = " within its items" if sequences.centred else ""
+        raise ConfigError(f"{where}: every column is constant{within}; remove the view or repair it")
     deviations = np.sqrt(np.maximum(variances, 0))
     scales = np.divide(1, deviations, out=np.zeros(width), where=deviations > 0)
     if width <= widest:
@@ -150,9 +155,9 @@ class Moments(NamedTuple):
 class Sums:
     r"""Sums of products of contexts, from those that begin with a row's first neighbour.
 
-    With :math:`S_{jk} = \sum_t x_{t+j} y_{t+k}^T` over the T rows of padded sequences, a step along the diagonal changes
-    only what stands at the ends: :math:`S_{j+1,k+1} = S_{jk} - x_j y_k^T + x_{T+j} y_{T+k}^T`. So only the first row and
-    the first column of blocks are summed over all rows, w of w^2.
+    With :math:`S_{jk} = \sum_t x_{t+j} y_{t+k}^T` over the T rows of padded sequences, a step along the diagonal
+    changes only what stands at the ends: :math:`S_{j+1,k+1} = S_{jk} - x_j y_k^T + x_{T+j} y_{T+k}^T`. So only the
+    first row and the first column of blocks are summed over all rows, 2w - 1 of w^2.
 
     Parameters
     ----------
