@@ -119,9 +119,11 @@ def _params_of(names: Sequence[str], given: dict[str, Any], *, standardise: str)
     from unisono import models
     from unisono.config import nearest
 
-    sorted_: dict[str, dict[str, Any]] = {
-        name: {"standardise": standardise} if models.method(name).trained else {} for name in names
-    }
+    sorted_: dict[str, dict[str, Any]] = {}
+    for name in names:
+        method = models.method(name)
+        # What scales its input by itself gets it as it is.
+        sorted_[name] = {"standardise": standardise} if method.trained and not method.standardises else {}
     if len(names) == 1:
         return {names[0]: models.check_params(names[0], sorted_[names[0]] | given, where="--param")}
     for key, value in given.items():

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, NamedTuple, get_args
+from typing import Annotated, NamedTuple, get_args
 
 import numpy as np
 from pydantic import Field
@@ -115,8 +114,9 @@ class Posterior(PosteriorAligner):
     2019 (calibration by a matrix); Rasiwasia et al., ACM Multimedia 2010 (semantic matching).
     """
 
-    #: It chooses by itself.
-    grid: ClassVar[Mapping[str, Sequence[Any]]] = {}
+    #: It chooses among scalings, of which standardised columns are one.
+    standardises = True
+    needs_pairs = False
 
     landmarks: Several = 1000
     draws: Count = 3

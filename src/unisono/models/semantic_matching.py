@@ -41,6 +41,7 @@ class SemanticMatching(SemanticAligner):
         "penalty": (1.0, 10.0, 100.0),
     }
     standardises = True
+    needs_pairs = False
 
     classifier: Literal["logistic", "lda"] = "logistic"
 

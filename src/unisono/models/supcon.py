@@ -105,6 +105,7 @@ class SupCon(PerceptronAligner):
     """
 
     supervised = True
+    needs_pairs = False
     grid: ClassVar[Mapping[str, Sequence[Any]]] = {
         "layers": ({"other": [256, 64]}, {"other": [256, 256, 64]}),
         "temperature": (0.2, 0.5, 1.0),

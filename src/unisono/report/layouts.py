@@ -91,6 +91,11 @@ LAYOUTS = {
     "image2song_masked": Layout(
         "Songs for a picture and pictures for a song, the words that decide removed from the lyrics", blocks=True
     ),
+    "beyond_pair": Layout(
+        "Which method to use for pairs: sheet music without its lyrics, lyrics as seven numbers a syllable", blocks=True
+    ),
+    "beyond_pair_words": Layout("The same on skip-gram vectors of the lyrics", blocks=True),
+    "beyond_pair_printed": Layout("The same with the lyrics printed under the notes: what is read there", blocks=True),
     "ablation": Layout(
         "What each part of DARLearning does: the method without it",
         ("method", "setting"),
