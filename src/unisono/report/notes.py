@@ -54,11 +54,11 @@ _IMAGE2SONG = (
 
 #: What one should use for pairs, on all that is known of the default songs.
 _PAIRS = (
-    "All methods have the same views and, seed by seed, the same held-out songs; training songs are the same throughout, "
-    "and features were trained on them alone"
-    " (but skip-gram vectors, which have seen all lyrics, those of the test songs, too).",
-    "*Pairs shuffled within kinds*: what is left when pairs are exchanged among songs of one collection (Bach, trecento, "
-    "others). *Oracle of the kinds*: an order that knows the collection and nothing else.",
+    "All methods have the same views and, seed by seed, the same held-out songs; training songs are the same "
+    "throughout, and features were trained on them alone (but for skip-gram vectors, which have seen all lyrics, those "
+    "of the test songs, too).",
+    "*Pairs shuffled within kinds*: what is left when pairs are exchanged among songs of one collection (Bach, "
+    "trecento, others). *Oracle of the kinds*: an order that knows the collection and nothing else.",
     "*tuned*: settings chosen by cross-validation over training songs, anew for every seed and pair of views. *CSLS*: "
     "scores less the mean of the ten best of their query and of their item, which takes all queries at once: where one "
     "query comes alone, it cannot be had.",
@@ -128,8 +128,8 @@ NOTES = {
     ),
     "beyond_pair": (
         *_PAIRS,
-        "Lyrics are seven numbers a syllable, of its place in word and sentence, its letters and its vowels; nothing is "
-        "learned of what words mean. What is found between music and lyrics is found by rhythm and phrases.",
+        "Lyrics are seven numbers a syllable, of its place in word and sentence, its letters and its vowels; nothing "
+        "is learned of what words mean. What is found between music and lyrics is found by rhythm and phrases.",
     ),
     "beyond_pair_words": _PAIRS,
     "beyond_pair_printed": (
