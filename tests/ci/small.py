@@ -27,10 +27,11 @@ N_ITEMS, N_FOLDS, N_FIFTHS = 300, 3, 5
 #: Hyper-parameters on so few items, by method, beside those of params.yaml: the dissertation's, not the defaults.
 CLOSED_FORMS: dict[str, dict[str, Any]] = {
     "cca": {"ridge": 1.0}, "c_cca": {}, "kcca": {}, "c_kcca": {}, "gcca": {}, "multi_view": {},
+    "scm": {}, "semantic_matching": {}, "posterior": {"landmarks": 100},
 }  # fmt: skip
 NETWORKS: dict[str, dict[str, Any]] = {
     name: {"epochs": 3, "min_steps": 0}
-    for name in ("dcca", "c_dcca", "s_dcca", "tnn", "tnn_c_cca", "acmr", "ucal", "agah", "ugach")
+    for name in ("dcca", "c_dcca", "s_dcca", "tnn", "tnn_c_cca", "acmr", "ucal", "agah", "ugach", "supcon", "dscmr", "clip")
 }
 
 
