@@ -51,7 +51,7 @@ def module(name: str) -> Any:
 
     Parameters
     ----------
-    name : {"efficientnet_lite0", "pixels"}
+    name : {"efficientnet_lite0", "pixels", "huggingface"}
     """
     return importlib.import_module(f"{__name__}.{name}")
 
