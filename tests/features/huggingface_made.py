@@ -10,7 +10,13 @@ from typing import Any
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "love", "me", "tender", "the", "rain", "falls", "gloria", "a")
 RATE = 16_000
 _SIZES = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2}
-_TEXT = _SIZES | {"vocab_size": len(WORDS), "max_position_embeddings": 24, "pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3}
+_TEXT = _SIZES | {
+    "vocab_size": len(WORDS),
+    "max_position_embeddings": 24,
+    "pad_token_id": 0,
+    "bos_token_id": 2,
+    "eos_token_id": 3,
+}
 _WAVES = _SIZES | {"conv_dim": [8] * 7, "num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 2}
 
 
@@ -23,7 +29,13 @@ def _tokenizer(folder: Path) -> None:
     made.normalizer = normalizers.BertNormalizer(lowercase=True)
     made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     made.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
-    special = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]"}
+    special = {
+        "pad_token": "[PAD]",
+        "unk_token": "[UNK]",
+        "cls_token": "[CLS]",
+        "sep_token": "[SEP]",
+        "mask_token": "[MASK]",
+    }
     PreTrainedTokenizerFast(tokenizer_object=made, model_max_length=22, **special).save_pretrained(folder)
 
 
@@ -46,7 +58,12 @@ def _clap_input(folder: Path) -> None:
 
     _tokenizer(folder)
     ClapFeatureExtractor(
-        feature_size=16, sampling_rate=48_000, max_length_s=2, hop_length=480, fft_window_size=1024, truncation="rand_trunc"
+        feature_size=16,
+        sampling_rate=48_000,
+        max_length_s=2,
+        hop_length=480,
+        fft_window_size=1024,
+        truncation="rand_trunc",
     ).save_pretrained(folder)
 
 
@@ -122,6 +139,6 @@ def save(folder: Path, family: str, *, seed: int = 0) -> Path:
 def section(task: str, location: Path | str = "", **replaced: Any) -> dict[str, Any]:
     """Give a block of params.yaml."""
     own = {"audio": {"window_s": 1.0}, "image": {}, "text": {"max_tokens": 64}}[task]
-    usual = {"task": task, "model": "made/here", "revision": "main", "location": str(location), "sha256": "", "layer": -1,
-             "pooling": "mean", "device": "cpu", "half": True, "batch_size": 2}  # fmt: skip
+    usual = {"task": task, "model": "made/here", "revision": "main", "location": str(location), "sha256": "",
+             "layer": -1, "pooling": "mean", "device": "cpu", "half": True, "batch_size": 2}  # fmt: skip
     return usual | own | replaced

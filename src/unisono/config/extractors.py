@@ -110,9 +110,7 @@ class HuggingFaceImage(huggingface.Image):
 
 
 #: An extractor; a feature set names one.
-Name = Literal[
-    "inception", "vggish", "soundnet", "i3d", "efficientnet_lite0", "huggingface_audio", "huggingface_image"
-]
+Name = Literal["inception", "vggish", "soundnet", "i3d", "efficientnet_lite0", "huggingface_audio", "huggingface_image"]
 
 
 class Extractors(Section):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from unisono.config import Section
 from unisono.config.sources import Sha256
@@ -30,19 +30,15 @@ class HuggingFace(Section):
     half: bool
     batch_size: int = Field(ge=1, le=65_536)
 
-    @field_validator("model")
-    @classmethod
-    def _is_a_name(cls, value: str) -> str:
-        if not _MODEL.fullmatch(value):
-            raise ValueError("not the name of a model on the hub (owner/name); a folder of your own is `location`")
-        return value
-
-    @field_validator("revision")
-    @classmethod
-    def _is_a_revision(cls, value: str) -> str:
-        if not _REVISION.fullmatch(value):
-            raise ValueError("not a branch, tag, refs/pr/<n> or hash of a commit")
-        return value
+    @model_validator(mode="after")
+    def _is_on_the_hub(self) -> HuggingFace:
+        if self.location:
+            return self
+        if not _MODEL.fullmatch(self.model):
+            raise ValueError("model is no name on the hub (owner/name); a folder of your own is `location`")
+        if not _REVISION.fullmatch(self.revision):
+            raise ValueError("revision is no branch, tag, refs/pr/<n> or hash of a commit")
+        return self
 
     @model_validator(mode="after")
     def _own_is_last(self) -> HuggingFace:

@@ -23,9 +23,10 @@ PROCESSORS = ("preprocessor_config.json", "processor_config.json")
 MAX_SETTINGS, MAX_TOKENIZER = 4 * 2**20, 128 * 2**20
 #: Most values in such a file and in a list of it, and the largest whole number.
 MAX_VALUES, MAX_ENTRIES, MAX_NUMBER = 500_000, 10_000, 10_000_000
-#: Smaller limits, by the end of a key: what is made one by one; of pictures, in pixels; of sound.
+#: Smaller limits, by a key: what is made one by one; widths; of pictures, in pixels; of sound.
 LIMITS: Mapping[re.Pattern[str], int] = {
     re.compile(r"(layers?|depths?|blocks|groups|stages|experts)$"): 1000,
+    re.compile(r"((hidden|intermediate|embed|embedding|inner|projection)_?(size|dim)|^dim|d_model|n_embd)$"): 65_536,
     re.compile(r"(height|width|edge|crop_size|^size|image_size)$"): 4096,
     re.compile(r"(feature_size|mel_bins|max_length_s|chunk_length)$"): 1024,
     re.compile(r"(n_fft|fft_window_size|fft_length|hop_length)$"): 65_536,

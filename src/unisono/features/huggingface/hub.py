@@ -7,11 +7,11 @@ what they mean to the hub's own library, which brings the files.
 
 from __future__ import annotations
 
-import fnmatch
 import hashlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from unisono.config.huggingface import HuggingFace
 from unisono.errors import DataError, DownloadError, MachineError, machine_fault, pass_machine, require
@@ -24,6 +24,7 @@ WANTED = (
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
     *("vocab.json", "vocab.txt", "merges.txt", "*.model"),
 )
+_PATTERNS: Mapping[str, Any] = {"allow_patterns": list(WANTED), "ignore_patterns": ["*/*"]}
 #: Most bytes that are brought of a model.
 MAX_BYTES = 32 * 2**30
 
@@ -88,7 +89,7 @@ def _brought(model: str, revision: str) -> Path:
     from huggingface_hub import constants, errors
 
     try:
-        found = Path(huggingface_hub.snapshot_download(model, revision=revision, local_files_only=True))
+        found = Path(huggingface_hub.snapshot_download(model, revision=revision, local_files_only=True, **_PATTERNS))
         checks.weight_files(found, model)
         checks.read_config(found, model)
         return found
@@ -100,12 +101,12 @@ def _brought(model: str, revision: str) -> Path:
     try:
         facts = api.model_info(model, revision=revision, files_metadata=True)
         sizes = {file.rfilename: file.size or 0 for file in facts.siblings or []}
-        wanted = [name for name in sizes if any(fnmatch.fnmatchcase(name, each) for each in WANTED) and "/" not in name]
+        wanted = list(huggingface_hub.utils.filter_repo_objects(sizes, **_PATTERNS))
         if not any(name.endswith(".safetensors") for name in wanted):
             raise checks.no_safetensors(where, iter(sizes))
         if sum(sizes[name] for name in wanted) > MAX_BYTES:
             raise DataError(f"{where}: has more than {MAX_BYTES:,} bytes; take a smaller model")
-        return Path(api.snapshot_download(model, revision=revision, allow_patterns=wanted))
+        return Path(api.snapshot_download(model, revision=revision, **_PATTERNS))
     except errors.GatedRepoError:
         raise DownloadError(
             f"{model}: its owner asks for consent; give it on {constants.ENDPOINT}/{model} and log in, or take another"
