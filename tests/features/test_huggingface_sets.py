@@ -64,18 +64,18 @@ def test_songs_heard(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     sounds = {f"s{index}": test_songs_extraction.song(index) for index in range(2)}
     built = tmp_path / "songs"
     test_songs_extraction.write(built / "audio", sounds)
-    assert test_songs_extraction.run(built, "huggingface", Audio.model_validate(block)) == []
-    found = test_songs_extraction.features(built, "huggingface")
+    assert test_songs_extraction.run(built, "huggingface_audio", Audio.model_validate(block)) == []
+    found = test_songs_extraction.features(built, "huggingface_audio")
     assert {name: each.shape for name, each in found.items()} == {"s0": (15, 6), "s1": (15, 6)}
     assert not np.allclose(found["s0"], found["s1"], atol=1e-3)
-    facts = parquet.metadata(built / "features" / "huggingface")
+    facts = parquet.metadata(built / "features" / "huggingface_audio")
     assert facts["variant"] == "clap, audio, layer -1, own, windows of 2 s"
 
-    write_params(tmp_path, {"songs.features.huggingface": block, "songs.features.sets": ["huggingface"]})
+    write_params(tmp_path, {"songs.features.huggingface_audio": block, "songs.features.sets": ["huggingface_audio"]})
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "own.flac"
     path.write_bytes(sounds["s1"])
-    np.testing.assert_allclose(asked(path, "songs", "audio", "huggingface", built), found["s1"], atol=1e-5)
+    np.testing.assert_allclose(asked(path, "songs", "audio", "huggingface_audio", built), found["s1"], atol=1e-5)
 
 
 def test_lyrics_read(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,45 +83,45 @@ def test_lyrics_read(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     built = tmp_path / "songs"
     lines = ["love me tender", "the rain falls on me", "gloria"] * 8
     samples, divisions = test_texts_extraction.write(built, lines, test_texts_extraction.deals())
-    made = built / "models" / "huggingface"
-    out = built / "features" / "huggingface"
+    made = built / "models" / "huggingface_text"
+    out = built / "features" / "huggingface_text"
     extract = test_texts_extraction.extraction.extract
-    extract(samples, divisions, out, made, settings, name="huggingface", view="huggingface")
-    found = parquet.to_numpy(parquet.read(out)["huggingface"])
+    extract(samples, divisions, out, made, settings, name="huggingface_text", view="huggingface_text")
+    found = parquet.to_numpy(parquet.read(out)["huggingface_text"])
     assert found.shape == (24, 16), "one for all deals, since it learns nothing from the songs"
     np.testing.assert_allclose(found, texts.Extractor(hub.fetch(settings)).embed(lines), atol=1e-6)
     before = (made / "model.safetensors").read_bytes()
-    extract(samples, divisions, out, made, settings, name="huggingface", view="huggingface")
+    extract(samples, divisions, out, made, settings, name="huggingface_text", view="huggingface_text")
     assert (made / "model.safetensors").read_bytes() == before
 
-    write_params(tmp_path, {"songs.features.texts.sets": ["huggingface"]})
+    write_params(tmp_path, {"songs.features.texts.sets": ["huggingface_text"]})
     monkeypatch.chdir(tmp_path)
-    np.testing.assert_allclose(asked("Gloria", "songs", "lyrics", "huggingface", built), found[2], atol=1e-6)
+    np.testing.assert_allclose(asked("Gloria", "songs", "lyrics", "huggingface_text", built), found[2], atol=1e-6)
     with pytest.raises(DataError, match="none of its words"):
-        asked(" ", "songs", "lyrics", "huggingface", built)
+        asked(" ", "songs", "lyrics", "huggingface_text", built)
 
 
 def test_another_model_in_the_place_of_the_one_that_read_the_lyrics(models: Path, tmp_path: Path) -> None:
-    from unisono.features.texts import huggingface
+    from unisono.features.texts import huggingface_text
 
     own = save(tmp_path / "own", "bert")
-    huggingface.fit([], Text.model_validate(section("text", own))).save(tmp_path / "m.safetensors")
-    huggingface.load(tmp_path / "m.safetensors")
+    huggingface_text.fit([], Text.model_validate(section("text", own))).save(tmp_path / "m.safetensors")
+    huggingface_text.load(tmp_path / "m.safetensors")
     save(own, "bert", seed=1)
     with pytest.raises(DataError, match="own: its weights have SHA-256"):
-        huggingface.load(tmp_path / "m.safetensors")
+        huggingface_text.load(tmp_path / "m.safetensors")
     (tmp_path / "m.safetensors").write_bytes(b"x")
     with pytest.raises(DataError, match="run the stage embed_lyrics"):
-        huggingface.load(tmp_path / "m.safetensors")
+        huggingface_text.load(tmp_path / "m.safetensors")
 
 
 def test_pictures_seen(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     block = section("image", models / "clip", pooling="own")
-    own = image2song_made.section(features__huggingface=block)
+    own = image2song_made.section(features__huggingface_image=block)
     built = image2song_made.build(tmp_path / "image2song", own=own)
-    assert image2song_made.extract(built, "huggingface", own) == []
-    parts = parquet.to_numpy(parquet.read(built / "pictures" / "huggingface")["parts"])
-    whole = parquet.to_numpy(parquet.read(built / "features" / "huggingface")["huggingface"])
+    assert image2song_made.extract(built, "huggingface_image", own) == []
+    parts = parquet.to_numpy(parquet.read(built / "pictures" / "huggingface_image")["parts"])
+    whole = parquet.to_numpy(parquet.read(built / "features" / "huggingface_image")["huggingface_image"])
     assert parts.shape == (24, 1, 6)
     np.testing.assert_array_equal(parts[:, 0], whole)
     network = pictures.Extractor(hub.fetch(Image.model_validate(block)))
@@ -130,12 +130,12 @@ def test_pictures_seen(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     square = seen(image2song_made.picture(0, 3), "x", side=32)
     np.testing.assert_allclose(whole[3], network.embed(network.prepare(square[None]))[0], atol=1e-6)
 
-    changes = {"image2song.features.huggingface": block, "image2song.features.sets": ["huggingface"]}
-    write_params(tmp_path, changes | {"image2song.features.tags.set": "huggingface"})
+    changes = {"image2song.features.huggingface_image": block, "image2song.features.sets": ["huggingface_image"]}
+    write_params(tmp_path, changes | {"image2song.features.tags.set": "huggingface_image"})
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "own.png"
     path.write_bytes(image2song_made.picture(0, 3))
-    np.testing.assert_allclose(asked(path, "image2song", "image", "huggingface", built), whole[3], atol=1e-5)
+    np.testing.assert_allclose(asked(path, "image2song", "image", "huggingface_image", built), whole[3], atol=1e-5)
 
 
 def test_clips_heard_and_seen(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

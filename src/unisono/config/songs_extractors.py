@@ -45,7 +45,7 @@ class Extractors(Section):
     mfcc_stats: MFCC
     musicnn: Musicnn
     vggish: VGGish
-    huggingface: Audio
+    huggingface_audio: Audio
 
 
 #: The extractors that there are.

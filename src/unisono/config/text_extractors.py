@@ -43,7 +43,7 @@ class TextExtractors(Section):
     doc2vec: Doc2Vec
     tfidf: Tfidf
     glove: Glove
-    huggingface: Text
+    huggingface_text: Text
 
 
 #: The extractors that there are.

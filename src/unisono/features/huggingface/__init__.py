@@ -32,4 +32,9 @@ def describe(settings: HuggingFace) -> dict[str, Any]:
     """
     where = f"{settings.model} at {settings.revision}" if settings.revision else settings.model
     variant = f"{where}, {settings.task}, layer {settings.layer}, {settings.pooling}"
-    return {"extractor": "huggingface", "variant": variant, "weights": "pretrained", "sha256": settings.sha256}
+    return {
+        "extractor": f"huggingface_{settings.task}",
+        "variant": variant,
+        "weights": "pretrained",
+        "sha256": settings.sha256,
+    }

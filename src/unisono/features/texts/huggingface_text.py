@@ -19,6 +19,8 @@ from unisono.features.huggingface import texts as network
 
 TRAINED = False
 
+_KIND = "huggingface_text"
+
 
 class Model:
     """The model with its weights.
@@ -47,7 +49,7 @@ class Model:
 
     def save(self, path: Path) -> None:
         """Write which model it is; see `unisono.features.texts`."""
-        saved.write(path, "huggingface", {"settings": self.settings.model_dump(mode="json")}, {})
+        saved.write(path, _KIND, {"settings": self.settings.model_dump(mode="json")}, {})
 
     def describe(self) -> dict[str, Any]:
         """Name the extractor; see `unisono.features.texts`."""
@@ -63,7 +65,7 @@ def fit(texts: Sequence[str], settings: Text) -> Model:
 
 def load(path: Path) -> Model:
     """Read what `Model.save` wrote, and the model: the same, to the byte; see `unisono.features.texts`."""
-    return Model(saved.read(path, "huggingface", _settings, stage="embed_lyrics"))
+    return Model(saved.read(path, _KIND, _settings, stage="embed_lyrics"))
 
 
 def _settings(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Text:
