@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from unisono.config import Section, huggingface
+from unisono.config import Section, huggingface, songs_extractors
 from unisono.config.keys import Key
 from unisono.config.sources import Sha256
 
@@ -97,6 +97,13 @@ class EfficientNet(Unpublished):
     image_size: int = Field(ge=32, le=1024)
 
 
+class Musicnn(songs_extractors.Musicnn):
+    """The network of the package musicnn."""
+
+    hop_s: float = Field(ge=1, le=10)
+    whitening: Own
+
+
 class HuggingFaceAudio(huggingface.Audio):
     """A model of the Hugging Face hub on the sound."""
 
@@ -110,7 +117,16 @@ class HuggingFaceImage(huggingface.Image):
 
 
 #: An extractor; a feature set names one.
-Name = Literal["inception", "vggish", "soundnet", "i3d", "efficientnet_lite0", "huggingface_audio", "huggingface_image"]
+Name = Literal[
+    "inception",
+    "vggish",
+    "soundnet",
+    "i3d",
+    "efficientnet_lite0",
+    "musicnn",
+    "huggingface_audio",
+    "huggingface_image",
+]
 
 
 class Extractors(Section):
@@ -122,6 +138,7 @@ class Extractors(Section):
     soundnet: Torch
     i3d: Torch
     efficientnet_lite0: EfficientNet
+    musicnn: Musicnn
     huggingface_audio: HuggingFaceAudio
     huggingface_image: HuggingFaceImage
 

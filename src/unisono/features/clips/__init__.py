@@ -47,7 +47,8 @@ def module(name: str) -> Any:
 
     Parameters
     ----------
-    name : {"inception", "vggish", "soundnet", "i3d", "efficientnet_lite0", "huggingface_audio", "huggingface_image"}
+    name : {"inception", "vggish", "soundnet", "i3d", "efficientnet_lite0", "musicnn", "huggingface_audio",
+        "huggingface_image"}
     """
     return importlib.import_module(f"{__name__}.{name}")
 
