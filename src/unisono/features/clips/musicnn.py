@@ -35,7 +35,6 @@ class Clips(musicnn.Extractor):
 
 def fetch(settings: Musicnn, downloads: Path) -> Musicnn:
     """Take trained weights out of their package; see `unisono.features.clips`."""
-    downloads.mkdir(parents=True, exist_ok=True)
     return settings.model_copy(update={"location": songs.fetch(settings, downloads).location})
 
 
