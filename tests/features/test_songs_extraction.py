@@ -109,7 +109,7 @@ def features(folder: Path, name: str) -> dict[str, np.ndarray]:
     return dict(zip(table["id"].to_pylist(), parquet.to_numpy(table[name]), strict=True))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SETTINGS)
 def test_every_extractor_and_the_same_bytes_whatever_is_beside_a_song(name: str, tmp_path: Path) -> None:
     sounds = {f"s{index}": song(index) for index in range(4)}
     write(tmp_path / "audio", sounds)

@@ -19,7 +19,7 @@ from unisono.config.extractors import NAMES, Extractors
 from unisono.config.vegas import Vegas
 from unisono.datasets.loading import load_folder
 from unisono.errors import ConfigError, DataError, DownloadError
-from unisono.features import clips, inception, logmel, vggish, video_extraction, whitening
+from unisono.features import clips, inception, logmel, musicnn, vggish, video_extraction, whitening
 from unisono.features.clips import vggish as vggish_clips
 from unisono.io import parquet
 from unisono.media import mp4, video
@@ -346,6 +346,7 @@ def test_pretrained_weights_and_pca_come_by_path_and_checksum(
         ("vggish", {"whitening__method": "published"}, "weights: pretrained alone"),
         ("i3d", {"whitening__method": "published"}, "no published whitening"),
         ("efficientnet_lite0", {"whitening__method": "published"}, "no published whitening"),
+        ("huggingface_audio", {"whitening__method": "published"}, "no published whitening"),
         ("soundnet", {"whitening__components": 0}, "components"),
     ],
 )
@@ -370,8 +371,9 @@ def test_every_extractor_takes_a_clip(made: dict[str, tuple[int, bytes]], tmp_pa
         "soundnet": (1, 441000),
         "i3d": (2, 25, 224, 224, 3),
         "efficientnet_lite0": (2, 224, 224, 3),
+        "musicnn": (1, 187, 96),
     }
-    assert set(shapes) == set(NAMES)
+    assert {*shapes, "huggingface_audio", "huggingface_image"} == set(NAMES)
     for name, shape in shapes.items():
         module, section = clips.module(name), settings(name, batch_size=1, weights="untrained")
         extractor = module.create(module.fetch(section, tmp_path))
@@ -383,6 +385,16 @@ def test_every_extractor_takes_a_clip(made: dict[str, tuple[int, bytes]], tmp_pa
         assert np.isfinite(vectors).all()
         facts = module.describe(section)
         assert (facts["extractor"], facts["weights"], facts["seed"]) == (name, "untrained", 0)
+
+
+def test_musicnn_hears_three_seconds_every_second(made: dict[str, tuple[int, bytes]], tmp_path: Path) -> None:
+    """Rows of a clip of 12 s, of which the first 10 are heard: patches at 0, 1, ... 7 s, as songs have them."""
+    data = made["long"][1]
+    module, section = clips.module("musicnn"), settings("musicnn", weights="untrained", hop_s=1.0)
+    rows = module.create(module.fetch(section, tmp_path)).rows(data)
+    sound = video.sound(data, 16_000)[:160_000]
+    np.testing.assert_array_equal(rows, musicnn.patches(sound, 16_000, hop_s=1.0))
+    assert len(rows) == 8
 
 
 def test_empty_shard(tmp_path: Path) -> None:

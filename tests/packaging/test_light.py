@@ -161,6 +161,6 @@ def test_every_import_is_declared_in_the_extra_that_messages_name() -> None:
         "dvc", "music21", "ruamel.yaml.clib", "tensorflow-cpu", "unisono"
     }  # fmt: skip
     locked = {line.partition("==")[0].lower() for line in (ROOT / "requirements.lock").read_text().splitlines()}
-    del groups["glove"]  # Vectors that the pipeline does without.
+    del groups["glove"], groups["huggingface"]  # What the pipeline does without.
     wanted = {name.lower() for names in groups.values() for name in names} - {"unisono", "tensorflow"}
     assert {name.replace("_", "-") for name in wanted} <= {name.replace("_", "-") for name in locked}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from unisono.config import Section
+from unisono.config import Section, huggingface, songs_extractors
 from unisono.config.keys import Key
 from unisono.config.sources import Sha256
 
@@ -67,14 +67,20 @@ class VGGish(Extractor):
         return self
 
 
+def _not_published(whitening: Whitening) -> Whitening:
+    if whitening.method == "published":
+        raise ValueError("there is no published whitening for this network; set whitening.method: fitted or none")
+    return whitening
+
+
+#: The whitening of a network for which nobody published one.
+Own = Annotated[Whitening, AfterValidator(_not_published)]
+
+
 class Unpublished(Extractor):
     """A network for which nobody published a whitening."""
 
-    @model_validator(mode="after")
-    def _whitening_exists(self) -> Unpublished:
-        if self.whitening.method == "published":
-            raise ValueError("there is no published whitening for this network; set whitening.method: fitted or none")
-        return self
+    whitening: Own
 
 
 class Torch(Unpublished):
@@ -91,15 +97,50 @@ class EfficientNet(Unpublished):
     image_size: int = Field(ge=32, le=1024)
 
 
+class Musicnn(songs_extractors.Musicnn):
+    """The network of the package musicnn."""
+
+    hop_s: float = Field(ge=1, le=10)
+    whitening: Own
+
+
+class HuggingFaceAudio(huggingface.Audio):
+    """A model of the Hugging Face hub on the sound."""
+
+    whitening: Own
+
+
+class HuggingFaceImage(huggingface.Image):
+    """A model of the Hugging Face hub on the frames, per second."""
+
+    whitening: Own
+
+
+#: An extractor; a feature set names one.
+Name = Literal[
+    "inception",
+    "vggish",
+    "soundnet",
+    "i3d",
+    "efficientnet_lite0",
+    "musicnn",
+    "huggingface_audio",
+    "huggingface_image",
+]
+
+
 class Extractors(Section):
     """Which feature sets are made, and how."""
 
-    sets: dict[Key, Literal["inception", "vggish", "soundnet", "i3d", "efficientnet_lite0"]] = Field(min_length=1)
+    sets: dict[Key, Name] = Field(min_length=1)
     inception: Inception
     vggish: VGGish
     soundnet: Torch
     i3d: Torch
     efficientnet_lite0: EfficientNet
+    musicnn: Musicnn
+    huggingface_audio: HuggingFaceAudio
+    huggingface_image: HuggingFaceImage
 
 
 #: The extractors that there are.

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from unisono.config import Section
+from unisono.config.huggingface import Image
 
 
 class EfficientNet(Section):
@@ -25,7 +26,7 @@ class Pixels(Section):
 class Tags(Section):
     """From a picture's features to the words that fit it."""
 
-    set: Literal["efficientnet_lite0", "pixels"]
+    set: Literal["efficientnet_lite0", "pixels", "huggingface_image"]
     regions: Literal["joined", "max", "none"]
     ridge: float = Field(gt=0)
     folds: int = Field(ge=2, le=20)
@@ -49,12 +50,13 @@ class Words(Section):
 class Features(Section):
     """Which sets are made of the pictures, and how; tags and words."""
 
-    sets: list[Literal["efficientnet_lite0", "pixels"]] = Field(min_length=1)
+    sets: list[Literal["efficientnet_lite0", "pixels", "huggingface_image"]] = Field(min_length=1)
     efficientnet_lite0: EfficientNet
     pixels: Pixels
+    huggingface_image: Image
     tags: Tags
     words: Words
 
 
 #: The extractors of pictures that there are.
-NAMES = ("efficientnet_lite0", "pixels")
+NAMES = ("efficientnet_lite0", "pixels", "huggingface_image")

@@ -146,13 +146,13 @@ class Split(Section):
 class Texts(TextExtractors):
     """The sets that are made of the lyrics, by their extractors' names, and how."""
 
-    sets: list[Literal["doc2vec", "tfidf", "glove"]] = Field(min_length=1)
+    sets: list[Literal["doc2vec", "tfidf", "glove", "huggingface_text"]] = Field(min_length=1)
 
 
 class Features(Extractors):
     """The sets that are made of the sound, by their extractors' names, and how; those of the lyrics."""
 
-    sets: list[Literal["mfcc", "mfcc_stats", "musicnn", "vggish"]] = Field(min_length=1)
+    sets: list[Literal["mfcc", "mfcc_stats", "musicnn", "vggish", "huggingface_audio"]] = Field(min_length=1)
     texts: Texts
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from unisono.config import Section
+from unisono.config.huggingface import Audio
 from unisono.config.mtm import VGGish
 
 __all__ = ["MFCC", "NAMES", "Extractors", "Musicnn", "VGGish"]
@@ -44,6 +45,7 @@ class Extractors(Section):
     mfcc_stats: MFCC
     musicnn: Musicnn
     vggish: VGGish
+    huggingface_audio: Audio
 
 
 #: The extractors that there are.

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from unisono.config import Section
+from unisono.config.huggingface import Text
 
 
 class Doc2Vec(Section):
@@ -42,6 +43,7 @@ class TextExtractors(Section):
     doc2vec: Doc2Vec
     tfidf: Tfidf
     glove: Glove
+    huggingface_text: Text
 
 
 #: The extractors that there are.

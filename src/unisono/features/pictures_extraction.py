@@ -104,9 +104,9 @@ def extract_folder(
         Folder of shards with ``id`` and the extractor's columns, under the same names; for shards with a picture.
     features : Path, optional
         Folder for the feature set, ``id`` and the numbers of the whole under `name`.
-    name : {"efficientnet_lite0", "pixels"}
+    name : {"efficientnet_lite0", "pixels", "huggingface_image"}
         Of the extractor.
-    settings : EfficientNet or Pixels
+    settings : EfficientNet, Pixels or Image
         Its section of ``params.yaml``.
     compute : Compute
     downloads : Path

@@ -100,7 +100,7 @@ def extract_folder(
         Name of the column.
     name : str
         Of the extractor.
-    settings : MFCC, Musicnn or VGGish
+    settings : MFCC, Musicnn, VGGish or Audio
         Its section of ``params.yaml``.
     clip_s : float
         What is heard of a song, in seconds.

@@ -47,9 +47,33 @@ def module(name: str) -> Any:
 
     Parameters
     ----------
-    name : {"inception", "vggish", "soundnet", "i3d", "efficientnet_lite0"}
+    name : {"inception", "vggish", "soundnet", "i3d", "efficientnet_lite0", "musicnn", "huggingface_audio",
+        "huggingface_image"}
     """
     return importlib.import_module(f"{__name__}.{name}")
+
+
+def squares(frames: np.ndarray, side: int) -> np.ndarray:
+    """Take the square in the middle of frames and scale it with Pillow's bicubic filter.
+
+    Parameters
+    ----------
+    frames : np.ndarray [shape=(n, height, width, 3), dtype=uint8]
+    side : int
+        Of the result, in pixels.
+
+    Returns
+    -------
+    np.ndarray [shape=(n, side, side, 3), dtype=uint8]
+    """
+    from PIL import Image
+
+    height, width = frames.shape[1:3]
+    shorter = min(height, width)
+    left, top = (width - shorter) / 2, (height - shorter) / 2
+    box = (left, top, left + shorter, top + shorter)
+    resize = Image.Resampling.BICUBIC
+    return np.stack([np.asarray(Image.fromarray(frame).resize((side, side), resize, box)) for frame in frames])
 
 
 def fetch_file(settings: S, key: str, downloads: Path) -> S:

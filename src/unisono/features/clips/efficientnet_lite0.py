@@ -9,7 +9,7 @@ import numpy as np
 
 from unisono.config.extractors import EfficientNet
 from unisono.features import efficientnet_lite0 as network
-from unisono.features.clips import SECONDS, origin
+from unisono.features.clips import SECONDS, origin, squares
 from unisono.features.efficientnet_lite0 import package
 from unisono.media import video
 
@@ -32,15 +32,7 @@ class Clips:
 
     def rows(self, clip: bytes) -> np.ndarray:
         """Decode the frames and take the square in the middle: (n, side, side, 3)."""
-        from PIL import Image
-
-        side, frames = self.extractor.side, video.frames(clip)[:SECONDS]
-        height, width = frames.shape[1:3]
-        shorter = min(height, width)
-        left, top = (width - shorter) / 2, (height - shorter) / 2
-        box = (left, top, left + shorter, top + shorter)
-        resize = Image.Resampling.BICUBIC
-        return np.stack([np.asarray(Image.fromarray(frame).resize((side, side), resize, box)) for frame in frames])
+        return squares(video.frames(clip)[:SECONDS], self.extractor.side)
 
     def embed(self, rows: np.ndarray) -> np.ndarray:
         """Embed frames: (n, 1280), the whole frame."""

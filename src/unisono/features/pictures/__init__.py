@@ -51,7 +51,7 @@ def module(name: str) -> Any:
 
     Parameters
     ----------
-    name : {"efficientnet_lite0", "pixels"}
+    name : {"efficientnet_lite0", "pixels", "huggingface_image"}
     """
     return importlib.import_module(f"{__name__}.{name}")
 

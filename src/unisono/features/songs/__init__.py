@@ -49,7 +49,7 @@ def module(name: str) -> Any:
 
     Parameters
     ----------
-    name : {"mfcc", "mfcc_stats", "musicnn", "vggish"}
+    name : {"mfcc", "mfcc_stats", "musicnn", "vggish", "huggingface_audio"}
     """
     return importlib.import_module(f"{__name__}.{name}")
 

@@ -43,6 +43,6 @@ def module(name: str) -> Any:
 
     Parameters
     ----------
-    name : {"doc2vec", "tfidf", "glove"}
+    name : {"doc2vec", "tfidf", "glove", "huggingface_text"}
     """
     return importlib.import_module(f"{__name__}.{name}")
