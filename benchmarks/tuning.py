@@ -97,8 +97,8 @@ def main() -> None:
         assert result.metrics["tuned"]["chosen"][0]["params"] == chosen
         whole_s += first
         print(
-            f"{name}: {len(setting.candidates)} candidates, {first:.1f} s of the processor with all fits, {again:.1f} s "
-            f"where they are kept; plain loop {peer_s:.1f} s",
+            f"{name}: {len(setting.candidates)} candidates, {first:.1f} s of the processor with all fits, "
+            f"{again:.1f} s where they are kept; plain loop {peer_s:.1f} s",
             flush=True,
         )
     print(f"all: {whole_s:.0f} s of the processor, half of it on each of two cores")
