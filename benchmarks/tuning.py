@@ -1,7 +1,8 @@
 """Closed forms tuned on all parts of the built vegas: at most two minutes on two cores.
 
-The peer is a plain loop over candidates and inner folds, one process, on the first part alone; its seconds for all
-parts are those times their number. Both choose the same. Without the data, random features of the same shape.
+The peer is a plain loop over candidates and inner folds, on the first part alone; its seconds for all parts are those
+times their number. Both choose the same. All in one process, whose processor seconds two workers share. Without the
+data, random features of the same shape.
 
     python benchmarks/tuning.py --data data
 """
@@ -9,7 +10,6 @@ parts are those times their number. Both choose the same. Without the data, rand
 from __future__ import annotations
 
 import argparse
-import os
 import time
 import warnings
 from itertools import permutations
@@ -67,10 +67,13 @@ def plain(data: Dataset, model: str, candidates: tuple[dict[str, Any], ...]) -> 
     return candidates[int(np.argmax(merits))]
 
 
-def processor_s() -> float:
-    """Seconds of this process and of workers that have ended."""
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
+def timed(name: str, setting: evaluation.Setting, folder: Path) -> tuple[float, evaluation.Result]:
+    """Give processor seconds, in this process alone, and the result."""
+    request = evaluation.Request(name, name, [setting])
+    before = time.process_time()
+    (ended,) = evaluation.run_requests([request], compute=Compute(executor="serial"), folder=folder)
+    assert ended.result is not None, ended.error
+    return time.process_time() - before, ended.result
 
 
 def main() -> None:
@@ -81,32 +84,24 @@ def main() -> None:
     args = arguments(parser, items=60, methods=["c_cca"])
     sets = {"audio": "audio", "visual": "visual"}
     data = load_dataset("vegas", root=args.data, views=sets) if args.data else made(args.items)
-    compute = Compute(executor="serial") if args.smoke else Compute(workers=2)
     warnings.simplefilter("ignore")
-    requests = [
-        evaluation.Request(name, name, [evaluation.Setting("", data, PARAMS, candidates=tuning.candidates(name, True))])
-        for name in args.methods
-    ]
-    with TemporaryDirectory() as folder:
-        for again in (False, True):
-            started, before = time.perf_counter(), processor_s()
-            results = {
-                ended.request.key: ended.result
-                for ended in evaluation.run_requests(requests, compute=compute, folder=Path(folder))
-            }
-            wall_s, own_s = time.perf_counter() - started, processor_s() - before
-            print(f"{'kept trials' if again else 'all'}: {own_s:.0f} s of the processor, {wall_s:.0f} s on the clock")
-    peer_s, n_parts = 0.0, len(evaluation.divide(data))
-    for request in requests:
+    whole_s, n_parts = 0.0, len(evaluation.divide(data))
+    for name in args.methods:
+        setting = evaluation.Setting("", data, PARAMS, candidates=tuning.candidates(name, True))
+        with TemporaryDirectory() as folder:
+            first, result = timed(name, setting, Path(folder))
+            again, _ = timed(name, setting, Path(folder))
         before = time.process_time()
-        chosen = plain(data, request.model, request.settings[0].candidates)
-        took = time.process_time() - before
-        peer_s += took
-        result = results[request.key]
-        assert result is not None
+        chosen = plain(data, name, setting.candidates)
+        peer_s = (time.process_time() - before) * n_parts
         assert result.metrics["tuned"]["chosen"][0]["params"] == chosen
-        print(f"{request.key}: {result.times['tune_s']:.0f} s of trials, plain loop {took * n_parts:.0f} s")
-    print(f"plain loop: {peer_s * n_parts:.0f} s of the processor")
+        whole_s += first
+        print(
+            f"{name}: {len(setting.candidates)} candidates, {first:.1f} s of the processor with all fits, "
+            f"{again:.1f} s where they are kept; plain loop {peer_s:.1f} s",
+            flush=True,
+        )
+    print(f"all: {whole_s:.0f} s of the processor, half of it on each of two cores")
 
 
 if __name__ == "__main__":

@@ -172,6 +172,9 @@ def hyper_parameters_are_declared_and_checked(case: _Case) -> None:
     for key, value in case.cls().params.items():
         case.cls.check({key: value})
     json.dumps(model.params)
+    for key, values in case.cls.grid.items():
+        for value in values:
+            case.cls.check({key: value})
     for key, value in case.params.items():
         if model.params.get(key) != value:
             case.breaks(f"{key} is {model.params.get(key)!r} after the constructor got {value!r}; leave __init__ alone")

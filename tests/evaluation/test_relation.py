@@ -19,6 +19,7 @@ from unisono.datasets.base import DataSet
 from unisono.datasets.loading import Dataset, load_folder
 from unisono.errors import DataError
 from unisono.evaluation import comparison, rankings, relation, trying, writing
+from unisono.evaluation.planning import Setting
 from unisono.io import parquet
 
 PICTURES, SONGS, TAGS, DEALS = 24, 18, 5, 2
@@ -156,6 +157,17 @@ def test_right_tags_are_found_first_and_queries_without_any_are_left_out(folder:
     assert kept["pool"][0] == 6
     last = kept["query"].index(IDS[-3])
     assert kept["right"][last][0]
+
+
+def test_csls_lowers_the_scores_of_what_every_query_finds(folder: Path) -> None:
+    params = {"n_components": 2, "ridge": 0.1}
+    settings = [Setting("plain", loaded(folder), params), Setting("corrected", loaded(folder), params, ranking="csls")]
+    plain, corrected = evaluation.run_settings(settings, "cca").metrics["variants"]
+    alone = evaluation.run(loaded(folder), "cca", params).metrics
+    assert (corrected["ranking"], "ranking" in plain) == ("csls", False)
+    for direction in ("image->lyrics", "lyrics->image"):
+        assert plain[direction] == alone[direction]
+        assert corrected[direction]["map"] != plain[direction]["map"]
 
 
 def test_what_is_found_is_written_and_read_again(folder: Path, tmp_path: Path) -> None:

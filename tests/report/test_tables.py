@@ -398,6 +398,10 @@ def test_table_of_features(make_mtm: Build, tmp_path: Path) -> None:
     assert (audio["extractor"], audio["weights"], audio["dimensions"]) == ("VGGish", "untrained", "(20, 16)")
     assert (audio["train"], audio["validation"], audio["test"], audio["samples"]) == ("83", "18", "18", "119")
     assert (audio["published_dimensions"], audio["published_samples"]) == ("VGGish (20, 128)", "14454")
+    (folder / "features" / "lyrics").rename(folder / "features" / "lyrics_syllables")
+    data_tables.write_features(folder, tmp_path)
+    own = {row["features"]: row for row in read(tmp_path / "table_3_2.csv")}["lyrics_syllables"]
+    assert (own["view"], own["published_dimensions"], own["published_samples"]) == ("lyrics", "", "")
     text = (tmp_path / "table_3_2.md").read_text()
     assert "Source: fabricated." in text
     assert "VGGish" in text

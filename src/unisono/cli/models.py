@@ -41,4 +41,5 @@ def _models(args: argparse.Namespace) -> None:
         summary = inspect.getdoc(cls) or ""
         defaults = " ".join(f"{key}={value}" for key, value in models.check_params(name, {}).items())
         columns = " Standardises columns." if cls.standardises else ""
-        print(f"{name:12s} {summary.splitlines()[0]}{columns}" + (f" [{defaults}]" if defaults else ""))
+        tunes = f" Tunes {', '.join(cls.grid)}." if cls.grid else ""
+        print(f"{name:12s} {summary.splitlines()[0]}{columns}{tunes}" + (f" [{defaults}]" if defaults else ""))

@@ -14,7 +14,7 @@ for the number of comparisons.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import permutations
@@ -147,7 +147,7 @@ def run(
     dataset = with_folds(dataset, seed=seed, n_folds=n_folds)
     found: dict[str, dict[str, significance.Scores]] = {}
     skipped, notes, tuned = {}, {}, {}
-    for name, method, own, grid in _rows(params, fixed or {}, tune=tune):
+    for name, method, own, grid in tuning.beside(params, fixed or {}, tune=tune):
         if models.method(method).supervised and dataset.labels is None:
             skipped[name] = "learns from labels, and there are none"
             continue
@@ -165,9 +165,8 @@ def run(
             with suppress(OSError):
                 unfinished.rmdir()
         evaluation.write(result, out / name)
-        notes[name] = [_said_by(method, note) for note in result.metrics.get("notes", [])]
-        if tune and models.method(method).trained and not models.method(method).grid:
-            notes[name].append("has no grid, so there is nothing to tune")
+        untunable = ["has no grid, so there is nothing to tune"] if tune and not models.method(method).grid else []
+        notes[name] = untunable + [_said_by(method, note) for note in result.metrics.get("notes", [])]
         tuned[name] = "".join(tuning.lines(result.metrics, result.times))
         found[name] = query_scores(result.embeddings, list(dataset.views))
         labels, folds = _labels(result.embeddings), result.embeddings["fold"]
@@ -189,18 +188,6 @@ def run(
         notes={name: notes[name] for name in ordered if notes[name]},
         tuned={name: tuned[name] for name in ordered if tuned[name]},
     )
-
-
-def _rows(
-    params: Mapping[str, Mapping[str, Any]], fixed: Mapping[str, Iterable[str]], *, tune: bool
-) -> Iterator[tuple[str, str, Mapping[str, Any], tuning.Tune]]:
-    """Yield what is compared: its name, its method, hyper-parameters and grid."""
-    for method, own in params.items():
-        yield method, method, own, False
-        given = set(fixed.get(method, ()))
-        grid = {name: values for name, values in models.method(method).grid.items() if tune and name not in given}
-        if grid:
-            yield f"{method}-tuned", method, {name: own[name] for name in own if name not in grid}, grid
 
 
 def with_folds(dataset: Dataset, *, seed: int = 0, n_folds: int | None = None) -> Dataset:

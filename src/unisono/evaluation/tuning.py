@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -111,6 +111,32 @@ def applied(setting: Setting, model: str, tune: Tune, *, fixed: Mapping[str, Any
     told = f"one candidate ({said(found[0])}), taken as it is" if found else f"{model} has no grid; nothing was chosen"
     params = {**setting.params, **(found[0] if found else {})}
     return replace(setting, params=params, notes=(*setting.notes, f"tune: {told}"))
+
+
+def beside(
+    params: Mapping[str, Mapping[str, Any]], fixed: Mapping[str, Iterable[str]], *, tune: bool
+) -> Iterator[tuple[str, str, Mapping[str, Any], Tune]]:
+    """Yield methods as they are given and, if wanted, after each the same with its grid.
+
+    Parameters
+    ----------
+    params : mapping of str to mapping
+        By method its hyper-parameters.
+    fixed : mapping of str to iterable of str
+        By method those of them that the grid leaves alone.
+    tune : bool
+
+    Yields
+    ------
+    name, method, params, tune
+        The name is the method's, or ``<method>-tuned``.
+    """
+    for method, own in params.items():
+        yield method, method, own, False
+        given = set(fixed.get(method, ()))
+        grid = {name: values for name, values in models.method(method).grid.items() if tune and name not in given}
+        if grid:
+            yield f"{method}-tuned", method, {name: own[name] for name in own if name not in grid}, grid
 
 
 def settle(plan: Plan, outcomes: Mapping[Path, Outcome]) -> None:
