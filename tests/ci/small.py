@@ -31,7 +31,20 @@ CLOSED_FORMS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 NETWORKS: dict[str, dict[str, Any]] = {
     name: {"epochs": 3, "min_steps": 0}
-    for name in ("dcca", "c_dcca", "s_dcca", "tnn", "tnn_c_cca", "acmr", "ucal", "agah", "ugach", "supcon", "dscmr", "clip")
+    for name in (
+        "dcca",
+        "c_dcca",
+        "s_dcca",
+        "tnn",
+        "tnn_c_cca",
+        "acmr",
+        "ucal",
+        "agah",
+        "ugach",
+        "supcon",
+        "dscmr",
+        "clip",
+    )
 }
 
 
