@@ -6,6 +6,7 @@ import csv
 import json
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ def judged(data: Dataset, train: np.ndarray, model: str, params: dict[str, Any],
         fitted.fit({view: array[rows] for view, array in data.views.items()}, labels)
         embedded = fitted.transform({view: array[held_out] for view, array in data.views.items()})
         for query, target in permutations(sorted(data.views), 2):
-            if data.labels is None:
+            if data.labels is None or data.kinds is not None:
                 found.append(float(np.log(metrics.ranks(embedded[query], embedded[target])).mean()))
             else:
                 classes = data.labels[held_out]
@@ -59,13 +60,16 @@ def judged(data: Dataset, train: np.ndarray, model: str, params: dict[str, Any],
     return float(np.mean(found))
 
 
-@pytest.mark.parametrize("labelled", [True, False], ids=["class", "pair"])
-def test_the_choice_is_that_of_a_plain_loop(labelled: bool) -> None:
-    data = clips() if labelled else clips(labels=None)
+@pytest.mark.parametrize("what", ["class", "pair", "kind"])
+def test_the_choice_is_that_of_a_plain_loop(what: str) -> None:
+    data = clips(labels=None) if what == "pair" else clips()
+    if what == "kind":
+        # Classes are known, and pairs are what counts.
+        data = replace(data, kinds=np.arange(len(data)) % 2)
     result = evaluation.run(data, "cca", tune=GRID, n_folds=3, compute=SERIAL)
     tuned = result.metrics["tuned"]
     assert (tuned["criterion"], tuned["inner_folds"], tuned["held_out"]) == (
-        "map" if labelled else "mean_log_rank", 4, 4,
+        "map" if what == "class" else "mean_log_rank", 4, 4,
     )  # fmt: skip
     assert (tuned["candidates"], tuned["grid"]) == (4, GRID)
     candidates = tuning.candidates("cca", GRID)
@@ -73,7 +77,7 @@ def test_the_choice_is_that_of_a_plain_loop(labelled: bool) -> None:
     rows = result.tables["tuning"].rows
     for number, (part, chosen) in enumerate(zip(evaluation.divide(data, n_folds=3), tuned["chosen"], strict=True)):
         values = [judged(data, part.train, "cca", each) for each in candidates]
-        best = int(np.argmax(values) if labelled else np.argmin(values))
+        best = int(np.argmax(values) if what == "class" else np.argmin(values))
         assert chosen["params"] == candidates[best]
         assert chosen["value"] == pytest.approx(values[best])
         own = rows[4 * number : 4 * number + 4]

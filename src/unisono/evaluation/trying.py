@@ -2,8 +2,9 @@
 
 **Conventions.** A trial knows the training rows of its fit alone. Rows of one group (windows of one song) lie in one
 inner fold, and classes are spread evenly. Its *merit* is the mean over inner folds of the mean average precision by
-class, over all directions; where there are no labels, of minus the mean natural logarithm of the own pair's rank; of
-items of one view each, of the mean average precision of the relation. Higher is better.
+class, over all directions; where there are no labels, or items are of kinds so that their pairs are what counts, of
+minus the mean natural logarithm of the own pair's rank; of items of one view each, of the mean average precision of the
+relation. Higher is better.
 """
 
 from __future__ import annotations
@@ -147,10 +148,10 @@ def _merit(shared: SharedArrays, job: Trial, rows: np.ndarray, held_out: np.ndar
         }
         measured = [relation.measure(scored(model, data, *pair), relevant[pair])[0]["map"] for pair in directions]
         return float(np.mean(measured))
+    labels = None if f"{job.data}/kinds" in shared else data["labels"]
     if not model.scores_jointly():
         embedded = model.transform(data["views"], lengths=data["lengths"])
-        return tuning.merit(list(embedded.values()), data["labels"])
-    labels = data["labels"]
+        return tuning.merit(list(embedded.values()), labels)
     same = np.eye(len(held_out), dtype=bool) if labels is None else labels[:, None] == labels
     of = [metrics.relevance.measure(scored(model, data, *pair), same, ks=()) for pair in directions]
     if labels is None:

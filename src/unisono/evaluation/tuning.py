@@ -186,7 +186,8 @@ def _mean(values: Mapping[str, float]) -> float:
 def criterion(plan: Plan, number: int) -> str:
     """Name what a setting's candidates are compared by: ``map`` or ``mean_log_rank``."""
     dataset = plan.settings[number].dataset
-    return "mean_log_rank" if dataset.labels is None and dataset.tags is None else "map"
+    by_pair = dataset.labels is None or dataset.kinds is not None
+    return "mean_log_rank" if by_pair and dataset.tags is None else "map"
 
 
 def _shown(criterion: str, merit: float) -> float | None:
