@@ -159,7 +159,9 @@ def to_markdown(name: str, runs: Sequence[Run], found: Sequence[Mapping[str, Any
         own = [row for row in found if row["dataset"] == dataset]
         pieces.append(f"## {layouts.DATASETS[dataset]} (source: {own[0]['source']})")
         heads = list(dict.fromkeys(row["direction"] for row in own))
-        lines = [["", "Method", "Needs", *(_head(head) for head in heads), "To the best", "95 %", "Seconds a fit"]]
+        lines = [
+            ["", "Method", "Needs", *(_head(head) for head in heads), "To the best", "95 %", "Folds", "Seconds a fit"]
+        ]
         for rank in dict.fromkeys(row["rank"] for row in own):
             cells = {row["direction"]: row for row in own if row["rank"] == rank}
             mean = cells[MEAN]
@@ -175,10 +177,11 @@ def to_markdown(name: str, runs: Sequence[Run], found: Sequence[Mapping[str, Any
                 *values,
                 "" if best else f"{100 * mean['to_best']:+.2f}",
                 "" if best else orderings.span(mean["low"], mean["high"]),
+                str(mean["n_parts"]),
                 mean["fit_seconds"],
             ])  # fmt: skip
         chances = {row["direction"]: layouts.format_value("map", row["chance"]) for row in own}
-        lines.append(["", slanted("chance"), "", *(chances[head] for head in heads), "", "", ""])
+        lines.append(["", slanted("chance"), "", *(chances[head] for head in heads), "", "", "", ""])
         pieces.append(markdown(lines, "rll" + "r" * (len(lines[0]) - 3)))
     said = [
         *tables.footnotes(found),
@@ -186,7 +189,8 @@ def to_markdown(name: str, runs: Sequence[Run], found: Sequence[Mapping[str, Any
         "classes alone: such methods know no class that they were not trained on, and what of a class belongs together "
         "they cannot say.",
         "*To the best*: difference in points of the mean of both directions, query by query. The interval allows for "
-        "other items, as queries and in the gallery, and for other folds; the best is chosen on the same numbers.",
+        "other items, as queries and in the gallery, and for other folds; the best is chosen on the same numbers. "
+        "Who was tested in fewer folds is compared in these alone.",
         "*tuned*: settings chosen anew in every fold, within its training part. All others have the settings of "
         "`params.yaml`, the same in every fold.",
         *notes.under(name, runs),
