@@ -73,10 +73,19 @@ def find(picture: np.ndarray) -> Staff | None:
         space *= _GROWTH
     if best is None or best.contrast < _LEAST_CONTRAST:
         return None
-    for precision in (0.1, 0.02):
-        around = np.arange(-5, 6) * precision
-        best = _fit(profile, best.middle + around, best.space * (1 + around / 10))
-    return Staff((best.middle + 0.5) * shrink - 0.5, best.space * shrink, best.contrast)
+    middle, space = _refined(profile, best)
+    return Staff((middle + 0.5) * shrink - 0.5, space * shrink, best.contrast)
+
+
+def _refined(profile: np.ndarray, rough: Staff) -> tuple[float, float]:
+    """Fit middle and space to the centres of the lines' ink, below a pixel."""
+    rows = np.arange(len(profile))
+    centres = []
+    for place in rough.middle + rough.space * _LINES:
+        near = profile * (np.abs(rows - place) < 0.4 * rough.space)
+        centres.append((near @ rows) / near.sum() if near.sum() > 0 else place)
+    space, middle = np.polyfit(_LINES, centres, 1)
+    return float(middle), float(space)
 
 
 def _fit(profile: np.ndarray, middles: np.ndarray, spaces: np.ndarray) -> Staff:

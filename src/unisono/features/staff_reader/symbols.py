@@ -181,7 +181,27 @@ def first_guess(ink: np.ndarray, sample: Printed) -> np.ndarray:
             scores[row] = _INK * bars
         elif kind != REST:
             scores[row] = (_INK / 2 if sign else _INK) * heads[staff.MIDDLE_CELL - step]
-        scores[row] -= ((columns - places[row]) / (_SIGN_SPREAD if sign else _SPREAD)) ** 2 / 2
+        if not sign:
+            scores[row] -= ((columns - places[row]) / _SPREAD) ** 2 / 2
+    return scores + of_signature(sample, len(columns))
+
+
+def of_signature(sample: Printed, cells: int) -> np.ndarray:
+    """Score the place of the signature's signs, which are always the same.
+
+    Parameters
+    ----------
+    sample : Printed
+    cells : int
+
+    Returns
+    -------
+    np.ndarray [shape=(symbols, cells)]
+        Zero for all other symbols.
+    """
+    scores = np.zeros((len(sample.symbols), cells))
+    for row in range(abs(sample.fifths)):
+        scores[row] = -(((np.arange(cells) - _FIRST_SIGN - _NEXT_SIGN * row) / _SIGN_SPREAD) ** 2) / 2
     return scores
 
 

@@ -43,7 +43,12 @@ MAX_CELLS = 800
 # Batches whose strips are sorted by width together, so that little of a batch is filling.
 _SORTED = 8
 # Weights: of a symbol's own cell against an empty one, of what a symbol is in the cells beside its own, of the clef.
-_OWN, _BESIDE, _CLEF, _FOUND = 8.0, 0.3, 0.2, 0.5
+_OWN, _BESIDE, _CLEF, _FOUND = 4.0, 0.3, 0.2, 0.5
+# Of a tied head against one that is not: they are one in twelve.
+_TIED = 3.0
+# Logit of a symbol at first: nearly all cells are empty, and what corrects a wrong guess of that drowns all else.
+_FIRST_LOGIT = -4.0
+_BETAS = (0.9, 0.99)
 _WEIGHT_DECAY = 0.01
 _LARGEST_BLUR = 1.6
 _NOISE = 0.03
@@ -121,8 +126,11 @@ def train(
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             network = _Network()
-        optimizer = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=_WEIGHT_DECAY)
-        rates = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps + 1, pct_start=0.25)
+        optimizer = torch.optim.AdamW(network.parameters(), lr=learning_rate, betas=_BETAS, weight_decay=_WEIGHT_DECAY)
+        # One cycle has a beginning and an end: it needs eight steps.
+        rates = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, learning_rate, total_steps=max(steps, 7) + 1, pct_start=0.25
+        )
         batches = _batches([strip.shape[1] for strip in samples.strips], batch_size, rng)
         for step in (progress := tqdm(range(steps), desc="train staff reader")):
             rows = next(batches)
@@ -200,7 +208,8 @@ def _columns(strip: np.ndarray, sample: Printed, logits: torch.Tensor | None) ->
     found = functional.logsigmoid(logits[staff_reader.SYMBOL, :, :cells]).numpy()[0]
     kinds = functional.log_softmax(logits[staff_reader.KIND, :, :cells], dim=0).numpy()
     rows = staff.MIDDLE_CELL - sample.symbols[:, 1]
-    return symbols.align(found[rows] + kinds[sample.symbols[:, 0], rows])
+    by_network = found[rows] + kinds[sample.symbols[:, 0], rows]
+    return symbols.align(by_network + symbols.of_signature(sample, cells))
 
 
 def _loss(
@@ -246,8 +255,9 @@ def _loss(
     found = functional.binary_cross_entropy_with_logits(
         logits[:, 0], targets, weight=weights, reduction="sum"
     ) / targets.sum()  # fmt: skip
+    of_head = share[heads] * torch.where(known[heads, 4] > 0, _TIED, 1.0)
     tied = functional.binary_cross_entropy_with_logits(
-        seen[heads, staff_reader.TIED.start], known[heads, 4].float(), weight=share[heads], reduction="sum"
+        seen[heads, staff_reader.TIED.start], known[heads, 4].float(), weight=of_head, reduction="sum"
     )
     return (
         _FOUND * found
@@ -278,6 +288,7 @@ class _Network:
             inputs = outputs
         self.body = nn.Sequential(*layers).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.cells = nn.Conv2d(staff_reader.HIDDEN, staff_reader.TIED.stop, 1)
+        self.cells.bias.data[staff_reader.SYMBOL] = _FIRST_LOGIT  # type: ignore[union-attr]
         self.clef = nn.Linear(staff_reader.HIDDEN * staff.CELL_ROWS, len(notation.CLEFS))
 
     def parameters(self) -> list[Any]:
