@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from PIL import Image, ImageFilter
 
 from tests.divided import divide
 from tests.features.drawn_staff import N_NOTES, draw, melody, png
@@ -84,9 +85,9 @@ def test_wrong_files(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def trained() -> staff_reader.Reader:
-    """A reader of drawn notes: 160 steps on 10 melodies."""
+    """A reader of drawn notes: 120 steps on 10 melodies."""
     training_threads, training.THREADS = training.THREADS, 1
-    arrays, losses = training.train(_samples(10), steps=160, batch_size=2, learning_rate=0.004, seed=0)
+    arrays, losses = training.train(_samples(10), steps=120, batch_size=2, learning_rate=0.004, seed=0)
     training.THREADS = training_threads
     assert np.mean(losses[-10:]) < np.mean(losses[:10]) / 10
     return staff_reader.Reader(arrays, {})
