@@ -16,6 +16,8 @@ from unisono.config.compute import Compute
 from unisono.config.mtm import Split, StaffReader
 from unisono.errors import DataError, ProgramError
 from unisono.features import staff_reader
+from unisono.features.query import mtm as query
+from unisono.features.query.place import Place
 from unisono.features.staff_reader import extraction, making, rows, staff, symbols, training
 from unisono.io import parquet
 
@@ -298,3 +300,21 @@ def test_damaged_picture_is_named(tmp_path: Path) -> None:
         extraction.extract(
             root / "pictures", tmp_path / "reader.safetensors", tmp_path / "out", name="x", compute=compute
         )
+
+
+def test_picture_is_a_query(tmp_path: Path, trained: staff_reader.Reader) -> None:
+    place = Place(
+        folder=tmp_path / "query",
+        built=tmp_path,
+        sets={"sheet": extraction.NAME},
+        downloads=tmp_path,
+        compute=Compute(executor="serial", scratch=tmp_path / "scratch"),
+    )
+    (tmp_path / "models").mkdir()
+    trained.save(tmp_path / "models" / "staff_reader.safetensors")
+    source = tmp_path / "song.png"
+    source.write_bytes(png(draw(melody(300), space=9)))
+    assert extraction.NAME in query.feature_sets()
+    assert query.READERS["picture"](source, "sheet", place) == []
+    values = parquet.to_numpy(parquet.read(tmp_path / "query" / "features" / extraction.NAME)[extraction.NAME])
+    assert values[0, :, 0].tolist() == melody(300)[:, 0].tolist()

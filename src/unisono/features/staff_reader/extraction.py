@@ -16,12 +16,14 @@ from unisono.features.staff_reader import rows
 from unisono.io import parquet
 from unisono.store.shards import Shard, map_shards
 
+#: The feature set and its column.
+NAME = "sheet_plain_notes"
 #: Rows of an item: as many as a sample has notes.
 N_ROWS = 20
 VARIANT = "read notes, bumps of pitch and activations, a row a note"
 
 
-def extract(pictures: Path, reader: Path, out: Path, *, name: str, compute: Compute) -> list[int]:
+def extract(pictures: Path, reader: Path, out: Path, *, name: str = NAME, compute: Compute) -> list[int]:
     """Read a folder of pictures, in parallel over its shards.
 
     Parameters

@@ -311,7 +311,5 @@ class _Network:
             arrays[f"{number}.weight"] = weight * scale[:, None, None, None]
             arrays[f"{number}.bias"] = state["bias"] - state["running_mean"] * scale
         for name, layer in (("cells", self.cells), ("clef", self.clef)):
-            arrays[f"{name}.weight"], arrays[f"{name}.bias"] = (
-                value.detach().numpy().copy() for value in (layer.weight, layer.bias)
-            )
+            arrays |= {f"{name}.{key}": value.numpy().copy() for key, value in layer.state_dict().items()}
         return {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in arrays.items()}
