@@ -32,8 +32,9 @@ from unisono.media import notation
 if TYPE_CHECKING:
     import torch
 
-# Fixed, whatever the machine has: another number adds in another order, and trains another reader.
-THREADS = 2
+# Fixed, whatever the machine has: another number adds in another order, and trains another reader. On a busy machine
+# two wait for each other more than the second helps.
+THREADS = 1
 #: So often a training goes through the samples, at most.
 MAX_PASSES = 50
 #: Steps after which the network aligns its own samples.
