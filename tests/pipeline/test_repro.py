@@ -200,6 +200,7 @@ def test_dealing_anew_decodes_renders_and_extracts_nothing(clone: Clone, edit: s
     assert {f"deal@{'vegas' if edit == 'folds' else 'mtm'}", "run_experiments"} <= ran
     # The encoder of sheet music is trained on the training part, so that its features follow.
     learned = {"train_asmcmr", "extract_asmcmr_notes", "extract_asmcmr@sheet", "extract_asmcmr@sheet_plain"}
+    learned |= {"train_staff_reader", "extract_staff_reader"}
     extracted = {
         name for name in ran if name.startswith(("build_", "render_", "engrave_", "extract_", "fit_", "train_"))
     }

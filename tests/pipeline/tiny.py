@@ -146,6 +146,7 @@ def make_tiny(params: dict[str, Any]) -> None:
     mtm["source"] = "musicxml"
     mtm["songs"]["shard_size"] = 8
     mtm["features"]["asmcmr"].update(snippets=2, steps=2, batch_size=4)
+    mtm["features"]["staff_reader"].update(steps=2, batch_size=2)
     mtm["features"]["skipgram"].update(epochs=2, dimensions=4)
     params["mv10k"]["videos"]["simulated"].update(videos=60, rejected=4, tagged=40)
     params["mv10k"]["emotion"]["epochs"] = 1

@@ -160,6 +160,15 @@ class ASMCMR(Section):
     seed: int = Field(ge=0)
 
 
+class StaffReader(Section):
+    """Sheet-music features, note by note: the staff reader."""
+
+    steps: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
+    seed: int = Field(ge=0)
+
+
 class SkipGram(Section):
     """Lyrics features: skip-gram vectors of syllables and words."""
 
@@ -177,10 +186,11 @@ class SkipGram(Section):
 
 
 class Features(Section):
-    """The three extractors."""
+    """The extractors."""
 
     vggish: VGGish
     asmcmr: ASMCMR
+    staff_reader: StaffReader
     skipgram: SkipGram
 
 

@@ -71,22 +71,42 @@ def _picture(source: Path, view: str, place: Place) -> list[str]:
         {"id": [ID], "picture": [(content, source.name)]},
         types={"id": pa.string(), "picture": parquet.MEDIA},
     )
-    _asmcmr(place, view)
+    found = _sheet(place, view)
+    if _reads_notes(place, view):
+        if not found:
+            raise DataError(f"{source}: no note could be read in it; there is nothing to search by")
+        return [] if found == N_NOTES else [f"{found} notes were read, where the items of the data set have {N_NOTES}"]
     return ["taken as one line of sheet music at about 100 dpi"]
 
 
-def _asmcmr(place: Place, view: str) -> None:
+def _reads_notes(place: Place, view: str) -> bool:
+    from unisono.features.staff_reader import extraction as staff_extraction
+
+    return place.sets[view] == staff_extraction.NAME
+
+
+def _sheet(place: Place, view: str) -> int:
+    """Take the picture to the feature set that is searched; count the notes of those that are read."""
+    name = place.sets[view]
+    pictures, out, models = place.folder / "engraved" / name, place.folder / "features" / name, place.built / "models"
+    if _reads_notes(place, view):
+        from unisono.features.staff_reader import extraction as staff_extraction
+
+        staff_extraction.extract(
+            pictures, models / "staff_reader.safetensors", out, name=name, compute=place.compute
+        )  # fmt: skip
+        return int(parquet.read(out, ["n_found"])["n_found"][0].as_py())
     from unisono.features.asmcmr import extraction as asmcmr_extraction
 
-    name = place.sets[view]
     asmcmr_extraction.extract(
-        place.folder / "engraved" / name,
-        place.built / "models" / "asmcmr.safetensors",
-        place.folder / "features" / name,
+        pictures,
+        models / "asmcmr.safetensors",
+        out,
         name=name,
         snippets=Mtm.load().features.asmcmr.snippets,
         compute=place.compute,
     )
+    return 0
 
 
 def _text(source: Path | str, view: str, place: Place) -> list[str]:
@@ -209,18 +229,19 @@ def _from_notes(notes: Any, title: str, view: str, place: Place, *, with_lyrics:
         place.folder / "engraved" / name,
         place.folder / "skipped.csv",
         params.engraver,
-        engrave_lyrics=with_lyrics and params.engravings[name].engrave_lyrics,
+        engrave_lyrics=with_lyrics and name in params.engravings and params.engravings[name].engrave_lyrics,
         compute=place.compute,
     )
-    _asmcmr(place, view)
+    _sheet(place, view)
     return []
 
 
 def feature_sets() -> set[str]:
     """Name the feature sets that have an extractor here."""
     from unisono.features import syllables
+    from unisono.features.staff_reader import extraction as staff_extraction
 
-    return {"audio", "lyrics", syllables.NAME, *Mtm.load().engravings}
+    return {"audio", "lyrics", syllables.NAME, staff_extraction.NAME, *Mtm.load().engravings}
 
 
 #: Folder in which the stages keep published files.
