@@ -94,6 +94,7 @@ LAYOUTS = {
     "beyond_pair": Layout(
         "Which method to use for pairs: sheet music without its lyrics, lyrics as seven numbers a syllable", blocks=True
     ),
+    "beyond_pair_notes": Layout("The same with sheet music whose notes are read by a trained network", blocks=True),
     "beyond_pair_words": Layout("The same on skip-gram vectors of the lyrics", blocks=True),
     "beyond_pair_printed": Layout("The same with the lyrics printed under the notes: what is read there", blocks=True),
     "ablation": Layout(
