@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -28,7 +27,7 @@ class SCM(SemanticAligner, CCA):
     """
 
     #: What is tried by tuning.
-    grid: ClassVar[Mapping[str, Sequence[Any]]] = {
+    grid: ClassVar = {
         "n_components": (10, 30),
         "similarity": ("inner", "cosine"),
         "penalty": (1.0, 10.0, 100.0),

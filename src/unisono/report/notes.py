@@ -133,9 +133,9 @@ NOTES = {
     ),
     "beyond_pair_notes": (
         *_PAIRS,
-        "The reader of the notes was trained on the training songs' pictures and their known notes. Of the test songs some "
-        "are printed alike and sound alike, so that no method can tell which one is meant: R@1 between sound and sheet "
-        "music cannot be 100 %.",
+        "The reader of the notes was trained on the training songs' pictures and their known notes. Of the test songs "
+        "some are printed alike and sound alike, so that no method can tell which one is meant: R@1 between sound and "
+        "sheet music cannot be 100 %.",
     ),
     "beyond_pair_words": _PAIRS,
     "beyond_pair_printed": (
