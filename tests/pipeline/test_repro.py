@@ -90,7 +90,7 @@ def test_the_layout_of_the_parameters_reruns_the_first_stage_alone(clone: Clone)
 
 def test_a_methods_parameter_trains_what_uses_it(clone: Clone) -> None:
     lines = n_lines(clone)
-    clone.edit(lambda params: params["models"]["c_cca"].update(n_components=1))
+    clone.edit(lambda params: params["models"]["c_cca"].update(n_components=4))
     assert set(clone.repro()) <= {"fingerprint", "run_experiments", *REPORT}
     assert {key for key, text in fits_made(clone).items() if "made" in text} == {"vegas_c_cca"}
     clone.edit(lambda params: params["models"]["c_cca"].update(n_components=2))
