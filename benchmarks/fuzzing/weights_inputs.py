@@ -123,6 +123,19 @@ def asmcmr_encoder() -> list[bytes]:
     return [safetensors(asmcmr.untrained(0).arrays, unisono={"weights": "untrained"})]
 
 
+def staff_reader() -> list[bytes]:
+    from unisono.features import staff_reader as own
+
+    arrays = {name: np.zeros(shape, np.float32) for name, shape in own.SHAPES.items()}
+    return [safetensors(arrays, unisono={"steps": 1})]
+
+
+def hub_config() -> list[bytes]:
+    plain = {"model_type": "bert", "hidden_size": 8, "num_hidden_layers": 2, "architectures": ["BertModel"]}
+    nested = {"model_type": "clip", "vision_config": plain, "text_config": {**plain, "id2label": {"0": "a"}}}
+    return [json.dumps(each).encode() for each in (plain, nested)]
+
+
 def asmcmr_published() -> list[bytes]:
     from unisono.features import asmcmr
 

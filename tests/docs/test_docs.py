@@ -78,7 +78,7 @@ def test_every_piece_is_short_and_every_piece_of_code_is_marked() -> None:
 
 
 def test_the_method_keeps_the_contract_and_finds_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    placed("semantic_matching.py", tmp_path)
+    placed("class_scores.py", tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     run(EXTENDING["contract"], tmp_path)
@@ -89,7 +89,7 @@ def test_the_method_keeps_the_contract_and_finds_pairs(tmp_path: Path, monkeypat
         view: np.repeat(rows, 20, axis=0) + 0.3 * draw.standard_normal((60, rows.shape[1]))
         for view, rows in centres.items()
     }
-    model = models.create("semantic_matching", ridge=0.01).fit(views, labels)
+    model = models.create("class_scores", ridge=0.01).fit(views, labels)
     found = model.transform(views)
     from unisono.metrics import mean_average_precision
 
@@ -100,7 +100,7 @@ def test_the_method_keeps_the_contract_and_finds_pairs(tmp_path: Path, monkeypat
 
 
 @pytest.mark.parametrize("tool", [["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]], ids=" ".join)
-@pytest.mark.parametrize("name", ["semantic_matching.py", "src/unisono/features/clips/colours.py"])
+@pytest.mark.parametrize("name", ["class_scores.py", "src/unisono/features/clips/colours.py"])
 def test_method_and_extractor_pass_the_projects_own_checks(name: str, tool: list[str], tmp_path: Path) -> None:
     path = placed(name, tmp_path)
     # Of the project, since the piece lies elsewhere.
@@ -111,7 +111,7 @@ def test_method_and_extractor_pass_the_projects_own_checks(name: str, tool: list
 
 
 def test_the_entries_of_experiments_are_legal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    placed("semantic_matching.py", tmp_path)
+    placed("class_scores.py", tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     texts = [(ROOT / "docs" / page).read_text(encoding="utf-8") for page in ("extending.md", "own_data.md")]
     found = [yaml.safe_load(code) for text in texts for kind, _, code in PIECE.findall(text) if kind == "params"]

@@ -472,7 +472,7 @@ def test_silence_blank_paper_and_pictures_of_something_else(project: Path, capsy
         ("x --dataset mtm --method cca --view audio --target audio", "which is the query's own view"),
         ("x --dataset mtm --method cca --top 0", "--top: got 0, expected 1 or more"),
         ("x --dataset mtm --method gcca", "train it with `unisono fit mtm_gcca`"),
-        ("x --dataset mtm", "--method"),
+        ("x --dataset mtm", "train it with `unisono fit beyond_mtm_local_cca_notes`"),
     ],
 )
 def test_bad_commands_are_one_line(

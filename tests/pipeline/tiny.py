@@ -134,8 +134,10 @@ def forget(report: dict[str, Any], key: str) -> None:
         if isinstance(value, dict):
             value.pop(key, None)
             for each in value.values():
-                if isinstance(each, list) and key in each:
-                    each.remove(key)
+                named = each["over"] if isinstance(each, dict) else each
+                if isinstance(named, list) and key in named:
+                    named.remove(key)
+            report[name] = {place: each for place, each in value.items() if each != key}
         elif isinstance(value, list):
             report[name] = [each for each in value if each != key]
 

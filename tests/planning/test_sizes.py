@@ -31,6 +31,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def sections(change: Change) -> dict[str, Any]:
     """The default parameters with a change."""
     raw = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    for experiment in raw["experiments"].values():
+        experiment.pop("tune", None)
     change(raw)
     Path("params.yaml").write_text(yaml.safe_dump(raw), encoding="utf-8")
     return check_params_file(Path("params.yaml"))
