@@ -149,7 +149,10 @@ def test_a_title_trains_and_extracts_nothing(clone: Clone) -> None:
     clone.repro()
     clone.edit(lambda params: params["report"]["titles"].update(mtm_gcca="Generalised CCA"))
     planned = clone.run("python", "-m", "unisono", "plan").stdout
-    assert planned.startswith(f"{len(REPORT) + 1} of "), planned
+    named = set(re.findall(r"^([^\s:]+) +[\d.]+ s ", planned, flags=re.MULTILINE))
+    # At most: what depends on a table of the report may stay as it is.
+    assert {"fingerprint", *REPORT} <= named
+    assert {name for name in named - REPORT if not name.startswith("write_data_card")} == {"fingerprint"}
     assert set(clone.repro()) <= {"fingerprint", *REPORT}
     assert "Generalised CCA" in clone.methods_in_table()
     clone.edit(lambda params: params["report"]["titles"].update(mtm_gcca="GCCA"))
@@ -274,7 +277,7 @@ def test_an_experiment_of_dvc_runs_its_own_code_and_takes_kept_fits(clone: Clone
     shown = clone.run("dvc", "exp", "show", "--csv").stdout
     row = next(row for row in csv.DictReader(shown.splitlines()) if row["Experiment"] == f"own{how}")
     assert {key: row[key] for key in changes} == changes
-    assert row["State"] in ("", "Success")
+    assert row.get("State", "") in ("", "Success")
     differ = json.loads(clone.run("dvc", "params", "diff", "HEAD", f"own{how}", "--json").stdout)["params.yaml"]
     assert {key: str(values["new"]) for key, values in differ.items()} == changes
 

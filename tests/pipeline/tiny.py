@@ -53,6 +53,15 @@ def write_pictures(folder: Path) -> None:
     image2song.fortunes(folder / "poems", 24)
 
 
+class _Dumper(yaml.SafeDumper):
+    """Writes lists on one line and mappings on several, as in the shipped file: DVC breaks addresses on one line."""
+
+
+_Dumper.add_representer(
+    list, lambda dumper, values: dumper.represent_sequence("tag:yaml.org,2002:seq", values, flow_style=True)
+)
+
+
 class Clone:
     """A copy of the working tree in a Git repository of its own."""
 
@@ -112,8 +121,8 @@ class Clone:
         path = self.folder / "params.yaml"
         params = yaml.safe_load(path.read_text(encoding="utf-8"))
         change(params)
-        # Lists on one line, as in the shipped file.
-        path.write_text(yaml.safe_dump(params, sort_keys=False, default_flow_style=None), encoding="utf-8")
+        text = yaml.dump(params, Dumper=_Dumper, sort_keys=False, default_flow_style=False)
+        path.write_text(text, encoding="utf-8")
 
     def methods_in_table(self) -> set[str]:
         """Return the methods with a value of our own in Table 6.2."""
