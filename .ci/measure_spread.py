@@ -6,7 +6,8 @@
 Run it in a project whose default run is complete (``dvc repro``): built data and features are read from there, and
 nothing in it but .ci/spread.json is written. Each time anew is made, in a copy of the tree,
 
-- mtm: the skip-gram and ASMCMR encoders, trained with other seeds, and the features that they extract;
+- mtm: the skip-gram and ASMCMR encoders and the staff reader, trained with other seeds, and the features that they
+  extract;
 - vegas, mv10k: the features, moved by a millionth each, as another order of adding moves them: whitening and pooling
   have no seed, and the numbers of the extractors' networks are fixed;
 
@@ -37,10 +38,15 @@ SPREAD = ROOT / ".ci" / "spread.json"
 WORK = ROOT / ".unisono" / "spread"
 
 #: What is trained or extracted anew, as stages of dvc.yaml, and the parameters that seed it.
-STAGES = {"mtm": ("train_skipgram", "extract_lyrics", "train_asmcmr", "extract_asmcmr")}
-SEEDS = {"mtm": (("mtm", "features", "skipgram"), ("mtm", "features", "asmcmr"))}
+STAGES = {
+    "mtm": (
+        "train_skipgram", "extract_lyrics", "train_asmcmr", "extract_asmcmr", "train_staff_reader",
+        "extract_staff_reader",
+    ),
+}  # fmt: skip
+SEEDS = {"mtm": tuple(("mtm", "features", name) for name in ("skipgram", "asmcmr", "staff_reader"))}
 #: What those stages write, which is not taken from the project.
-MADE = {"mtm": ("models", "features/lyrics", "features/sheet", "features/sheet_plain")}
+MADE = {"mtm": ("models", "features/lyrics", "features/sheet", "features/sheet_plain", "features/sheet_plain_notes")}
 #: Relative size of a rounding.
 NOISE = 1e-6
 
