@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -227,12 +228,25 @@ def test_every_claim_of_the_project_is_required(run: Path) -> None:
     with (run / "results" / "tables" / "above.csv").open() as file:
         above = list(csv.DictReader(file))
     directions = ("image->lyrics", "lyrics->image")
-    assert {(row["run"], row["over"], row["direction"]) for row in above} == {
+    expected = {
         ("image2song_attention", f"image2song_{other}", direction)
         for other in ("mean", "popularity")
         for direction in directions
     }
-    assert {(row["required"], row["verdict"], row["measure"]) for row in above} == {("yes", "holds", "map")}
+    expected |= {
+        (f"beyond_{dataset}_posterior", f"beyond_{dataset}_{other}", "mean")
+        for dataset in ("vegas", "mv10k")
+        for other in ("cca", "cca_tuned", "c_cca", "c_cca_tuned", "c_dcca", "s_dcca", "tnn_c_cca")
+    }
+    pairs = [f"{query}->{target}" for query, target in permutations(("audio", "sheet", "lyrics"), 2)]
+    for end, others in (("", ("cca", "gcca", "darlearning")), ("_notes", ("cca", "gcca"))):
+        key = f"beyond_mtm_local_cca{end}"
+        expected |= {(key, f"beyond_mtm_{other}{end}", direction) for other in others for direction in pairs}
+        expected |= {(key, tables.ORACLE, direction) for direction in pairs if "lyrics" in direction}
+    assert {(row["run"], row["over"], row["direction"]) for row in above} == expected
+    assert {(row["required"], row["verdict"]) for row in above} == {("yes", "holds")}
+    measures = {(row["run"].split("_")[1], row["measure"]) for row in above if row["run"].startswith("beyond")}
+    assert measures == {("vegas", "map"), ("mv10k", "map"), ("mtm", "recall_at_10")}
 
 
 @pytest.mark.parametrize(
@@ -243,6 +257,14 @@ def test_every_claim_of_the_project_is_required(run: Path) -> None:
         (
             lambda folder: at_chance(folder, "vegas_ucal", only="visual->audio"),
             "vegas_ucal visual->audio: required, and not above chance",
+        ),
+        (
+            lambda folder: take(folder, "beyond_vegas_posterior", "beyond_vegas_tnn_c_cca"),
+            "above.csv: beyond_vegas_posterior beyond_vegas_tnn_c_cca mean: required, and contradicted",
+        ),
+        (
+            lambda folder: edit(folder, "beyond_mtm_local_cca", lambda value, direction: 0.015),
+            "above.csv: beyond_mtm_local_cca Oracle of the kinds audio->lyrics: required, and contradicted",
         ),
         (drop_setting, "vegas_cca_components/components=50/audio->visual/map: missing"),
         (
@@ -262,7 +284,17 @@ def test_every_claim_of_the_project_is_required(run: Path) -> None:
             "above.csv: image2song_attention image2song_mean lyrics->image: required, and contradicted",
         ),
     ],
-    ids=["replaced", "at-chance", "one-direction", "row-missing", "musical", "pictures", "pictures-one-direction"],
+    ids=[
+        "replaced",
+        "at-chance",
+        "one-direction",
+        "classes-beyond",
+        "pairs-beyond",
+        "row-missing",
+        "musical",
+        "pictures",
+        "pictures-one-direction",
+    ],  # fmt: skip
 )
 def test_a_claim_that_is_gone_fails_within_the_widest_tolerance(
     change: Change, claim: str, run: Path, gate: Gate
