@@ -294,7 +294,7 @@ def test_every_claim_of_the_project_is_required(run: Path) -> None:
         "musical",
         "pictures",
         "pictures-one-direction",
-    ],  # fmt: skip
+    ],
 )
 def test_a_claim_that_is_gone_fails_within_the_widest_tolerance(
     change: Change, claim: str, run: Path, gate: Gate
